@@ -1,0 +1,1 @@
+../../src/hanhua/__init__.py

@@ -1,0 +1,162 @@
+"""What a recipe says about training and about the base model. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Schedule = Literal["cosine", "wsd"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class LoraSettings(BaseModel):
+    """Low-rank adapters on the linear layers (Hu et al. 2021)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=64, ge=1, description="Rank of the adapters; 64 to 128 for continued pretraining")
+    alpha: float = Field(
+        default=16.0,
+        gt=0,
+        description="The update is scaled by alpha/sqrt(rank) with rslora (16 at rank 64: 2.0), else alpha/rank",
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Dropout before each adapter; 0 is usual for one pass over text"
+    )
+    rslora: bool = Field(
+        default=True, description="Scale by 1/sqrt(rank), so that a higher rank does not learn more slowly"
+    )
+    targets: Literal["all-linear"] | tuple[str, ...] = Field(
+        default="all-linear", description="Linear layers to adapt by name (q_proj, …); all-linear is all but lm_head"
+    )
+
+
+class ContinuedPretrainConfig(BaseModel):
+    """Continued pretraining of a (resized) model on the train split of a Corpus.
+
+    The defaults suit an 8B model. A small stand-in wants short sequences, small batches and learning
+    rates some thirty times higher (see recipes/quickstart.yaml).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: dict[str, float] = Field(
+        default_factory=dict,
+        description="Share of each corpus in the mixture; empty: by its tokens. In a recipe: corpora.*.weight",
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Train on at most this many tokens; null: `epochs` decides"
+    )
+    epochs: float = Field(
+        default=1.0,
+        gt=0,
+        description="Without max_tokens: passes over the corpus of the largest weight; the others follow by weight",
+    )
+    sequence_tokens: int = Field(default=4096, ge=8, description="Length of a packed sequence")
+    micro_batch_sequences: int = Field(default=1, ge=1, description="Sequences in one forward pass, per process")
+    gradient_accumulation: int = Field(
+        default=16, ge=1, description="Forward passes per step; every token weighs the same"
+    )
+    learning_rate: float = Field(
+        default=1e-4, gt=0, description="Peak rate of the adapters (of all weights with lora: null)"
+    )
+    rows_learning_rate: float = Field(
+        default=1e-4, gt=0, description="Peak rate of the new tokens' embedding and output rows"
+    )
+    schedule: Schedule = Field(default="cosine", description="cosine, or wsd: warm up, stay, decay linearly at the end")
+    warmup_ratio: float = Field(default=0.03, ge=0, le=0.5, description="Share of the steps in which the rate rises")
+    decay_ratio: float = Field(default=0.2, ge=0, le=1, description="wsd: share of the steps in which the rate falls")
+    min_learning_rate_ratio: float = Field(
+        default=0.1, ge=0, le=1, description="Rate of the last step relative to the peak"
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="AdamW's; never on new rows, which are values and no deltas"
+    )
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first moment")
+    beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's second moment")
+    max_grad_norm: float | None = Field(default=1.0, gt=0, description="Clip the gradient to this norm; null: do not")
+    lora: LoraSettings | None = Field(default=LoraSettings(), description="null: train all weights")
+    gradient_checkpointing: bool = Field(
+        default=False, description="Recompute activations: less memory, a third more time"
+    )
+    precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads; null: as torch finds them. Bits depend on it"
+    )
+    seed: int = Field(default=0, ge=0, description="Decides the order of the data, the adapters' start and dropout")
+    checkpoint_every_steps: int = Field(
+        default=200, ge=1, description="Steps between checkpoints; the last two are kept"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> ContinuedPretrainConfig:
+        for name, weight in self.weights.items():
+            if weight < 0:
+                raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("every weight is 0, so there is nothing to train on")
+        if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
+            raise ValueError("warmup_ratio + decay_ratio is above 1")
+        if self.max_tokens is not None and self.max_tokens < self.tokens_per_step:
+            raise ValueError(
+                f"max_tokens is {self.max_tokens:,}, less than one step of {self.tokens_per_step:,} tokens "
+                "(sequence_tokens x micro_batch_sequences x gradient_accumulation)"
+            )
+        return self
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens one process sees in one optimizer step."""
+        return self.sequence_tokens * self.micro_batch_sequences * self.gradient_accumulation
+
+
+class StandInConfig(BaseModel):
+    """A tiny seeded model of the Llama 3 architecture: it proves the plumbing, its figures prove nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden_size: int = Field(default=64, ge=8, description="Width")
+    layers: int = Field(default=2, ge=1, description="Decoder layers")
+    heads: int = Field(default=4, ge=1, description="Attention heads")
+    kv_heads: int = Field(default=2, ge=1, description="Key/value heads (grouped-query attention)")
+    intermediate_size: int | None = Field(
+        default=None, ge=8, description="Width of the MLP; null: 3.5 x hidden_size, as Llama 3"
+    )
+    initializer_range: float = Field(default=0.02, gt=0, description="Standard deviation of the random start")
+    seed: int = Field(default=0, ge=0, description="Seed of the start and of the data order")
+    pretrain_tokens: int = Field(
+        default=30_000, ge=0, description="Tokens of the Corpus's English it learns from; 0: none"
+    )
+    sequence_tokens: int = Field(default=256, ge=8, description="Length of a training sequence")
+    batch_sequences: int = Field(default=2, ge=1, description="Sequences per step")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of its training")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; null: as torch finds them")
+
+    @model_validator(mode="after")
+    def _check(self) -> StandInConfig:
+        if self.hidden_size % self.heads or (self.hidden_size // self.heads) % 2:
+            raise ValueError(f"hidden_size {self.hidden_size} does not split into {self.heads} heads of an even width")
+        if self.heads % self.kv_heads:
+            raise ValueError(f"heads ({self.heads}) is not a multiple of kv_heads ({self.kv_heads})")
+        return self
+
+
+class BaseConfig(BaseModel):
+    """The model to adapt: a folder or Hub id, or a stand-in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str | None = Field(
+        default=None, description="Hugging Face folder or Hub id; safetensors weights, with its tokenizer"
+    )
+    stand_in: StandInConfig | None = Field(
+        default=None, description="Instead of `model`: a seeded stand-in, for trying things out"
+    )
+    tokenizer: str = Field(default="llama3", description="Tokenizer of a stand-in: llama3, a folder or a Hub id")
+
+    @model_validator(mode="after")
+    def _check(self) -> BaseConfig:
+        if (self.model is None) == (self.stand_in is None):
+            raise ValueError("give either `model` (a folder or Hub id) or `stand_in`, not both or neither")
+        return self

@@ -1,0 +1,207 @@
+"""Documents to one long row of tokens per corpus, on disk, read back as fixed-length sequences.
+
+Each document is `<|begin_of_text|> text <|end_of_text|>`; documents lie end to end and are cut every
+`length` tokens. A sequence carries positions that restart at each document, from which attention keeps
+documents apart, and labels in which a document's first token is never the target of the one before.
+
+Shape suffixes: T tokens of a corpus, D documents, L tokens of a sequence, B sequences of a batch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
+from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.bits import token_to_bytes
+from hanhua.continued_pretrain.selection import Selection, select_documents
+from hanhua.documents import Document, read_corpus
+from hanhua.errors import InputError
+from hanhua.progress import Progress
+
+IGNORED = -100
+END_OF_TEXT = "<|end_of_text|>"
+BATCH_DOCUMENTS = 256
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Ids around a document."""
+
+    bos: int
+    eos: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Model input: token ids, positions restarting at each document, and targets (IGNORED for none)."""
+
+    input_ids_BL: npt.NDArray[np.int64]
+    position_ids_BL: npt.NDArray[np.int64]
+    labels_BL: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PackedCorpus:
+    """One corpus's training tokens: a memory map and where its documents start."""
+
+    name: str
+    language: str
+    tokens_T: npt.NDArray[np.uint32]
+    starts_D: npt.NDArray[np.int64]
+
+    def sequences(self, length: int) -> int:
+        """Return how many whole sequences there are; each needs one token more, as the last target."""
+        return max(0, (len(self.tokens_T) - 1) // length)
+
+    def sequence(self, index: int, length: int) -> Batch:
+        """Return sequence `index` as a Batch of one."""
+        low = index * length
+        ids = self.tokens_T[low : low + length + 1].astype(np.int64)
+        first = np.searchsorted(self.starts_D, low, side="right")
+        last = np.searchsorted(self.starts_D, low + length, side="right")
+        cuts = self.starts_D[first:last] - low  # starts inside (0, length], relative
+        labels = ids[1:].copy()
+        labels[cuts - 1] = IGNORED
+        origin = np.zeros(length, dtype=np.int64)
+        inside = cuts[cuts < length]
+        origin[inside] = inside
+        positions = np.arange(length) - np.maximum.accumulate(origin)
+        return Batch(ids[None, :-1], positions[None], labels[None])
+
+
+def stack(batches: list[Batch]) -> Batch:
+    """Return several batches as one."""
+    return Batch(
+        np.concatenate([b.input_ids_BL for b in batches]),
+        np.concatenate([b.position_ids_BL for b in batches]),
+        np.concatenate([b.labels_BL for b in batches]),
+    )
+
+
+def document_marks(tokenizer_folder: Path) -> Marks:
+    """Return the ids put around a document.
+
+    The end is `<|end_of_text|>` where the tokenizer has it: an instruction-tuned Llama 3 names
+    `<|eot_id|>`, the end of a turn, as its eos.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    settings = read_json(tokenizer_folder / "tokenizer_config.json")
+
+    def id_of(key: str) -> int | None:
+        token = settings.get(key)
+        token = token.get("content") if isinstance(token, dict) else token
+        return None if token is None else tokenizer.token_to_id(token)
+
+    bos, eos = id_of("bos_token"), tokenizer.token_to_id(END_OF_TEXT)
+    eos = id_of("eos_token") if eos is None else eos
+    if bos is None or eos is None:
+        missing = "bos_token" if bos is None else "eos_token"
+        raise InputError(f"{tokenizer_folder}: tokenizer_config.json names no {missing} that is in the vocabulary")
+    return Marks(bos, eos)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the fast tokenizer; special tokens written out in a text are encoded as text, not as themselves."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: no tokenizer.json in this folder")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def token_characters(tokenizer_folder: Path, *, rows: int) -> npt.NDArray[np.int16]:
+    """Return how many characters begin in each token, by id, shape (rows,); 0 for special tokens.
+
+    Summed over a text's tokens this is the text's number of characters: each has one leading byte.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    special = set(tokenizer.get_added_tokens_decoder())
+    characters = np.zeros(rows, dtype=np.int16)
+    for token, id_ in tokenizer.get_vocab(with_added_tokens=True).items():
+        if id_ not in special:
+            characters[id_] = sum(byte & 0xC0 != 0x80 for byte in token_to_bytes(token))
+    return characters
+
+
+def pack_corpora(
+    corpus: Path,
+    *,
+    corpus_hash: str,
+    tokenizer_folder: Path,
+    work: Path,
+    languages: frozenset[str] | None = None,
+    enough_tokens: Mapping[str, int] | int | None = None,
+    seed: int = 0,
+) -> dict[str, PackedCorpus]:
+    """Tokenise the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
+
+    enough_tokens: stop drawing documents of a corpus when this many tokens are sure to be reached; None
+    takes all. languages: only documents in one of these. What was packed is found again by content: the
+    Corpus, the tokenizer's own bytes and the choice of documents (a name would not notice a grown vocabulary).
+    """
+    wanted = dict(enough_tokens) if isinstance(enough_tokens, Mapping) else enough_tokens
+    key = {
+        "format": 1,
+        "corpus": corpus_hash,
+        "tokenizer": sha256_of(tokenizer_folder / "tokenizer.json"),
+        "marks": document_marks(tokenizer_folder),
+        "languages": None if languages is None else sorted(languages),
+        "enough_tokens": wanted,
+        "seed": seed,
+    }
+    folder = work / f"packed-{fingerprint(key)[:16]}"
+    if not folder.is_dir():
+        aside = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
+        _tokenise(corpus, selection, tokenizer_folder, aside)
+        aside.rename(folder)
+        fsync_folder(work)
+    return {entry["name"]: _open(folder, entry) for entry in read_json(folder / "packed.json")}
+
+
+def _open(folder: Path, entry: dict[str, str]) -> PackedCorpus:
+    tokens = np.memmap(folder / f"{entry['file']}.tokens", dtype=np.uint32, mode="r")
+    starts = np.fromfile(folder / f"{entry['file']}.starts", dtype=np.int64)
+    return PackedCorpus(entry["name"], entry["language"], tokens, starts)
+
+
+def _tokenise(corpus: Path, selection: Selection, tokenizer_folder: Path, out: Path) -> None:
+    tokenizer, marks = load_tokenizer(tokenizer_folder), document_marks(tokenizer_folder)
+    names = sorted(selection.languages)
+    files = {name: (out / f"{i:03d}.tokens").open("wb") for i, name in enumerate(names)}
+    starts: dict[str, list[int]] = {name: [] for name in names}
+    total = dict.fromkeys(names, 0)
+    documents = selection.documents(read_corpus(corpus, split="train"))
+    with Progress("tokenising", total=selection.chosen, unit="documents") as bar:
+        for batch in _batches(documents):
+            encodings = tokenizer.encode_batch_fast([d.text for d in batch], add_special_tokens=False)
+            for document, encoding in zip(batch, encodings, strict=True):
+                ids = np.array([marks.bos, *encoding.ids, marks.eos], dtype=np.uint32)
+                ids.tofile(files[document.corpus])
+                starts[document.corpus].append(total[document.corpus])
+                total[document.corpus] += len(ids)
+            bar.advance(len(batch))
+    for i, name in enumerate(names):
+        files[name].close()
+        np.array(starts[name], dtype=np.int64).tofile(out / f"{i:03d}.starts")
+    entries = [{"name": n, "language": selection.languages[n], "file": f"{i:03d}"} for i, n in enumerate(names)]
+    write_json(out / "packed.json", entries)
+
+
+def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    while batch := list(islice(documents, BATCH_DOCUMENTS)):
+        yield batch

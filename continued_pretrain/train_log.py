@@ -1,0 +1,95 @@
+"""One row a step, to `train.jsonl` and TensorBoard; cut back to the checkpoint when training is resumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from hanhua.artifacts.files import write_durably
+from hanhua.continued_pretrain.checkpoint import TrainState
+from hanhua.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one step measured: mean nats a target, bits a Chinese character, and the gradient's norm."""
+
+    loss: float
+    bits_per_character: float | None
+    grad_norm: float
+
+
+class TrainLog:
+    """The log of a run below `folder` (`out/logs`), going on after step `done`.
+
+    Rows: step, tokens, loss (nats a target), learning_rate, rows_learning_rate (null without new rows), grad_norm,
+    bits_per_character (of Chinese; null without), tokens_per_second, seconds (of training, over all resumes).
+    """
+
+    def __init__(self, folder: Path, *, done: int, enabled: bool = True) -> None:
+        self._enabled = enabled
+        if not enabled:  # every process but the first
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "train.jsonl"
+        rows = [row for row in read_rows(path) if row["step"] <= done]
+        write_durably(path, "".join(json.dumps(row) + "\n" for row in rows))
+        self._seconds = rows[-1]["seconds"] if rows else 0.0
+        self._tokens = rows[-1]["tokens"] if rows else 0
+        self._file = path.open("a", encoding="utf-8")
+        self._board = _tensorboard(folder / "tensorboard", purge_step=done + 1)
+
+    def __enter__(self) -> TrainLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._enabled:
+            self._file.close()
+            self._board.close()
+
+    def write(self, state: TrainState, measured: Measured, optimizer: Optimizer, *, seconds: float) -> None:
+        """Add the row of the step that led to `state` and took `seconds`."""
+        if not self._enabled:
+            return
+        rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
+        values = {
+            "tokens": state.tokens,
+            "loss": measured.loss,
+            "learning_rate": next(iter(rates.values())),
+            "rows_learning_rate": rates.get("rows"),
+            "grad_norm": measured.grad_norm,
+            "bits_per_character": measured.bits_per_character,
+            "tokens_per_second": round((state.tokens - self._tokens) / max(seconds, 1e-9), 1),
+        }
+        self._seconds, self._tokens = self._seconds + seconds, state.tokens
+        row = {"step": state.step, **values, "seconds": round(self._seconds, 3)}
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            if value is not None:
+                self._board.add_scalar(f"train/{name}", value, state.step)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a log, without a last line that a kill cut short."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def _tensorboard(folder: Path, *, purge_step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise MissingExtra("logging to TensorBoard", "train") from None
+    return SummaryWriter(str(folder), purge_step=purge_step)

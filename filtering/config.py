@@ -1,0 +1,179 @@
+"""Every threshold of the filter, with where it comes from; presets set the defaults, keys override them.
+
+Sources: EvalWeb (ChineseWebText), FineWeb2 (its cmn_Hani configuration), MAP-CC; "own" means chosen here
+on law, poetry, classics, documentation and dialogue, so that none of them is thrown out wholesale.
+`None` turns a limit off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Ratio = float | None
+
+CATEGORIES = (
+    "pornography",
+    "gambling",
+    "fraud",
+    "illegal_goods",
+    "black_market",
+    "violence",
+    "hate",
+    "self_harm",
+)
+"""Kinds of harmful content. Political speech is not one of them, by decision."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextConfig(_Section):
+    """What is changed in a text before it is judged."""
+
+    clean: bool = Field(
+        default=True, description="Drop control, private-use and invisible characters; \\r\\n becomes \\n"
+    )
+    join_hard_wraps: bool = Field(default=True, description="Join Chinese lines that were broken at a fixed width")
+
+
+class LanguageConfig(_Section):
+    """Whether a text is Chinese; ratios are of letters, where four Latin letters count as one character."""
+
+    min_han_ratio: Ratio = Field(
+        default=0.15, ge=0, le=1, description="Han among letters (EvalWeb .30; own: docs with code)"
+    )
+    max_kana_ratio: Ratio = Field(
+        default=0.25, ge=0, le=1, description="Kana among letters, above which it is Japanese (own)"
+    )
+    ask_model_kana_ratio: Ratio = Field(
+        default=0.02, ge=0, le=1, description="Kana above which the language model is asked"
+    )
+    max_hangul_ratio: Ratio = Field(
+        default=0.25, ge=0, le=1, description="Hangul among letters, above which it is Korean"
+    )
+
+
+class QualityConfig(_Section):
+    """Limits on what a text is made of; ratios are of its characters without spaces, unless said."""
+
+    min_characters: int | None = Field(
+        default=20, ge=0, description="Letters and digits (MAP-CC 50; own: poems, replies)"
+    )
+    max_characters: int | None = Field(default=None, ge=1, description="Letters and digits")
+    max_replacement_ratio: Ratio = Field(
+        default=0.002, ge=0, le=1, description="U+FFFD, left by a wrong decoding (own)"
+    )
+    max_mojibake_ratio: Ratio = Field(
+        default=0.02, ge=0, le=1, description="Characters of UTF-8 read as another code (own)"
+    )
+    max_symbol_ratio: Ratio = Field(default=0.4, ge=0, le=1, description="Emoji, dingbats, box drawing (own)")
+    max_mark_ratio: Ratio = Field(default=0.75, ge=0, le=1, description="Symbols and punctuation together (own)")
+    max_digit_ratio: Ratio = Field(default=0.5, ge=0, le=1, description="Digits (MAP-CC .30; own: tables)")
+    max_boilerplate_ratio: Ratio = Field(
+        default=0.35, ge=0, le=1, description="Letters in navigation labels and links (own)"
+    )
+    max_duplicate_line_ratio: Ratio = Field(
+        default=0.5, ge=0, le=1, description="Characters in repeated lines (FineWeb2 .287)"
+    )
+    max_repeated_ngram_ratio: Ratio = Field(default=0.5, ge=0, le=1, description="Repeated 13-grams (EvalWeb .5)")
+    max_run_ratio: Ratio = Field(
+        default=0.3, ge=0, le=1, description="Letters equal to the two before them, 哈哈哈哈 (own)"
+    )
+
+
+class DuplicatesConfig(_Section):
+    """Which copies are dropped; the first in input order is kept.
+
+    Two texts of similarity s (Jaccard, of their shingles) meet in at least one band with probability
+    1 - (1 - s^rows)^bands: with the default 28 × 4, .20 at .3, .52 at .4, .84 at .5, .98 at .6; they count as
+    copies if also their signatures agree in `min_similarity` of their places, which is that sharp: .5 at .6,
+    .01 at .5, .99 at .7. A tenth of the characters changed leaves .42, a twentieth .63.
+    """
+
+    exact: bool = Field(default=True, description="Drop documents whose text is the same")
+    near: bool = Field(default=True, description="Drop near copies by MinHash on the folded text (twins in 繁體 too)")
+    shingle_characters: int = Field(
+        default=5, ge=1, le=64, description="Characters a shingle of Chinese (FineWeb2: 5-grams)"
+    )
+    shingle_characters_other: int = Field(
+        default=24, ge=1, le=64, description="Characters a shingle of other text, 5 words"
+    )
+    bands: int = Field(default=28, ge=1, le=256, description="Bands of the signature (FineWeb2 14)")
+    rows: int = Field(default=4, ge=1, le=64, description="Hashes a band (FineWeb2 8)")
+    min_similarity: float = Field(
+        default=0.6, ge=0, le=1, description="Share of equal hashes that makes two texts copies"
+    )
+
+
+class PiiConfig(_Section):
+    """What happens to personal data."""
+
+    mode: Literal["mask", "drop", "off"] = Field(
+        default="mask", description="mask: [ID_CARD] [MOBILE] [EMAIL] [BANK_CARD] in its place; drop: the document goes"
+    )
+
+
+class HarmConfig(_Section):
+    """The harmful-content rule."""
+
+    enabled: bool = Field(default=True, description="Reject harmful Chinese documents")
+    min_score: float = Field(default=0.5, ge=0, le=1, description="Score from which a document is rejected")
+    categories: tuple[str, ...] = Field(default=CATEGORIES, description="Categories that are rejected")
+
+    @model_validator(mode="after")
+    def _known(self) -> HarmConfig:
+        for category in self.categories:
+            if category not in CATEGORIES:
+                raise ValueError(f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
+        return self
+
+
+_NONE: Mapping[str, Mapping[str, Any]] = {
+    "text": {"clean": False, "join_hard_wraps": False},
+    "language": dict.fromkeys(LanguageConfig.model_fields),
+    "quality": dict.fromkeys(QualityConfig.model_fields),
+    "duplicates": {"exact": False, "near": False},
+    "pii": {"mode": "off"},
+    "harm": {"enabled": False},
+}
+PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {"balanced": {}, "none": _NONE}
+
+
+class FilteringConfig(_Section):
+    """The filtering stage.
+
+    >>> FilteringConfig(preset="none", pii={"mode": "mask"}).harm.enabled
+    False
+    """
+
+    preset: Literal["balanced", "none"] = Field(
+        default="balanced", description="balanced: all rules; none: split only, and reject empty texts"
+    )
+    heldout_ratio: float = Field(default=0.02, ge=0, le=0.5, description="Share of documents held out, to measure on")
+    text: TextConfig = Field(default=TextConfig(), description="Clean-up")
+    language: LanguageConfig = Field(default=LanguageConfig(), description="Script and language rules")
+    quality: QualityConfig = Field(default=QualityConfig(), description="Quality rules")
+    duplicates: DuplicatesConfig = Field(default=DuplicatesConfig(), description="Exact and near duplicates")
+    pii: PiiConfig = Field(default=PiiConfig(), description="Personal data")
+    harm: HarmConfig = Field(default=HarmConfig(), description="Harmful content")
+    samples_per_reason: int = Field(default=5, ge=0, description="Rejected documents shown per reason and corpus")
+    workers: int | None = Field(
+        default=None, ge=1, exclude=True, description="Processes; None: one a core, at most 8. Never changes the result"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, data: Any) -> Any:
+        """Fill in the preset's values below the keys that are given."""
+        if not isinstance(data, Mapping):
+            return data
+        merged = dict(data)
+        for section, values in PRESETS.get(str(data.get("preset", "balanced")), {}).items():
+            given = merged.get(section, {})
+            if isinstance(given, Mapping):
+                merged[section] = {**values, **given}
+        return merged

@@ -1,0 +1,120 @@
+"""All that happens to one record on its own: clean-up, rules, masking, hashes. What workers run.
+
+A judge is made once per process from the configuration alone, and the same text gives the same answer in
+any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import xxhash
+
+from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.harm import build_harm_scorer
+from hanhua.filtering.harm.rule import harm
+from hanhua.filtering.normalise import clean, join_hard_wraps
+from hanhua.filtering.pii import find_pii, mask_pii
+from hanhua.filtering.rules.boilerplate import boilerplate
+from hanhua.filtering.rules.empty import empty
+from hanhua.filtering.rules.encoding import encoding
+from hanhua.filtering.rules.language import language
+from hanhua.filtering.rules.length import length
+from hanhua.filtering.rules.repetition import repetition
+from hanhua.filtering.rules.symbols import symbols
+from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature
+
+Rule = Callable[[Draft], Verdict]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one text.
+
+    text: as it goes into the corpus; of a rejected document, as it was judged. digest: 16 bytes of the
+    text before masking, without white space. signature: MinHash as uint32, empty when near copies are not
+    looked for.
+    """
+
+    text: str
+    verdict: Verdict
+    script: str = ""
+    masked: dict[str, int] = field(default_factory=dict)
+    digest: bytes = b""
+    signature: bytes = b""
+
+
+class Judge:
+    """Judges texts one by one."""
+
+    def __init__(self, config: FilteringConfig) -> None:
+        self._config = config
+        self._rules = rules_of(config)
+
+    def judge(self, text: str, *, language: str) -> Judged:
+        """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
+        draft = self._normalised(Draft(text, language=language))
+        for rule in self._rules:
+            verdict = rule(draft)
+            if not verdict.keep:
+                return Judged(draft.text, verdict)
+        masked, counts = mask_pii(draft.text) if self._config.pii.mode == "mask" else (draft.text, {})
+        return Judged(
+            masked,
+            KEEP,
+            script=draft.profile.script if draft.chinese else "",
+            masked=dict(counts),
+            digest=xxhash.xxh3_128_digest("".join(draft.text.split()).encode()),
+            signature=self._signature(draft),
+        )
+
+    def judge_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
+        """Judge several, in order."""
+        return [self.judge(text, language=language) for text, language in zip(texts, languages, strict=True)]
+
+    def _normalised(self, draft: Draft) -> Draft:
+        text = draft.text
+        if draft.profile.unclean:
+            # A lone surrogate cannot be written as UTF-8, whatever the preset.
+            text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
+        if self._config.text.join_hard_wraps and draft.chinese:
+            text = join_hard_wraps(text)
+        return draft if text == draft.text else Draft(text, language=draft.language)
+
+    def _signature(self, draft: Draft) -> bytes:
+        near = self._config.duplicates
+        if not near.near:
+            return b""
+        width = near.shingle_characters if draft.chinese else near.shingle_characters_other
+        shingles = draft.shingles if width == SHINGLE else hash_ngrams(draft.folded_codes, width)
+        return signature(shingles, hashes=near.bands * near.rows).tobytes()
+
+
+def rules_of(config: FilteringConfig) -> list[Rule]:
+    """Return the rules that a configuration turns on, cheapest and most telling first.
+
+    Mojibake is looked for before the language, since it looks like another one; symbols before length,
+    since a wall of emoji has few letters.
+    """
+    quality, scorer = config.quality, build_harm_scorer() if config.harm.enabled else None
+    rules: list[Rule] = [
+        empty,
+        lambda draft: encoding(draft, quality),
+        lambda draft: language(draft, config.language),
+        lambda draft: symbols(draft, quality),
+        lambda draft: length(draft, quality),
+        lambda draft: repetition(draft, quality),
+        lambda draft: boilerplate(draft, quality),
+    ]
+    if scorer is not None:
+        rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
+    if config.pii.mode == "drop":
+        rules.append(_personal)
+    return rules
+
+
+def _personal(draft: Draft) -> Verdict:
+    found = find_pii(draft.text)
+    return reject(f"pii.{found[0].tag.lower()}", len(found)) if found else KEEP

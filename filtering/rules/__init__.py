@@ -1,0 +1,1 @@
+"""The rules, one small file each: plain functions `document, limits → Verdict`."""

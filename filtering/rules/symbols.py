@@ -1,0 +1,20 @@
+"""Texts made of symbols, marks or digits rather than words."""
+
+from __future__ import annotations
+
+from hanhua.filtering.config import QualityConfig
+from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+
+
+def symbols(draft: Draft, limits: QualityConfig) -> Verdict:
+    """Reject walls of emoji, box drawing, punctuation or numbers."""
+    profile = draft.profile
+    for detail, count, limit in (
+        ("emoji", profile.symbols, limits.max_symbol_ratio),
+        ("marks", profile.marks, limits.max_mark_ratio),
+        ("digits", profile.digits, limits.max_digit_ratio),
+    ):
+        ratio = count / max(profile.visible, 1)
+        if limit is not None and ratio > limit:
+            return reject(f"symbols.{detail}", ratio)
+    return KEEP

@@ -1,0 +1,127 @@
+"""YAML with places: every value keeps the file, line and column it came from, so a mistake can point at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hanhua.errors import RecipeError
+
+At = tuple[str, ...]
+"""A path into a recipe: ("corpora", "zh", "path"); list items by their number."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written: a file with line and column from 1, or an option of the command line."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+@dataclass
+class Tree:
+    """Plain data with the place of every key, and the mistakes found on the way."""
+
+    data: dict[str, Any]
+    places: dict[At, Place]
+    folders: dict[At, Path] = field(default_factory=dict)
+    mistakes: list[str] = field(default_factory=list)
+
+    def place(self, at: At) -> Place:
+        """Return the place of a value, or of the nearest enclosing one that was written down."""
+        while at and at not in self.places:
+            at = at[:-1]
+        return self.places.get(at, Place("recipe", 1, 1))
+
+    def wrong(self, at: At, message: str) -> None:
+        """Note a mistake at a place."""
+        dotted = ".".join(at)
+        self.mistakes.append(f"{self.place(at)}: {dotted + ': ' if dotted else ''}{message}")
+
+
+def read_tree(path: Path) -> Tree:
+    """Parse one YAML file; raise RecipeError for a file that is missing, not YAML or not a mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError([f"{path}: no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError([f"{path}: cannot be read as UTF-8 text ({error})"]) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise RecipeError([f"{path}{where}: not YAML: {error.problem or error.context}"]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RecipeError([f"{path}: not YAML: {error}"]) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise RecipeError([f"{path}:1:1: a recipe is a mapping of stages (name: …, base: …)"])
+    tree = Tree({}, {(): Place(str(path), 1, 1)})
+    tree.data = _mapping(node, (), path, tree)
+    for at in tree.places:
+        tree.folders[at] = path.parent
+    return tree
+
+
+def parse_value(text: str) -> Any:
+    """Return the YAML value of an option: `8000` a number, `[a, b]` a list, anything unparsable a string."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def leaves(data: Any, at: At = ()) -> Iterator[tuple[At, Any]]:
+    """Yield the path and value of everything that is not itself a mapping or list."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaves(value, (*at, str(key)))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from leaves(value, (*at, str(number)))
+    else:
+        yield at, data
+
+
+def _mapping(node: yaml.MappingNode, at: At, path: Path, tree: Tree) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        place = Place(str(path), key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            tree.mistakes.append(f"{place}: a key must be a plain word")
+            continue
+        key = str(key_node.value)
+        inner = (*at, key)
+        if key in data:
+            tree.mistakes.append(f"{place}: {'.'.join(inner)}: given twice (first at {tree.places[inner]})")
+            continue
+        tree.places[inner] = place
+        data[key] = _value(value_node, inner, path, tree)
+    return data
+
+
+def _value(node: yaml.Node, at: At, path: Path, tree: Tree) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, at, path, tree)
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for number, item in enumerate(node.value):
+            inner = (*at, str(number))
+            tree.places[inner] = Place(str(path), item.start_mark.line + 1, item.start_mark.column + 1)
+            items.append(_value(item, inner, path, tree))
+        return items
+    try:
+        return yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+    except (yaml.YAMLError, ValueError) as error:
+        tree.wrong(at, f"not a plain value ({error})")
+        return None

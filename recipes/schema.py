@@ -1,0 +1,79 @@
+"""What a recipe may say: one typed section per stage; unknown keys are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hanhua.continued_pretrain.config import BaseConfig, ContinuedPretrainConfig
+from hanhua.documents.sources import CorpusConfig
+from hanhua.eval.config import EvalConfig
+from hanhua.filtering.config import FilteringConfig
+from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReleaseConfig(BaseModel):
+    """The release folder: what is published, and under which duties."""
+
+    model_config = _STRICT
+
+    license_policy: Literal["commercial", "research"] = Field(
+        "commercial", description="With commercial, an unlabelled or non-commercial corpus blocks a public release"
+    )
+    max_shard_gigabytes: float = Field(5.0, gt=0, description="Largest size of one weight file")
+    base_family: Literal["3", "3.1", "3.2", "3.3"] | None = Field(
+        None, description="Llama version of the base, where its name does not say it: the licence's duties follow"
+    )
+    model_name: str | None = Field(None, description="Name on the card; must begin with 'Llama 3' (default: from name)")
+
+
+class ReportConfig(BaseModel):
+    """The HTML report."""
+
+    model_config = _STRICT
+
+    samples_per_reason: int = Field(3, ge=0, description="Rejected documents shown for each reason, masked")
+
+
+class Recipe(BaseModel):
+    """One complete run, from corpora to a release folder. A stage that is absent is skipped."""
+
+    model_config = _STRICT
+
+    name: str = Field(description="Name of the run's folder and, by default, of the model")
+    base: BaseConfig
+    corpora: dict[str, CorpusConfig] = Field(description="The texts, by a short name of your choice")
+    filtering: FilteringConfig | None = None
+    vocab_extension: VocabExtensionConfig | None = None
+    initialise: InitialiseConfig = Field(default_factory=InitialiseConfig)
+    continued_pretrain: ContinuedPretrainConfig | None = None
+    eval: EvalConfig | None = None
+    release: ReleaseConfig | None = None
+    report: ReportConfig = Field(default_factory=ReportConfig)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ValueError("use letters, digits, '.', '_' and '-' only: it names the run's folder")
+        return name
+
+    @field_validator("corpora")
+    @classmethod
+    def _has_corpora(cls, corpora: dict[str, CorpusConfig]) -> dict[str, CorpusConfig]:
+        if not corpora:
+            raise ValueError("name at least one corpus")
+        for name in corpora:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"corpus name {name!r}: use lower-case letters, digits and '_'")
+        return corpora
+
+    @model_validator(mode="after")
+    def _release_needs_training(self) -> Recipe:
+        if self.release is not None and self.continued_pretrain is None:
+            raise ValueError("release needs continued_pretrain: there is no adapted model to release")
+        return self

@@ -1,0 +1,16 @@
+"""The kinds of artifact, and the stage that makes each."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Kind = Literal["corpus", "base", "tokenizer", "resized", "adapted", "scores", "release", "report"]
+Stage = Literal["filtering", "base", "vocab_extension", "initialise", "continued_pretrain", "eval", "release", "report"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""In running order. `base` follows `filtering`, since a stand-in base learns from the train split."""
+
+KIND_OF_STAGE: dict[Stage, Kind] = dict(zip(STAGES, KINDS, strict=True))
+
+FORMAT_VERSION = 1

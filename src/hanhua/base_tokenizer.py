@@ -1,0 +1,116 @@
+"""Where a base tokenizer comes from: a folder, a Hub id, or `llama3`, the one the `llama-models` package carries.
+
+`llama3` is Meta's own 128,000-rank file under the Meta Llama 3 Community License, converted to the
+`tokenizer.json` that transformers reads; its encodings are then the same as tiktoken's.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tokenizers import Tokenizer, processors
+
+from hanhua.artifacts.files import write_json
+from hanhua.errors import InputError
+
+LLAMA3 = "llama3"
+BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
+LLAMA3_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def llama3_special_tokens() -> list[str]:
+    """Return Llama 3's 256 special tokens in id order; the first has the id 128,000."""
+    reserved = (f"<|reserved_special_token_{i}|>" for i in range(251))
+    named = {0: BOS, 1: EOS, 6: "<|start_header_id|>", 7: "<|end_header_id|>", 9: "<|eot_id|>"}
+    return [named[i] if i in named else next(reserved) for i in range(256)]
+
+
+def resolve_base_tokenizer(base: str) -> Path:
+    """Return a folder with `tokenizer.json` for a folder, a Hub id or `llama3`.
+
+    Raises InputError when the folder has none, or the Hub cannot give one.
+    """
+    if base == LLAMA3:
+        return _cached_llama3()
+    folder = Path(base)
+    if folder.is_dir():
+        if not (folder / "tokenizer.json").is_file():
+            raise InputError(f"{folder}: no tokenizer.json in this folder")
+        return folder
+    if folder.is_absolute() or base.startswith(".") or base.count("/") != 1:
+        raise InputError(f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or 'llama3')")
+    return _from_hub(base)
+
+
+def load_base_tokenizer(base: str) -> Tokenizer:
+    """Return the base's fast tokenizer."""
+    return Tokenizer.from_file(str(resolve_base_tokenizer(base) / "tokenizer.json"))
+
+
+def write_llama3_tokenizer(folder: Path) -> None:
+    """Write the Llama 3 tokenizer as a folder that plain transformers loads."""
+    try:
+        source = files("llama_models") / "llama3" / "tokenizer.model"
+    except ModuleNotFoundError:
+        raise InputError("base 'llama3' needs the package that carries it: pip install llama-models") from None
+    from transformers.convert_slow_tokenizer import TikTokenConverter
+
+    specials = llama3_special_tokens()
+    converter = TikTokenConverter(vocab_file=str(source), pattern=LLAMA3_PATTERN, extra_special_tokens=specials)
+    tokenizer = converter.converted()
+    byte_level = processors.ByteLevel(trim_offsets=False)
+    bos = processors.TemplateProcessing(
+        single=f"{BOS} $A",
+        pair=f"{BOS} $A {BOS}:1 $B:1",
+        special_tokens=[(BOS, tokenizer.token_to_id(BOS))],
+    )
+    tokenizer.post_processor = processors.Sequence([byte_level, bos])
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": BOS,
+        "eos_token": EOS,
+        "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": 8192,
+    }
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def _cached_llama3() -> Path:
+    made_by = f"llama3-{version('llama-models')}-{version('transformers')}-{version('tokenizers')}-1"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = home / "hanhua" / made_by
+    if not (folder / "tokenizer_config.json").is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(mkdtemp(dir=folder.parent))
+        write_llama3_tokenizer(aside)
+        try:
+            aside.rename(folder)
+        except OSError:
+            # Another process was first; its folder holds the same files.
+            if not (folder / "tokenizer_config.json").is_file():
+                raise
+    return folder
+
+
+def _from_hub(base: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
+    try:
+        folder = Path(snapshot_download(base, allow_patterns=wanted))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(f"{base}: neither a folder here nor a tokenizer the Hub gave ({error})") from error
+    if not (folder / "tokenizer.json").is_file():
+        raise InputError(f"{base}: this repository has no tokenizer.json")
+    return folder

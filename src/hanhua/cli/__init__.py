@@ -1,0 +1,1 @@
+"""The command lines; every heavy import waits until a command runs."""

@@ -1,0 +1,45 @@
+"""How every command ends: one clear message and the right exit code, never a traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from hanhua.errors import HanhuaError
+from hanhua.progress import say
+
+
+def run_command(command: Callable[[], object]) -> int:
+    """Run a command line to its end and return the exit code.
+
+    `HANHUA_DEBUG=1` shows the traceback of any error.
+    """
+    try:
+        command()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except KeyboardInterrupt:
+        say("interrupted; what is finished is kept, run the same command again to go on")
+        return 130
+    except HanhuaError as error:
+        _trace()
+        say(f"error: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our stdout (`| head`) has left; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _trace()
+        hint = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
+        say(f"error: {error.filename or ''}: {error.strerror or error}{hint}")
+        return 1
+    return 0
+
+
+def _trace() -> None:
+    if os.environ.get("HANHUA_DEBUG"):
+        traceback.print_exc()

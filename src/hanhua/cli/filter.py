@@ -1,0 +1,194 @@
+"""`hanhua filter`: the filtering stage, and its harmful-content score, without a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from hanhua.documents.sources import CorpusConfig
+    from hanhua.filtering.config import FilteringConfig
+
+app = typer.Typer(
+    help="Clean text: rules, duplicates, personal data, harmful content; with a reason for all that goes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+
+
+@app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")
+def run(
+    corpora: Annotated[
+        list[str],
+        typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the corpus")],
+    preset: Annotated[str, typer.Option(metavar="NAME", help="balanced: all rules; none: split only")] = "balanced",
+    heldout_ratio: Annotated[float, typer.Option(metavar="SHARE", help="Share of documents held out")] = 0.02,
+    language: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
+    ] = None,
+    license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the texts")] = "",
+    text_field: TextField = "text",
+    pii: Annotated[str, typer.Option(metavar="MODE", help="Personal data: mask, drop or off")] = "mask",
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Filter corpora into one folder: documents with their split, and samples of what was rejected."""
+    languages = dict(_named(value) for value in language or ())
+    named: dict[str, CorpusConfig] = {}
+    for value in corpora:
+        name, path = _named(value)
+        name = _unused(name or _stem(path), named)
+        spoken = languages.get(name, languages.get("", "zh"))
+        named[name] = _corpus(path, language=spoken, license=license_, text_field=text_field)
+    config = _config(preset=preset, heldout_ratio=heldout_ratio, pii={"mode": pii}, workers=workers)
+    facts = _filter_into(out, config, named)
+    if as_json:
+        from hanhua.cli.printing import print_json
+
+        print_json(facts)
+    else:
+        _print_facts(facts, out)
+
+
+@app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answer > scores.jsonl")
+def score(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=".jsonl, .json, .txt, .parquet, also .gz, .zst")],
+    text_field: TextField = "text",
+) -> None:
+    """Score texts for harmful content: one JSON line each with category, score (0 to 1) and evidence spans.
+
+    0.5 and above is what the filter rejects. Spans are character offsets in the text as given.
+    """
+    import json
+
+    from hanhua.documents.readers import read_records
+    from hanhua.filtering.harm import build_harm_scorer
+    from hanhua.progress import say
+
+    scorer = build_harm_scorer()
+    for file in files:
+        records = read_records(file, text_field=text_field, on_broken=lambda place, why: say(f"skipped {place}: {why}"))
+        for record in records:
+            found = scorer.score(record.text)
+            row = {
+                "id": record.fields.get("id", f"{file.name}#{record.number}"),
+                "category": found.category,
+                "score": round(found.score, 4),
+                "spans": [list(span) for span in found.spans],
+            }
+            print(json.dumps(row, ensure_ascii=False))
+
+
+def _named(value: str) -> tuple[str, str]:
+    """Return (`name`, rest) of `name=rest`; no name when there is none, or what precedes `=` is a path."""
+    name, equals, rest = value.partition("=")
+    return (name, rest) if equals and name.replace("_", "").replace("-", "").isalnum() else ("", value)
+
+
+def _stem(path: str) -> str:
+    stem = Path(path).name.split(".")[0].strip("*?[]")
+    return stem or Path(path).parent.name or "corpus"
+
+
+def _unused(name: str, taken: dict[str, Any]) -> str:
+    return next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
+
+
+def _corpus(path: str, **fields: Any) -> CorpusConfig:
+    from pydantic import ValidationError
+
+    from hanhua.documents.sources import CorpusConfig
+    from hanhua.errors import UsageError
+
+    try:
+        return CorpusConfig(path=path, **fields)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from None
+
+
+def _config(**fields: Any) -> FilteringConfig:
+    from pydantic import ValidationError
+
+    from hanhua.errors import UsageError
+    from hanhua.filtering.config import FilteringConfig
+
+    try:
+        return FilteringConfig(**fields)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
+
+
+def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
+    """Filter into `DIR.partial` and rename it when done, so that what is at `out` is finished."""
+    import shutil
+
+    from hanhua.artifacts.files import sha256_of
+    from hanhua.artifacts.manifest import library_versions, write_manifest
+    from hanhua.errors import InputError
+    from hanhua.filtering.stage import LIBRARIES, filter_corpora
+    from hanhua.skills import Skills
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    partial = out.with_name(out.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    facts = filter_corpora(config, corpora, partial, skills=Skills())
+    shutil.rmtree(partial / "work", ignore_errors=True)
+    inputs = {str(path): sha256_of(path) for corpus in corpora.values() for path in corpus.files()}
+    write_manifest(
+        partial,
+        kind="corpus",
+        config=config,
+        inputs=inputs,
+        facts=facts,
+        versions=library_versions(LIBRARIES),
+    )
+    if out.exists():
+        out.rmdir()
+    partial.rename(out)
+    return facts
+
+
+def _print_facts(facts: dict[str, Any], out: Path) -> None:
+    from hanhua.cli.printing import print_table
+
+    heads = ("corpus", "read", "kept", "train", "held out", "characters")
+    keys = ("read", "kept", "train", "heldout", "characters_kept")
+    print_table(heads, [(name, *(f"{one[key]:,}" for key in keys)) for name, one in facts["corpora"].items()])
+    if facts["reasons"]:
+        print()
+        print_table(("rejected for", "documents"), [(reason, f"{n:,}") for reason, n in facts["reasons"].items()])
+    masked = {tag: 0 for one in facts["corpora"].values() for tag in one["masked"]}
+    for one in facts["corpora"].values():
+        for tag, count in one["masked"].items():
+            masked[tag] += count
+    if masked:
+        print("\nmasked: " + ", ".join(f"{count:,} {tag}" for tag, count in masked.items()))
+    print(f"\ncorpus: {out}\nsamples of what was rejected: {out / 'rejected' / 'samples.jsonl'}")
+
+
+def main() -> None:
+    """Run the program."""
+    import sys
+
+    from hanhua.cli.entry import run_command
+
+    sys.exit(run_command(lambda: app(standalone_mode=False)))
+
+
+if __name__ == "__main__":
+    main()

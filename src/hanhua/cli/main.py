@@ -1,0 +1,216 @@
+"""`hanhua`: runs recipes and single stages. Every heavy import waits until its command runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from hanhua.cli import eval as eval_cli
+from hanhua.cli import filter as filter_cli
+from hanhua.cli import publish as publish_cli
+from hanhua.cli import train as train_cli
+from hanhua.cli.entry import run_command
+from hanhua.cli.printing import print_json, print_table
+
+app = typer.Typer(
+    name="hanhua",
+    help="Hanhua (汉化): takes an open Llama 3 checkpoint and makes it Chinese.",
+    epilog="Start with: hanhua run quickstart",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup_mode=None)
+app.add_typer(recipes_app, name="recipes")
+app.add_typer(filter_cli.app, name="filter")
+app.command("train")(train_cli.train)
+app.command("eval")(eval_cli.evaluate)
+app.command("publish")(publish_cli.publish)
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="Override one value: -s continued_pretrain.max_tokens=200000"
+    ),
+]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart")]
+
+
+@app.command(epilog="Example: hanhua run quickstart -s corpora.zh.path=my_texts.jsonl.zst")
+def run(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    until: Annotated[Optional[str], typer.Option(metavar="STAGE", help="Stop after this stage")] = None,  # noqa: UP045
+    from_: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--from", metavar="STAGE", help="Start here; earlier stages must be finished for this recipe"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe end to end; what is finished and unchanged is not done again."""
+    from hanhua.recipes.load import find_recipe, load_recipe
+    from hanhua.recipes.runner import check_gates
+    from hanhua.recipes.runner import run as run_recipe
+    from hanhua.recipes.summary import run_summary, summary_text
+
+    loaded = load_recipe(find_recipe(recipe), overrides or ())
+    result = run_recipe(loaded, runs=runs, until=_stage(until), from_=_stage(from_))
+    summary = run_summary(result)
+    if as_json:
+        print_json(summary)
+    else:
+        print(summary_text(summary))
+    check_gates(result.artifacts)
+
+
+@app.command(epilog="Example: hanhua plan quickstart -s vocab_extension.new_tokens=2048")
+def plan(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    until: Annotated[Optional[str], typer.Option(metavar="STAGE", help="Stop after this stage")] = None,  # noqa: UP045
+    as_json: AsJson = False,
+) -> None:
+    """Say which stages would run, which are cached, and why; run nothing."""
+    from hanhua.recipes.load import find_recipe, load_recipe
+    from hanhua.recipes.runner import plan as plan_recipe
+
+    loaded = load_recipe(find_recipe(recipe), overrides or ())
+    steps = plan_recipe(loaded, runs=runs, until=_stage(until))
+    if as_json:
+        print_json([{"stage": step.stage, "state": step.state, "why": list(step.reasons)} for step in steps])
+        return
+    print_table(("stage", "state", "why"), [(step.stage, step.state, "; ".join(step.reasons)) for step in steps])
+
+
+@app.command(epilog="Example: hanhua validate my_recipe.yaml")
+def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """List every mistake of a recipe at once, each with line and column."""
+    from hanhua.errors import RecipeError
+    from hanhua.recipes.load import find_recipe, load_recipe
+
+    try:
+        loaded = load_recipe(find_recipe(recipe), overrides or ())
+    except RecipeError as error:
+        if not as_json:
+            raise
+        print_json({"valid": False, "mistakes": error.mistakes})
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        print_json({"valid": True, "recipe": loaded.recipe.model_dump(mode="json"), "origins": loaded.origins()})
+    else:
+        print(f"{loaded.path}: valid")
+
+
+@app.command(epilog="Example: hanhua status runs/quickstart")
+def status(run: RunFolder, as_json: AsJson = False) -> None:
+    """Show which stages of a run are done, begun or to do."""
+    from hanhua.progress import duration
+    from hanhua.recipes.status import stage_statuses
+
+    statuses = stage_statuses(run)
+    if as_json:
+        print_json([vars(one) for one in statuses])
+        return
+    rows = [(s.stage, s.state, "" if s.seconds is None else duration(s.seconds), s.folder) for s in statuses]
+    print_table(("stage", "state", "took", "folder"), rows)
+
+
+@app.command(epilog="Example: hanhua report runs/quickstart")
+def report(run: RunFolder, as_json: AsJson = False) -> None:
+    """Print a run's table again, with the paths of its report, model and release."""
+    from hanhua.recipes.runner import RunResult
+    from hanhua.recipes.status import open_latest
+    from hanhua.recipes.summary import run_summary, summary_text
+
+    summary = run_summary(RunResult(run, open_latest(run)))
+    if as_json:
+        print_json(summary)
+    else:
+        print(summary_text(summary))
+
+
+@recipes_app.callback(invoke_without_command=True)
+def recipes(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the shipped recipes."""
+    if context.invoked_subcommand is not None:
+        return
+    from hanhua.recipes.load import shipped_recipes
+
+    rows = [(name, _first_comment(path)) for name, path in shipped_recipes().items()]
+    if as_json:
+        print_json([{"name": name, "about": about} for name, about in rows])
+    else:
+        print_table(("recipe", "about"), rows)
+
+
+@recipes_app.command("show", epilog="Example: hanhua recipes show quickstart")
+def show_recipe(name: str) -> None:
+    """Print a shipped recipe."""
+    print(_shipped(name).read_text(encoding="utf-8"), end="")
+
+
+@recipes_app.command("copy", epilog="Example: hanhua recipes copy quickstart my_recipe.yaml")
+def copy_recipe(name: str, to: Path) -> None:
+    """Copy a shipped recipe to edit; the texts it names are found from there too."""
+    from hanhua.errors import UsageError
+    from hanhua.recipes.copying import rewritten_for
+
+    if to.exists():
+        raise UsageError(f"{to}: exists already; choose another name")
+    to.write_text(rewritten_for(_shipped(name), to), encoding="utf-8")
+    print(to)
+
+
+@app.command(epilog="Example: hanhua doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine has: Python, libraries, optional parts, memory, disk."""
+    from hanhua.recipes.doctor import diagnosis
+
+    found = diagnosis()
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("what", "found"), [(name, str(value)) for name, value in found.items()])
+
+
+def _stage(name: str | None) -> Any:
+    from hanhua.artifacts.kinds import STAGES
+    from hanhua.cli.printing import closest
+
+    if name is None or name in STAGES:
+        return name
+    raise typer.BadParameter(f"no stage {name!r}{closest(name, STAGES)}; stages: {', '.join(STAGES)}")
+
+
+def _shipped(name: str) -> Path:
+    from hanhua.cli.printing import closest
+    from hanhua.errors import UsageError
+    from hanhua.recipes.load import shipped_recipes
+
+    found = shipped_recipes()
+    if name not in found:
+        raise UsageError(f"no shipped recipe {name!r}{closest(name, found)}; there are: {', '.join(found)}")
+    return found[name]
+
+
+def _first_comment(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().lstrip("# ").strip()
+
+
+def main() -> None:
+    """Run the program."""
+    sys.exit(run_command(app))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Data on stdout: JSON for scripts, aligned tables for people."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hanhua.tables import table_text
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON, Chinese left readable."""
+    print(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as an aligned table."""
+    print(table_text(heads, rows))
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean X?)` for a near miss, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,77 @@
+"""`hanhua publish`: a finished release goes to the Hub, private unless told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from hanhua.recipes.publish import PublishResult
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder (runs/quickstart) or a release folder")],
+    repo_id: Annotated[str, typer.Option("--repo-id", metavar="OWNER/NAME", help="Where on the Hub")],
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody see it, once it was read back; checks policy and gates too")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List files, sizes and what stands in the way; ask no network")
+    ] = False,
+    agreement: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option(metavar="DIR", help="Folder with the base model's LICENSE, where the release has only a pointer"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script")] = False,
+) -> None:
+    """Publish a release to the Hub in one commit, and read it back.
+
+    The Hub is the one HF_ENDPOINT names, the token HF_TOKEN or that of `hf auth login`. A new repository is
+    private. Exit code 2: a licence duty, the recipe's policy or the token forbids it; 3: a gate does.
+
+    Example: hanhua publish runs/quickstart --repo-id me/Llama-3-quickstart --dry-run
+    """
+    from hanhua.cli.printing import print_json
+    from hanhua.recipes.publish import publish_release
+    from hanhua.recipes.publish_plan import refuse
+
+    result = publish_release(_release_of(run), repo_id=repo_id, public=public, dry_run=dry_run, agreement=agreement)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        _show(result)
+    if dry_run:
+        refuse(result.blocking, repo_id=repo_id)
+
+
+def _release_of(folder: Path) -> Path:
+    from hanhua.artifacts.manifest import MANIFEST
+    from hanhua.errors import InputError
+    from hanhua.recipes.status import latest_artifacts
+
+    if (folder / MANIFEST).is_file():
+        return folder
+    found = latest_artifacts(folder)
+    if "release" not in found:
+        raise InputError(f"{folder}: this run has no finished release; give the recipe a `release:` section and run it")
+    return found["release"]
+
+
+def _show(result: PublishResult) -> None:
+    from hanhua.cli.printing import print_table
+
+    visibility = "public" if result.public else "private"
+    if result.commit is None:
+        print_table(("file", "bytes"), [(name, f"{size:,}") for name, size in result.files.items()])
+        total = sum(result.files.values())
+        print(f"\ndry run: {len(result.files)} files, {total:,} bytes, would go to {result.repo_id} ({visibility})")
+    else:
+        state = "published" if result.changed else "nothing had changed"
+        print(f"{state}: {result.url} ({visibility}), read back and compared")
+        print(f'from_pretrained("{result.repo_id}", revision="{result.commit}")')
+        for name in result.removed:
+            print(f"removed there: {name}, of an earlier release")
+    for note in result.notes:
+        print(f"note: {note}")

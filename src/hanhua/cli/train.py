@@ -1,0 +1,171 @@
+"""`hanhua train`: continued pretraining of a model folder on a Corpus, without a recipe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from hanhua.cli.printing import print_json
+
+if TYPE_CHECKING:
+    from hanhua.artifacts import Artifact
+    from hanhua.artifacts.hashes import FileHashes
+    from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+EXAMPLE = (
+    "Example: hanhua train --model models/resized --corpus texts/corpus --out models/adapted "
+    "-s max_tokens=1000000 -s weights.zh=0.85 -s weights.en=0.15"
+)
+
+
+@app.command(epilog=EXAMPLE)
+def train(
+    model: Annotated[Path, typer.Option(metavar="DIR", help="Model artifact, or any Hugging Face Llama folder")],
+    corpus: Annotated[Path, typer.Option(metavar="DIR", help="Corpus, as `hanhua filter run` makes it")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model/, adapter/ and logs/ go")],
+    config: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option(metavar="FILE", help="YAML as a recipe's `continued_pretrain:` section"),
+    ] = None,
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one value: -s lora.rank=16; repeatable"),
+    ] = None,
+    first_new_id: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="ID", min=1, help="First new token; known already for an artifact of Hanhua's"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the facts of the run as JSON")] = False,
+) -> None:
+    """Train a model on the train split of a Corpus; run the same command again to go on after a stop."""
+    from hanhua.artifacts.hashes import FileHashes
+    from hanhua.artifacts.manifest import MANIFEST, open_artifact
+    from hanhua.errors import UsageError
+
+    if (out / MANIFEST).is_file():
+        raise UsageError(f"{out}: holds a finished model; choose another --out, or remove it")
+    settings = _settings(config, overrides or [])
+    hashes = FileHashes(out / "work" / f"hashes-{os.environ.get('RANK', '0')}.json")
+    texts = hashes.check(open_artifact(corpus, kind="corpus"))
+    base, known_id = _model(model, hashes)
+    facts = _run(settings, base, texts, out, first_new_id=known_id if first_new_id is None else first_new_id)
+    if as_json:
+        print_json(facts)
+        return
+    print(f"trained: {facts['tokens']:,} tokens, loss {facts['first_loss']:.3f} -> {facts['last_loss']:.3f}")
+    print(f"model: {out / 'model'}")
+
+
+def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
+    """Return the file's settings with the overrides put in."""
+    from pydantic import ValidationError
+
+    from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+    from hanhua.errors import UsageError
+
+    data = _read_settings(path)
+    for override in overrides:
+        _set(data, override)
+    try:
+        return ContinuedPretrainConfig.model_validate(data)
+    except ValidationError as error:
+        lines = (f"{'.'.join(str(at) for at in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise UsageError("\n".join(lines)) from None
+
+
+def _read_settings(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    import yaml
+
+    from hanhua.errors import InputError
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as YAML ({error})") from None
+    if isinstance(data, dict) and isinstance(data.get("continued_pretrain"), dict):
+        data = data["continued_pretrain"]  # a whole recipe
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected the keys of a recipe's `continued_pretrain:` section")
+    return data
+
+
+def _set(data: dict[str, Any], override: str) -> None:
+    import yaml
+
+    from hanhua.errors import UsageError
+
+    key, equals, text = override.partition("=")
+    if not (key and equals):
+        raise UsageError(f"-s {override}: expected KEY=VALUE, such as lora.rank=16")
+    *path, last = key.split(".")
+    for step in path:
+        if not isinstance(data.get(step), dict):
+            data[step] = {}
+        data = data[step]
+    try:
+        data[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        data[last] = text
+
+
+def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
+    """Return the folder with the weights as an artifact, and its first new token when that is written down."""
+    from hanhua.artifacts.files import read_json
+    from hanhua.artifacts.manifest import MANIFEST, Artifact, content_hash, hash_files, open_artifact
+    from hanhua.errors import InputError
+
+    if (folder / MANIFEST).is_file():
+        artifact = hashes.check(open_artifact(folder))
+        return artifact.part("model"), artifact.facts.get("first_new_id")
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: neither a model artifact nor a Hugging Face model folder (no config.json)")
+    entries = hash_files(folder)
+    extension = folder / "extension.json"
+    known = read_json(extension).get("first_new_id") if extension.is_file() else None
+    return Artifact(folder, "base", content_hash(entries), entries, {}, {}), known
+
+
+def _run(
+    config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact, out: Path, *, first_new_id: int | None
+) -> dict[str, Any]:
+    """Train into `out` and finish it as an adapted artifact; only the first of several processes does the latter."""
+    import shutil
+
+    from hanhua.artifacts.manifest import library_versions, write_manifest
+    from hanhua.continued_pretrain.stage import pretrain_folder
+
+    out.mkdir(parents=True, exist_ok=True)
+    facts = pretrain_folder(config, base, corpus, out, first_new_id=first_new_id)
+    if os.environ.get("RANK", "0") == "0":
+        shutil.rmtree(out / "work", ignore_errors=True)
+        write_manifest(
+            out,
+            kind="adapted",
+            config=config,
+            inputs={"model": base.content_hash, "corpus": corpus.content_hash},
+            facts=facts,
+            versions=library_versions(("torch", "transformers", "tokenizers", "peft", "accelerate")),
+        )
+    return facts
+
+
+def main() -> None:
+    """Run the program."""
+    import sys
+
+    from hanhua.cli.entry import run_command
+
+    sys.exit(run_command(app))
+
+
+if __name__ == "__main__":
+    main()

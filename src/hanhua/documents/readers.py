@@ -1,0 +1,162 @@
+"""Records out of people's files: .jsonl, .json, .txt, .parquet, each also .gz or .zst, and Hub data sets.
+
+A `.txt` file holds one document a line, as `datasets` reads it. A broken record is counted and skipped
+with its place; a broken file is an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanhua.documents.compression import bare_suffix, open_decompressed
+from hanhua.errors import InputError, MissingExtra
+
+FORMATS = (".jsonl", ".json", ".txt", ".parquet")
+HUB_PREFIX = "hf://datasets/"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a file: its number from 0, its text, and the other fields as they came."""
+
+    number: int
+    text: str
+    fields: dict[str, Any]
+
+
+OnBroken = Callable[[str, str], None]
+"""Called with the place (`file#record`) and the reason for each record that is skipped."""
+
+
+def read_records(
+    source: str | Path, *, text_field: str = "text", split: str = "train", on_broken: OnBroken | None = None
+) -> Iterator[Record]:
+    """Yield the records of one file or Hub data set, streaming.
+
+    Without `on_broken` the first broken record raises InputError. Raises InputError for a missing or
+    truncated file, an unknown format, or when no record at all has the text field.
+    """
+
+    def broken(place: str, reason: str) -> None:
+        if on_broken is None:
+            raise InputError(f"{place}: {reason}")
+        on_broken(place, reason)
+
+    seen_fields: set[str] = set()
+    number, found = -1, 0
+    for number, fields in _raw_records(source, split, broken):
+        text = fields.get(text_field)
+        if isinstance(text, str):
+            found += 1
+            yield Record(number, text, {k: v for k, v in fields.items() if k != text_field})
+            continue
+        if not found:
+            seen_fields |= set(fields)
+        broken(f"{source}#{number}", f"no text in the field {text_field!r}")
+    if number >= 0 and not found:
+        has = ", ".join(sorted(seen_fields)) or "none"
+        raise InputError(f"{source}: no record has the text field {text_field!r}; fields found: {has}")
+
+
+def expand_paths(pattern: str | Path) -> list[Path]:
+    """Return the data files a path, folder or glob stands for, sorted; InputError when there is none."""
+    path = Path(pattern)
+    if path.is_dir():
+        found = [p for p in path.rglob("*") if p.is_file() and bare_suffix(p) in FORMATS]
+    elif any(c in str(pattern) for c in "*?["):
+        found = [p for p in Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))) if p.is_file()]
+    else:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        found = [path]
+    if not found:
+        raise InputError(f"{pattern}: no {', '.join(FORMATS)} file here")
+    return sorted(found)
+
+
+def _raw_records(
+    source: str | Path, split: str, broken: Callable[[str, str], None]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    if str(source).startswith(HUB_PREFIX):
+        yield from enumerate(_hub(str(source).removeprefix(HUB_PREFIX), split))
+        return
+    path = Path(source)
+    suffix = bare_suffix(path)
+    if suffix == ".parquet":
+        yield from _parquet(path)
+    elif suffix == ".json":
+        yield from _json(path, broken)
+    elif suffix in (".jsonl", ".txt"):
+        yield from _lines(path, suffix, broken)
+    else:
+        raise InputError(f"{path}: unknown format {suffix or '(no suffix)'}; expected one of {', '.join(FORMATS)}")
+
+
+def _lines(path: Path, suffix: str, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_decompressed(path) as file:
+        for number, line in enumerate(file):
+            place = f"{path}#{number}"
+            try:
+                text = line.decode("utf-8-sig" if number == 0 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                broken(place, f"not UTF-8 (byte {error.start}: {line[error.start : error.start + 4]!r})")
+                continue
+            if not text.strip():
+                continue
+            if suffix == ".txt":
+                yield number, {"text": text}
+                continue
+            try:
+                fields = json.loads(text)
+            except ValueError as error:
+                broken(place, f"not JSON ({error})")
+                continue
+            if isinstance(fields, dict):
+                yield number, fields
+            else:
+                broken(place, f"a JSON {type(fields).__name__}, where an object was expected")
+
+
+def _json(path: Path, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_decompressed(path) as file:
+        try:
+            data = json.load(file)
+        except ValueError as error:
+            raise InputError(f"{path}: not readable as JSON ({error})") from error
+    items = data if isinstance(data, list) else [data]
+    for number, fields in enumerate(items):
+        if isinstance(fields, dict):
+            yield number, fields
+        else:
+            broken(f"{path}#{number}", f"a JSON {type(fields).__name__}, where an object was expected")
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open_decompressed(path) as file:
+        # Parquet is read from its end; a compressed wrapper has no seek, so it is read whole.
+        source = file if path.suffix == ".parquet" else pa.BufferReader(file.read())
+        try:
+            table = pq.ParquetFile(source)
+            number = 0
+            for batch in table.iter_batches(batch_size=1024):
+                for fields in batch.to_pylist():
+                    yield number, fields
+                    number += 1
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
+    try:
+        from datasets import load_dataset
+    except ImportError:
+        raise MissingExtra(f"reading {HUB_PREFIX}{name}", "scale") from None
+    repo, _, config = name.partition(":")
+    yield from load_dataset(repo, config or None, split=split, streaming=True)

@@ -1,0 +1,1 @@
+"""Chinese text: script classes, Simplified or Traditional, segmentation, folding, lexicon matching."""

@@ -1,0 +1,49 @@
+"""Finds the terms of a lexicon in a folded text, by daachorse over characters; spans are of the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import daachorse
+
+from hanhua.zh_text.folding import Folded, fold
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One term found: its index in the lexicon, and [start, end) in the folded text."""
+
+    term: int
+    start: int
+    end: int
+
+
+class LexiconMatcher:
+    """Finds every occurrence of every term, overlapping ones too, in one pass whatever the lexicon's size.
+
+    Terms are folded as texts are, so a lexicon may be written in any spelling. A term that folds to
+    nothing, or to the same as an earlier one, raises ValueError: one of the two would never be found.
+    """
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        folded = [fold(term).text for term in terms]
+        seen: dict[str, str] = {}
+        for term, form in zip(terms, folded, strict=True):
+            if not form:
+                raise ValueError(f"the term {term!r} folds to nothing")
+            if form in seen:
+                raise ValueError(f"the terms {seen[form]!r} and {term!r} both fold to {form!r}")
+            seen[form] = term
+        self.terms = tuple(terms)
+        self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(folded) if folded else None
+
+    def find(self, folded: Folded) -> list[Hit]:
+        """Return every hit, by end, then by start.
+
+        >>> LexiconMatcher(["微信"]).find(fold("加 薇★信"))
+        [Hit(term=0, start=1, end=3)]
+        """
+        if self._automaton is None:
+            return []
+        return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded.text)]

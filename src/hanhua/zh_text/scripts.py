@@ -1,0 +1,95 @@
+"""Which script a text is in: shares of Han, kana, hangul and Latin; Simplified or Traditional."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+# Escapes, not characters: an editor or a normaliser turns U+F900 into U+8C48, and the range then holds Hangul.
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3007\u3005"
+_RUNS = {
+    "han": re.compile(f"[{HAN}]"),
+    "kana": re.compile("[぀-ヿㇰ-ㇿｦ-ﾝ]"),
+    "hangul": re.compile("[가-힯ᄀ-ᇿ㄰-㆏]"),
+    "latin": re.compile("[A-Za-zÀ-ɏ]"),
+    "cyrillic": re.compile("[Ѐ-ӿ]"),
+}
+_HAN_RUN = re.compile(f"[{HAN}]+")
+_ONLY_HAN = re.compile(f"[{HAN}]+")
+
+Script = Literal["hans", "hant", "mixed", "neutral", "none"]
+
+
+@dataclass(frozen=True)
+class ScriptShares:
+    """Share of each script among the characters that belong to one of them; all 0 for none."""
+
+    han: float
+    kana: float
+    hangul: float
+    latin: float
+    cyrillic: float
+    letters: int
+
+
+def is_han(text: str) -> bool:
+    """Return whether the text is one or more Han characters and nothing else."""
+    return _ONLY_HAN.fullmatch(text) is not None
+
+
+def han_runs(text: str) -> list[str]:
+    """Return the unbroken runs of Han characters, in order.
+
+    >>> han_runs("用户name，你好")
+    ['用户', '你好']
+    """
+    return _HAN_RUN.findall(text)
+
+
+def script_shares(text: str) -> ScriptShares:
+    """Count characters by script."""
+    counts = {name: len(pattern.findall(text)) for name, pattern in _RUNS.items()}
+    total = sum(counts.values())
+    return ScriptShares(**{name: n / max(total, 1) for name, n in counts.items()}, letters=total)
+
+
+def chinese_script(text: str) -> Script:
+    """Tell Simplified from Traditional by the characters that exist in one of them only.
+
+    `mixed` when the rarer side has more than a fifth of that evidence, `neutral` when there is Han
+    text but no evidence (早上好), `none` without Han characters.
+
+    >>> chinese_script("这个软件"), chinese_script("這個軟體"), chinese_script("早上好")
+    ('hans', 'hant', 'neutral')
+    """
+    only_hans, only_hant = one_sided_characters()
+    hans = hant = 0
+    for run in han_runs(text):
+        hans += sum(character in only_hans for character in run)
+        hant += sum(character in only_hant for character in run)
+    if hans + hant == 0:
+        return "neutral" if _RUNS["han"].search(text) else "none"
+    if min(hans, hant) > 0.2 * (hans + hant):
+        return "mixed"
+    return "hans" if hans > hant else "hant"
+
+
+@cache
+def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the characters found only in Simplified, and only in Traditional text.
+
+    By round trip through OpenCC: 们 becomes 們, so it is Simplified; 們 becomes 们, so it is
+    Traditional; 后 (queen, and Simplified for 後) changes neither alone, so it is no evidence.
+    """
+    from opencc import OpenCC
+
+    to_hant, to_hans = OpenCC("s2t"), OpenCC("t2s")
+    characters = [chr(code) for code in range(0x4E00, 0xA000)]
+    # One string with separators: phrase rules must not see neighbours.
+    hant = to_hant.convert("\n".join(characters)).split("\n")
+    hans = to_hans.convert("\n".join(characters)).split("\n")
+    only_hans = frozenset(c for c, t, s in zip(characters, hant, hans, strict=True) if t != c and s == c)
+    only_hant = frozenset(c for c, t, s in zip(characters, hant, hans, strict=True) if s != c and t == c)
+    return only_hans, only_hant

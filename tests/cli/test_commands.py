@@ -1,0 +1,100 @@
+"""The command lines as people mistype them: one clear sentence, the right exit code, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+
+PROGRAMS = {"hanhua": "hanhua.cli.main", "vocab-extension": "hanhua.cli.vocab_extension"}
+
+
+def run(program: str, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    module = PROGRAMS[program]
+    line = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, cwd=cwd)
+
+
+def recipe(folder: Path, data: bytes, name: str = "texts.jsonl") -> Path:
+    (folder / name).write_bytes(data)
+    path = folder / "recipe.yaml"
+    path.write_text(
+        f"name: x\nbase: {{stand_in: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1}}}}\n"
+        f"corpora: {{zh: {{path: {name}}}}}\nfiltering: {{}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "says"),
+    [
+        ("hanhua", ["rnu"], "No such command 'rnu'"),
+        ("hanhua", ["run", "quikstart"], "did you mean quickstart?"),
+        ("hanhua", ["run", "nowhere.yaml"], "no such recipe file"),
+        ("hanhua", ["run", "quickstart", "--until", "evl"], "did you mean eval?"),
+        ("hanhua", ["run", "quickstart", "--frm", "eval"], "No such option"),
+        ("hanhua", ["status", "nowhere"], "not a run"),
+        ("hanhua", ["recipes", "show", "quickstar"], "did you mean quickstart?"),
+        ("hanhua", ["validate", "quickstart", "-s", "eval.batchsize=2"], "did you mean batch_size?"),
+        ("vocab-extension", ["lern"], "No such command 'lern'"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_why(program: str, arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = run(program, *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def truncated() -> bytes:
+    whole = zstandard.ZstdCompressor().compress(b"".join(b'{"text": "%d"}\n' % (i * 7919) for i in range(3000)))
+    return whole[: len(whole) // 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("cut.jsonl.zst", truncated(), "cut.jsonl.zst: truncated"),
+        ("latin.jsonl", '{"text": "ok"}\n'.encode("utf-16"), "latin.jsonl"),
+        ("other.jsonl", b'{"content": "a"}\n', "fields found: content"),
+        ("empty.jsonl", b"", "no usable document"),
+        ("short.jsonl", '{"text": "短"}\n'.encode(), "no usable document"),
+    ],
+)
+def test_texts_that_cannot_be_used_end_with_2(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    done = run("hanhua", "run", recipe(tmp_path, data, name), "--runs", tmp_path / "runs")
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_validate_tells_scripts_too(tmp_path: Path) -> None:
+    good = run("hanhua", "validate", "quickstart", "--json")
+    assert json.loads(good.stdout)["valid"] is True
+    bad = run("hanhua", "validate", "quickstart", "-s", "nam=x", "--json")
+    assert bad.returncode == 2
+    assert json.loads(bad.stdout)["valid"] is False
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_has_every_command_and_an_example(program: str) -> None:
+    top = run(program, "--help")
+    assert top.returncode == 0
+    commands = ["learn", "verify", "measure", "resize"] if program == "vocab-extension" else ["run", "plan", "validate"]
+    commands += [] if program == "vocab-extension" else ["status", "report", "train", "eval", "publish"]
+    for name in commands:
+        assert name in top.stdout
+        assert "Example" in run(program, name, "--help").stdout, name
+
+
+def test_a_copied_recipe_finds_its_texts(tmp_path: Path) -> None:
+    done = run("hanhua", "recipes", "copy", "quickstart", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert run("hanhua", "validate", "mine.yaml", cwd=tmp_path).returncode == 0
+    assert run("hanhua", "recipes", "copy", "quickstart", "mine.yaml", cwd=tmp_path).returncode == 2

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from hanhua.continued_pretrain import head_loss as module
+from hanhua.continued_pretrain.head_loss import head_loss
+
+N, D, V, R = 37, 16, 90, 12
+
+
+def tensors(scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(N, D) * scale, torch.randn(V, D), torch.randint(0, V, (N,))
+
+
+@pytest.mark.parametrize("elements", [V, 5 * V, 1 << 20])
+@pytest.mark.parametrize("trained", ["nothing", "rows", "everything"])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_loss_and_gradients_are_those_of_plain_cross_entropy(
+    elements: int, trained: str, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(module.CHUNK_ELEMENTS, "cpu", elements)
+    hidden, weight, labels = tensors(scale)
+    plain_hidden, plain_weight = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
+    plain = torch.nn.functional.cross_entropy(plain_hidden @ plain_weight.T, labels, reduction="none")
+    (plain.sum() * 0.37).backward()
+
+    hidden.requires_grad_()
+    rows = {"nothing": 0, "rows": R, "everything": V}[trained]
+    parameter = torch.nn.Parameter(weight[V - rows :].clone()) if rows else None
+    loss, nats = head_loss(hidden, weight, labels, trainable_RD=parameter)
+    (loss * 0.37).backward()
+
+    torch.testing.assert_close(nats, plain.detach(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(hidden.grad, plain_hidden.grad, rtol=1e-5, atol=1e-6 * scale)
+    if parameter is not None:
+        assert plain_weight.grad is not None
+        torch.testing.assert_close(parameter.grad, plain_weight.grad[V - rows :], rtol=1e-4, atol=1e-6 * scale)
+
+
+def test_hopeless_targets_cost_much_and_not_infinity() -> None:
+    hidden, weight = torch.tensor([[400.0]]), torch.tensor([[1.0], [-1.0]])
+    loss, _ = head_loss(hidden, weight, torch.tensor([1]))
+    assert float(loss) == pytest.approx(800.0)
+
+
+def test_bf16_stays_near_fp32() -> None:
+    hidden, weight, labels = tensors()
+    exact, _ = head_loss(hidden, weight, labels)
+    rough, _ = head_loss(hidden.bfloat16(), weight.bfloat16(), labels)
+    assert float(rough) == pytest.approx(float(exact), rel=0.02)

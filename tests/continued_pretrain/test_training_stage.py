@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import math
+import resource
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ModelMaker
+from tiny_corpus import NEW_TOKENS, make_corpus, make_documents
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from hanhua.artifacts import Artifact, write_manifest
+from hanhua.artifacts.files import read_json
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.stage import pretrain
+from hanhua.documents import read_corpus
+from hanhua.errors import HanhuaError, InputError
+from hanhua.skills import Skills
+
+
+def run(settings: dict[str, Any], resized: Artifact, corpus: Artifact, out: Path) -> dict[str, Any]:
+    out.mkdir(exist_ok=True)
+    config = ContinuedPretrainConfig.model_validate(settings)
+    return pretrain(config, {"corpus": corpus, "model": resized}, out, skills=Skills())
+
+
+def bits_per_character(model: Path, corpus: Artifact) -> float:
+    """On held-out Chinese, through plain transformers."""
+    tokenizer, plain = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model).eval()
+    nats, characters = 0.0, 0
+    for document in read_corpus(corpus.path, split="heldout", corpora=["zh"]):
+        text_ids = tokenizer(document.text, add_special_tokens=False).input_ids
+        ids = torch.tensor([[tokenizer.bos_token_id, *text_ids]])
+        with torch.no_grad():
+            nats += float(plain(ids, labels=ids).loss) * (ids.shape[1] - 1)
+        characters += len(document.text)
+    return nats / math.log(2) / characters
+
+
+def test_the_adapted_model_knows_more_chinese(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    facts = run({**settings, "max_tokens": 64 * 4 * 40}, resized, corpus, tmp_path / "out")
+    before = bits_per_character(resized.path / "model", corpus)
+    after = bits_per_character(tmp_path / "out" / "model", corpus)
+    assert after < 0.95 * before
+    assert facts["tokens"] == 64 * 4 * 40
+    assert facts["steps"] == 40
+    assert facts["last_loss"] < facts["first_loss"]
+    assert facts["new_rows"] == NEW_TOKENS + 3  # with the marks, which follow the new tokens here
+    assert 0 < facts["new_token_share"] < 1
+    assert facts["corpora"]["zh"]["share"] == 0.75
+    assert facts["corpora"]["en_replay"]["tokens"] == 64 * 40
+    assert facts["corpora"]["zh"]["epochs"] > 1 > facts["corpora"]["en_replay"]["epochs"]
+    rows = read_json(tmp_path / "out" / "adapter" / "hanhua.json")
+    assert rows["base_content_hash"] == resized.part("model").content_hash
+    write_manifest(tmp_path / "out", kind="adapted", config={}, inputs={}, facts=facts)  # plain finite data
+
+
+@pytest.mark.parametrize("change", [{"lora": None}, {"schedule": "wsd"}, {"weights": {}, "max_tokens": None}], ids=str)
+@pytest.mark.parametrize("new", [True, False])
+def test_every_way_to_train_leaves_a_model(
+    change: dict[str, Any],
+    new: bool,
+    settings: dict[str, Any],
+    make_model: ModelMaker,
+    corpus: Artifact,
+    tmp_path: Path,
+) -> None:
+    base = make_model(new=new)
+    small = {**settings, "max_tokens": 64 * 8, "epochs": 0.2, **change}
+    facts = run(small, base, corpus, tmp_path / "out")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
+    assert plain.dtype == torch.float32
+    assert facts["vocab_size"] == plain.config.vocab_size
+    assert (tmp_path / "out" / "adapter").is_dir() == (small["lora"] is not None)
+    assert (facts["new_rows"] > 0) == new
+
+
+def test_one_pass_sees_each_corpus_once(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    one_by_one = {"sequence_tokens": 128, "micro_batch_sequences": 1, "gradient_accumulation": 1, "max_tokens": None, "weights": {}}
+    facts = run({**settings, **one_by_one}, resized, corpus, tmp_path / "out")
+    assert all(found["epochs"] == 1.0 for found in facts["corpora"].values())
+
+
+def test_errors_come_before_the_work(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    def texts(name: str, count: int, split: Any) -> Artifact:
+        chosen = [replace(d, split=split) for d in make_documents()[:count]]
+        return make_corpus(tmp_path / name, chosen)
+
+    weights = {"weights": {"zh": 1.0}, "max_tokens": None}
+    for corpus_given, change, message in [
+        (texts("empty", 9, "heldout"), weights, "no document in its train split"),
+        (texts("short", 1, "train"), {**weights, "sequence_tokens": 4096}, "shorter than one sequence of 4,096"),
+        (texts("few", 20, "train"), {**weights, "gradient_accumulation": 999}, "less than one step"),
+        (corpus, {"weights": {"zh": 1.0, "en_replay": 0.1, "web": 0.1}}, "'web' .* no document"),
+        (corpus, {"weights": {"zh": 1.0}}, "no weight for the corpus 'en_replay'"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            run({**settings, **change}, resized, corpus_given, tmp_path / "out")
+    assert not (tmp_path / "out" / "model").exists()
+
+
+def test_another_setting_in_the_same_folder_is_refused(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    short = {**settings, "max_tokens": 64 * 8}
+    run(short, resized, corpus, tmp_path / "out")
+    with pytest.raises(HanhuaError, match=r"another run \(config\.learning_rate"):
+        run({**short, "learning_rate": 1e-4}, resized, corpus, tmp_path / "out")
+
+
+def test_all_weights_of_a_sharded_base_come_back_whole(
+    settings: dict[str, Any], make_model: ModelMaker, corpus: Artifact, tmp_path: Path
+) -> None:
+    base = make_model(shard="60KB", dtype="bfloat16")
+    run({**settings, "lora": None, "max_tokens": 64 * 8}, base, corpus, tmp_path / "out")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
+    before = AutoModelForCausalLM.from_pretrained(base.path / "model")
+    assert plain.dtype == torch.bfloat16
+    assert not torch.equal(plain.lm_head.weight, before.lm_head.weight)
+
+
+def test_a_full_disk_at_the_end_keeps_the_training(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    short = {**settings, "max_tokens": 64 * 8, "lora": {"rank": 1}}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))  # checkpoints fit, the model's 150 KB do not
+    try:
+        with pytest.raises(HanhuaError, match=r"trained model could not be written.*last checkpoint is kept"):
+            run(short, resized, corpus, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    facts = run(short, resized, corpus, tmp_path / "out")
+    assert facts == run(short, resized, corpus, tmp_path / "other")

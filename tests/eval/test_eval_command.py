@@ -1,0 +1,80 @@
+"""`hanhua eval`: names models and files, prints a table or JSON, ends with the right code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_eval import CHINESE, ENGLISH
+from typer.testing import CliRunner, Result
+
+from hanhua.artifacts import open_artifact
+from hanhua.cli.eval import app
+from hanhua.errors import GateError, HanhuaError, InputError, UsageError
+from hanhua.eval.model_folder import ModelFolder
+
+
+@pytest.fixture(scope="module")
+def place(make_model: Callable[..., ModelFolder], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    for name, texts in (("zh", CHINESE), ("en", ENGLISH)):
+        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    rows = "".join(f"{i},第{i}题？,甲,乙,丙,丁,{'ABCD'[i % 4]}\n" for i in range(8))
+    (folder / "quiz_test.csv").write_text("id,question,A,B,C,D,answer\n" + rows, encoding="utf-8")
+    for name, seed in (("before", 1), ("after", 2)):
+        make_model(name, seed=seed, extend=name == "after").folder.rename(folder / name)
+    return folder
+
+
+def run(place: Path, *options: str) -> Result:
+    models = (f"--model=before={place / 'before'}", f"--model=after={place / 'after'}")
+    return CliRunner().invoke(app, [*models, *options])
+
+
+def error_of(result: Result, kind: type[HanhuaError]) -> str:
+    assert isinstance(result.exception, kind), result.output
+    return str(result.exception)
+
+
+def test_table_json_and_artifact(place: Path, tmp_path: Path) -> None:
+    measured = (f"--corpus={place / 'zh.jsonl'}", f"--corpus=english={place / 'en.jsonl'}")
+    quiz = f"--benchmark=quiz={place / 'quiz_test.csv'}"
+    result = run(place, *measured, quiz, f"--out={tmp_path / 'a'}")
+    assert result.exit_code == 0, result.output
+    for row in ("bits per character, zh", "bits per character, english", "characters per token, zh", "accuracy, quiz"):
+        assert row in result.stdout
+    scores = open_artifact(tmp_path / "a", kind="scores")
+    assert not (tmp_path / "a" / "work").exists()
+    assert scores.facts["models"] == ["before", "after"]
+    printed = run(place, quiz, f"--out={tmp_path / 'b'}", "--json")
+    assert set(json.loads(printed.stdout)["benchmarks"]["quiz"]) == {"before", "after"}
+    again = run(place, quiz, f"--out={tmp_path / 'b'}")
+    assert "holds a finished evaluation" in error_of(again, UsageError)
+
+
+def test_an_unmet_gate_ends_with_code_3_and_keeps_the_scores(place: Path, tmp_path: Path) -> None:
+    config = tmp_path / "eval.yaml"
+    config.write_text("gates: {min_gain: 0.99}\nlanguage_modelling: {max_documents: 3}\n", encoding="utf-8")
+    result = run(place, f"--corpus={place / 'zh.jsonl'}", f"--config={config}", f"--out={tmp_path / 'out'}")
+    error = error_of(result, GateError)
+    assert "min_gain" in error and "limit 0.99" in error
+    assert result.exception.exit_code == 3  # type: ignore[union-attr]
+    found = json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf-8"))
+    assert found["language_modelling"]["before"]["zh"]["documents"] == 3
+
+
+def test_mistakes_are_one_sentence(place: Path, tmp_path: Path) -> None:
+    out = f"--out={tmp_path / 'out'}"
+    corpus = f"--corpus={place / 'zh.jsonl'}"
+    config = tmp_path / "eval.yaml"
+    config.write_text("context: 3\n", encoding="utf-8")
+    assert "nothing to measure" in error_of(run(place, out), UsageError)
+    assert "no such file" in error_of(run(place, out, "--corpus=absent.jsonl"), InputError)
+    assert "no such file" in error_of(run(place, out, corpus, "--config=absent.yaml"), InputError)
+    assert "context: Extra inputs" in error_of(run(place, out, corpus, f"--config={config}"), UsageError)
+    assert "needs fewshot_path" in error_of(run(place, out, "--benchmark=q.csv", "--shots=5"), UsageError)
+    bare = CliRunner().invoke(app, [f"--model={place / 'before'}", corpus, out])
+    assert "expected NAME=DIR" in error_of(bare, UsageError)

@@ -1,0 +1,174 @@
+"""The whole pipeline as a user runs it: real processes, the real 128K tokenizer, real kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[1] / "recipes" / "quickstart"
+STAGES = ["filtering", "base", "vocab_extension", "initialise", "continued_pretrain", "eval", "release", "report"]
+
+RECIPE = f"""\
+name: Llama-3-zh-tiny
+base: {{stand_in: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}}}
+corpora:
+  zh: {{path: "{DATA}/zh_hans_*.jsonl", weight: 0.8, license: Apache-2.0}}
+  en_replay: {{path: "{DATA}/en.jsonl", language: en, weight: 0.2, license: Apache-2.0}}
+filtering: {{heldout_ratio: 0.1}}
+vocab_extension: {{new_tokens: 256}}
+continued_pretrain:
+  max_tokens: 8192
+  sequence_tokens: 128
+  micro_batch_sequences: 2
+  gradient_accumulation: 1
+  learning_rate: 1.0e-2
+  rows_learning_rate: 1.0e-2
+  lora: {{rank: 4}}
+  checkpoint_every_steps: 4
+  threads: 1
+eval:
+  language_modelling: {{context_tokens: 256, max_documents: 4}}
+  benchmarks: [{{name: general_zh, path: "{DATA}/questions.jsonl"}}]
+  safety: {{prompts: "{DATA}/prompts.jsonl", max_new_tokens: 4, max_prompts: 8}}
+  threads: 1
+release: {{}}
+"""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "hanhua.cli.main", *map(str, arguments)]
+
+
+def hanhua(*arguments: str | Path, expect: int = 0) -> dict[str, Any]:
+    done = subprocess.run(command(*arguments, "--json"), capture_output=True, text=True)
+    assert done.returncode == expect, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else {}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(recipe: Path) -> Path:
+    return recipe.parent / "runs"
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: Path, runs: Path) -> dict[str, Any]:
+    return hanhua("run", recipe, "--runs", runs)
+
+
+def test_every_stage_runs_and_the_paths_are_there(finished: dict[str, Any]) -> None:
+    assert finished["made"] == STAGES
+    for path in finished["paths"].values():
+        assert Path(path).exists(), path
+    assert finished["stand_in"] is True
+    assert finished["documents"]["kept"] > 100
+
+
+def test_the_headline_has_compression_and_bits_for_each_model(finished: dict[str, Any]) -> None:
+    rows = {row["label"]: row for row in finished["headline"]}
+    compression = rows["characters per token, zh"]
+    assert compression["adapted"] > compression["base"]
+    bits = rows["bits per character, zh"]
+    assert bits["adapted"] < bits["resized"]
+    assert any(label.startswith("accuracy") for label in rows)
+    assert "harmful generations" in rows
+
+
+def test_the_adapted_model_loads_with_nothing_of_ours(finished: dict[str, Any]) -> None:
+    code = (
+        "import sys; sys.modules['hanhua'] = None\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        "for folder in sys.argv[1:]:\n"
+        "    model = AutoModelForCausalLM.from_pretrained(folder)\n"
+        "    tokenizer = AutoTokenizer.from_pretrained(folder)\n"
+        "    ids = tokenizer('今天天气很好', return_tensors='pt').input_ids\n"
+        "    assert ids[0, 0] == 128000 and len(tokenizer) == model.config.vocab_size == 128512\n"
+        "    assert tokenizer.decode(ids[0, 1:]) == '今天天气很好'\n"
+        "    model.generate(ids, max_new_tokens=2, do_sample=False, pad_token_id=128001)\n"
+    )
+    folders = [finished["paths"]["adapted model"], finished["paths"]["release folder"]]
+    done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_second_run_does_nothing_again(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
+    again = hanhua("run", recipe, "--runs", runs)
+    assert again["made"] == []
+    assert again["artifacts"] == finished["artifacts"]
+    steps = subprocess.run(command("plan", recipe, "--runs", runs, "--json"), capture_output=True, text=True)
+    assert [step["state"] for step in json.loads(steps.stdout)] == ["cached"] * len(STAGES)
+
+
+def test_a_changed_training_setting_redoes_training_and_what_follows(
+    finished: dict[str, Any], recipe: Path, runs: Path
+) -> None:
+    change = ["-s", "continued_pretrain.seed=1"]
+    done = subprocess.run(command("plan", recipe, "--runs", runs, *change, "--json"), capture_output=True, text=True)
+    steps = {step["stage"]: step for step in json.loads(done.stdout)}
+    assert [stage for stage, step in steps.items() if step["state"] != "cached"] == STAGES[4:]
+    assert steps["continued_pretrain"]["why"] == ["config.seed: 0 → 1"]
+    again = hanhua("run", recipe, "--runs", runs, *change, "--until", "continued_pretrain")
+    assert again["made"] == ["continued_pretrain"]
+    assert again["artifacts"]["continued_pretrain"] != finished["artifacts"]["continued_pretrain"]
+
+
+def test_from_refuses_drift_field_by_field(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
+    arguments = ["run", recipe, "--runs", runs, "--from", "eval", "-s", "vocab_extension.new_tokens=512"]
+    done = subprocess.run(command(*arguments), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "config.new_tokens: 256 → 512" in done.stderr
+
+
+def test_killed_in_every_long_stage_it_finishes_with_the_same_bits(
+    finished: dict[str, Any], recipe: Path, tmp_path: Path
+) -> None:
+    killed = []
+    for stage in ("filtering", "vocab_extension", "continued_pretrain", "eval"):
+        if kill_in(stage, recipe, tmp_path):
+            killed.append(stage)
+    assert "continued_pretrain" in killed
+    after = hanhua("run", recipe, "--runs", tmp_path)
+    assert after["artifacts"] == finished["artifacts"]
+    assert not list(tmp_path.glob("*/*/*.partial"))
+
+
+def kill_in(stage: str, recipe: Path, runs: Path) -> bool:
+    """Start a run and kill it with SIGKILL once `stage` is at work; return whether it was still running."""
+    process = subprocess.Popen(
+        command("run", recipe, "--runs", runs), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    scratch = {"continued_pretrain": "work/checkpoints/*", "eval": "work/*"}.get(stage, "")
+    pattern = f"*/{stage}/*.partial/{scratch}".rstrip("/")
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if list(runs.glob(pattern)):
+            time.sleep(0.2)
+            break
+        time.sleep(0.02)
+    was_running = process.poll() is None
+    os.kill(process.pid, signal.SIGKILL) if was_running else None
+    process.wait()
+    return was_running
+
+
+def test_status_and_report_read_a_run(finished: dict[str, Any], runs: Path) -> None:
+    run = runs / "Llama-3-zh-tiny"
+    done = subprocess.run(command("status", run, "--json"), capture_output=True, text=True)
+    assert {row["stage"] for row in json.loads(done.stdout)} == set(STAGES)
+    text = subprocess.run(command("report", run), capture_output=True, text=True).stdout
+    assert "stand-in" in text
+    assert "report.html" in text

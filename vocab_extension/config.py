@@ -1,0 +1,58 @@
+"""What the two stages of this folder can be told: how to learn new tokens, and how their rows begin."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ROUND_TO = 256
+
+
+class VocabExtensionConfig(BaseModel):
+    """How many tokens to learn, from what, and which strings may become one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    new_tokens: int = Field(
+        default=8000,
+        ge=ROUND_TO,
+        description="Tokens to add; rounded down so that the whole vocabulary is a multiple of 256 (8,000 → 7,936)",
+    )
+    corpora: tuple[str, ...] | None = Field(
+        default=None, description="Names of the corpora to learn from; null: every corpus whose language is zh"
+    )
+    min_count: int = Field(default=3, ge=2, description="A new token must have been met this often")
+    min_documents: int = Field(
+        default=2,
+        ge=1,
+        le=32,
+        description="… in this many different documents, so that one odd page cannot buy a token",
+    )
+    max_token_characters: int = Field(
+        default=4, ge=1, le=16, description="Longest new token in Han characters; longer ones are phrases of one corpus"
+    )
+    glued: Literal["none", "extend", "all"] = Field(
+        default="all",
+        description="Llama 3 cuts a text so that a space or mark stays with the Han run after it. 'all': a new token "
+        "may begin with one (`，我们`); 'extend': only where a base token already does; 'none': Han only",
+    )
+    max_strings: int = Field(
+        default=8_000_000,
+        ge=1000,
+        description="Different strings counted at once; the rarest are forgotten beyond (memory)",
+    )
+
+
+class InitialiseConfig(BaseModel):
+    """How the rows of the new tokens begin; the old rows are never touched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["mean", "calibrated", "gaussian", "random"] = Field(
+        default="mean",
+        description="mean: of the rows of the base tokens a new one is made of. calibrated: that mean at the norm of "
+        "the base's own Han rows for the input, weighted by length for the output (Joshi et al., 2608.03494). "
+        "gaussian: drawn from the spread of the trained rows. random: normal, at the model's initializer_range",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of gaussian and random")

@@ -1,0 +1,100 @@
+"""The two stages: `vocab_extension` makes a tokenizer from a corpus, `initialise` resizes the model to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hanhua.artifacts.manifest import Artifact
+from hanhua.documents.corpus import Split, read_corpus
+from hanhua.errors import InputError
+from hanhua.progress import say
+from hanhua.skills import Skills
+from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
+from hanhua.vocab_extension.extend import write_extended
+from hanhua.vocab_extension.learn import learn_tokens
+from hanhua.vocab_extension.measure import measure, open_subject
+from hanhua.vocab_extension.texts import encodable
+from hanhua.vocab_extension.tokenizer_json import read_bpe_file
+from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
+
+
+def learn_tokenizer(
+    config: VocabExtensionConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills
+) -> dict[str, Any]:
+    """Learn new tokens from the train split, write the extended tokenizer into `out`, verify and measure it.
+
+    inputs: `corpus`, and `base` with its tokenizer in `model/`. Raises InvariantError listing what is broken
+    when the result does not verify, InputError when the corpus is too small.
+    """
+    corpus, base = inputs["corpus"].path, inputs["base"].path / "model"
+    train = _CorpusTexts(corpus, "train", config.corpora, chinese=config.corpora is None)
+    learned = learn_tokens(train, base=base, config=config, junk=skills.junk)
+    bpe = read_bpe_file(base)
+    write_extended(bpe, learned.tokens, out)
+    verified = raise_if_broken(verify_extension(out, base=base))
+    held_out = {name: _CorpusTexts(corpus, "heldout", (name,)) for name in _names(corpus)}
+    subjects = [open_subject(base, name="base"), open_subject(out, name="extended")]
+    compression: dict[str, dict[str, float]] = {}
+    new_used: dict[str, float] = {}
+    for row in measure(subjects, held_out):
+        compression.setdefault(row.texts, {})[row.tokenizer] = round(row.characters_per_token, 4)
+        if row.new_tokens_used is not None:
+            new_used[row.texts] = round(row.new_tokens_used, 4)
+    for name, ratios in compression.items():
+        say(f"{name}: {ratios['base']:.3f} → {ratios['extended']:.3f} characters per token (held out)")
+    return {
+        "requested": config.new_tokens,
+        "new_tokens": len(learned.tokens),
+        "first_new_id": bpe.size,
+        "vocab_size": bpe.size + len(learned.tokens),
+        "learned_from": {
+            "documents": learned.documents,
+            "duplicates": learned.duplicates,
+            "characters": learned.characters,
+            "candidates": learned.candidates,
+            "dropped": learned.dropped,
+        },
+        "compression": {"heldout": compression},
+        "new_tokens_used": {"heldout": new_used},
+        "verify": verified,
+    }
+
+
+def resize_model(
+    config: InitialiseConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills
+) -> dict[str, Any]:
+    """Write `out/model`: the base with rows for the new tokens, and the extended tokenizer.
+
+    inputs: `base` with weights in `model/`, `tokenizer`.
+    """
+    from hanhua.vocab_extension.resize import resize_folder
+
+    model = inputs["base"].path / "model"
+    done = resize_folder(model, tokenizer=inputs["tokenizer"].path, out=out / "model", config=config)
+    facts = asdict(done)
+    facts["untrained_rows"] = {name: len(ids) for name, ids in facts.pop("untrained").items()}
+    return {**facts, "new_tokens": done.vocab_size - done.first_new_id}
+
+
+class _CorpusTexts:
+    """Texts of one split of a Corpus, read again at each iteration."""
+
+    def __init__(self, folder: Path, split: Split, corpora: tuple[str, ...] | None, *, chinese: bool = False) -> None:
+        self.folder, self.split, self.corpora, self.chinese = folder, split, corpora, chinese
+
+    def __iter__(self) -> Iterator[str]:
+        found = False
+        for document in read_corpus(self.folder, split=self.split, corpora=self.corpora):
+            if not self.chinese or document.language.startswith("zh"):
+                found = True
+                yield encodable(document.text)
+        if not found and self.split == "train":
+            wanted = "with language zh" if self.corpora is None else f"named {', '.join(self.corpora)}"
+            raise InputError(f"{self.folder}: no document to learn from (corpora {wanted}, split train)")
+
+
+def _names(corpus: Path) -> list[str]:
+    return sorted({document.corpus for document in read_corpus(corpus, split="heldout")})

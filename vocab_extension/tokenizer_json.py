@@ -1,0 +1,141 @@
+"""A byte-level BPE `tokenizer.json` as data: its vocabulary, merges and special tokens, and models built of it.
+
+Editing goes through the JSON and never through `tokenizers`' own setters: those re-number special tokens
+from the size of the vocabulary, so that `<|begin_of_text|>` moves when tokens are added before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from hanhua.artifacts.files import read_json
+from hanhua.bits import token_to_bytes
+from hanhua.errors import InputError
+
+TOKENIZER_JSON = "tokenizer.json"
+Merge = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class BpeFile:
+    """A parsed `tokenizer.json`; `place` names it in messages."""
+
+    place: Path
+    data: dict[str, Any]
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """Entries of the model, spelled in the byte-level alphabet; special tokens may be among them."""
+        vocab: dict[str, int] = self.data["model"]["vocab"]
+        return vocab
+
+    @cached_property
+    def merges(self) -> list[Merge]:
+        """Merges in order of rank, whether the file writes them as `"a b"` or as `["a", "b"]`."""
+        return [_merge(item) for item in self.data["model"]["merges"]]
+
+    @property
+    def added(self) -> list[dict[str, Any]]:
+        """The added (special) tokens, as the file has them."""
+        added: list[dict[str, Any]] = self.data.get("added_tokens") or []
+        return added
+
+    @cached_property
+    def bytes_of(self) -> dict[int, bytes]:
+        """Bytes of every ordinary token by id; special tokens have none."""
+        special = {token["content"] for token in self.added}
+        return {id_: token_to_bytes(token) for token, id_ in self.vocab.items() if token not in special}
+
+    @cached_property
+    def size(self) -> int:
+        """The number of ids, special tokens included: one more than the greatest id."""
+        return max(max(self.vocab.values()), max((token["id"] for token in self.added), default=-1)) + 1
+
+    def model(self, *, ignore_merges: bool) -> models.BPE:
+        """Return the model alone: no normaliser, no pre-tokenizer, no special tokens."""
+        return models.BPE(vocab=self.vocab, merges=self.merges, ignore_merges=ignore_merges)
+
+    def pretoken_encoder(self) -> Tokenizer:
+        """Return a tokenizer that takes each text as one pre-token and encodes it as this file does."""
+        tokenizer = Tokenizer(self.model(ignore_merges=bool(self.data["model"].get("ignore_merges"))))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        return tokenizer
+
+    def merges_only_encoder(self) -> Tokenizer:
+        """Return a tokenizer that takes a text spelled in the byte-level alphabet and merges it, nothing else."""
+        return Tokenizer(self.model(ignore_merges=False))
+
+
+def read_bpe_file(folder: Path) -> BpeFile:
+    """Read the `tokenizer.json` of a folder.
+
+    Raises InputError when it is not byte-level BPE of the kind the Llama 3 family uses.
+    """
+    place = folder / TOKENIZER_JSON
+    data = read_json(place)
+    model = data.get("model") if isinstance(data, dict) else None
+    if not isinstance(model, dict) or model.get("type") != "BPE":
+        kind = model.get("type") if isinstance(model, dict) else None
+        raise InputError(f"{place}: a {kind or 'nameless'} model, where byte-level BPE (Llama 3) was expected")
+    unknown = [
+        k for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(k)
+    ]
+    if unknown:
+        raise InputError(f"{place}: uses {', '.join(unknown)}; only plain byte-level BPE (Llama 3) can be extended")
+    file = BpeFile(place, data)
+    try:
+        found = set(file.bytes_of.values())
+    except KeyError as error:
+        raise InputError(f"{place}: not byte-level BPE (the character {error} is not of its alphabet)") from None
+    missing = [byte for byte in range(256) if bytes([byte]) not in found]
+    if missing:
+        raise InputError(
+            f"{place}: not byte-level BPE (no token for the byte 0x{missing[0]:02X} and {len(missing) - 1} more)"
+        )
+    return file
+
+
+def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[str], Iterator[str]]:
+    """Return a function that cuts a text into the pre-tokens this tokenizer sees, as plain text.
+
+    Llama 3 cuts with one regular expression and then spells the pieces in bytes; the second step moves no
+    boundary and takes twice the time, so it is left out where the file says it only spells.
+    """
+    steps = (data.get("pre_tokenizer") or {}).get("pretokenizers", [])
+    cutter = tokenizer.pre_tokenizer
+    if len(steps) == 2 and _only_spells(steps[1]) and steps[0]["type"] == "Split":
+        cutter = cutter[0]
+    normalizer = tokenizer.normalizer
+
+    def split(text: str) -> Iterator[str]:
+        if normalizer is not None:
+            text = normalizer.normalize_str(text)
+        return (text[begin:end] for _, (begin, end) in cutter.pre_tokenize_str(text))
+
+    return split
+
+
+def encode_all(tokenizer: Tokenizer, texts: Iterable[str], *, batch: int = 20_000) -> Iterator[list[int]]:
+    """Yield the ids of each text, without special tokens, encoding in batches on all cores."""
+    pending: list[str] = []
+    for text in texts:
+        pending.append(text)
+        if len(pending) == batch:
+            yield from (e.ids for e in tokenizer.encode_batch_fast(pending, add_special_tokens=False))
+            pending = []
+    yield from (e.ids for e in tokenizer.encode_batch_fast(pending, add_special_tokens=False))
+
+
+def _only_spells(step: dict[str, Any]) -> bool:
+    return step["type"] == "ByteLevel" and not step.get("use_regex") and not step.get("add_prefix_space")
+
+
+def _merge(item: str | list[str]) -> Merge:
+    left, right = item.split(" ") if isinstance(item, str) else item
+    return left, right

@@ -1,0 +1,85 @@
+"""Checks an extension against its base, all of it, and lists everything that is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from hanhua.errors import InvariantError
+from hanhua.progress import say
+from hanhua.vocab_extension.pair import open_pair
+from hanhua.vocab_extension.verify_behaviour import BEHAVIOURAL
+from hanhua.vocab_extension.verify_structure import STRUCTURAL
+
+MAX_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold.
+
+    problems: what breaks it, the first few in words. number: how many there are. statement: what must hold.
+    """
+
+    name: str
+    statement: str
+    problems: tuple[str, ...]
+    number: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing breaks it."""
+        return self.number == 0
+
+
+def verify_extension(extended: Path, *, base: Path, texts: Mapping[str, Iterable[str]] | None = None) -> list[Check]:
+    """Run every check of an extended tokenizer folder against its base; texts (by name) are tried as well.
+
+    Works on anybody's extension. A broken check never stops the others. Raises InputError when either folder
+    holds no byte-level BPE tokenizer.
+    """
+    pair = open_pair(base, extended)
+    given = texts or {}
+    return [
+        *(_check(check, partial(check, pair)) for check in STRUCTURAL),
+        *(_check(check, partial(check, pair, given)) for check in BEHAVIOURAL),
+    ]
+
+
+def raise_if_broken(checks: Iterable[Check]) -> dict[str, str]:
+    """Return `{check: "ok"}`; InvariantError listing all that is broken otherwise."""
+    broken = [check for check in checks if not check.holds]
+    if broken:
+        raise InvariantError("the extended tokenizer is broken:\n" + "\n".join(failure_lines(broken)))
+    return {check.name: "ok" for check in checks}
+
+
+def failure_lines(checks: Iterable[Check]) -> list[str]:
+    """Return what is broken, for people."""
+    lines = []
+    for check in checks:
+        if not check.holds:
+            lines.append(f"{check.name}: {check.number:,} broken ({check.statement})")
+            lines += [f"  {problem}" for problem in check.problems]
+            if check.number > len(check.problems):
+                lines.append(f"  … and {check.number - len(check.problems):,} more")
+    return lines
+
+
+def _check(function: Callable[..., Iterator[str]], run: Callable[[], Iterator[str]]) -> Check:
+    name = function.__name__
+    statement = (function.__doc__ or "").split("\n")[0].rstrip(".")
+    say(f"verify: {name}")
+    problems: list[str] = []
+    number = 0
+    try:
+        found = run()
+        problems = list(islice(found, MAX_SHOWN))
+        number = len(problems) + sum(1 for _ in found)
+    except Exception as error:  # what a loader raises on a broken file is a finding, not a crash of ours
+        problems.append(f"cannot even be checked: {type(error).__name__}: {error}")
+        number = len(problems)
+    return Check(name, statement, tuple(problems), number)
