@@ -55,8 +55,8 @@ def main() -> None:
     rows = measure(subjects, texts)
     print_table(("texts", "characters", "base", "extended", "gain", "new used"), table_of(rows))
     print(
-        f"\nlearned {len(learned.tokens):,} tokens from {learned.characters / 1e6:,.1f} M characters in {seconds:,.0f} s, "
-        f"peak {peak / 1e9:.2f} GB; dropped {learned.dropped}"
+        f"\nlearned {len(learned.tokens):,} tokens from {learned.characters / 1e6:,.1f} M characters "
+        f"in {seconds:,.0f} s, peak {peak / 1e9:.2f} GB; dropped {learned.dropped}"
     )
     print_speed(subjects, learn_from)
 

@@ -56,7 +56,7 @@ class Intake:
                 {
                     "id": f"{name}:{label}#{record.number}",
                     "corpus": name,
-                    "source": _text_of(record.fields.get("source")),
+                    "source": _text_of(record.fields.get("source") or record.fields.get("domain")),
                     "url": _text_of(record.fields.get("url")),
                     "language": config.language,
                     "license": _text_of(record.fields.get("license")) or config.license,

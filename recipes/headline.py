@@ -72,7 +72,7 @@ def _bits_per_character(scores: Mapping[str, Any]) -> list[Row]:
         resized, adapted = values.get("resized"), values.get("adapted")
         note = ""
         if resized and adapted:
-            note = f"training alone: {adapted / resized - 1:+.1%}"
+            note = f"training alone: {adapted / resized - 1:+.1%}".replace("-", "−")
         rows.append(Row(f"bits per character, {corpus}", "held-out text", values.get("base"), resized, adapted, note))
     return rows
 

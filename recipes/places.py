@@ -121,7 +121,7 @@ def _value(node: yaml.Node, at: At, path: Path, tree: Tree) -> Any:
             items.append(_value(item, inner, path, tree))
         return items
     try:
-        return yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+        return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         tree.wrong(at, f"not a plain value ({error})")
         return None

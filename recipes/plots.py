@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,11 +43,7 @@ class Line(NamedTuple):
 @drawn
 def plot_funnel(read: int, kept: int, reasons: Mapping[str, int]) -> str:
     """Draw documents read, what each reason took away, largest first, and what was kept, as a waterfall."""
-    largest = dict(list(reasons.items())[:MAX_REASONS])
-    rest = sum(reasons.values()) - sum(largest.values())
-    if rest:
-        largest[f"{len(reasons) - MAX_REASONS} other reasons"] = rest
-    steps = [("read", 0, read, BASE), *_falling(read, largest), ("kept", 0, kept, ADAPTED)]
+    steps = [("read", 0, read, BASE), *_falling(read, few_reasons(reasons)), ("kept", 0, kept, ADAPTED)]
     axes, figure = _rows([name for name, *_ in steps], right=82)
     for row, (_, start, size, colour) in enumerate(steps):
         axes.barh(row, size, left=start, height=0.62, color=colour)
@@ -161,6 +158,23 @@ def plot_shares(lines: Sequence[Line], *, name: str, title: str, chance: float |
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     _value_axis(axes, title)
     return to_svg(figure, name=name, label=title)
+
+
+def few_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Return at most eleven reasons, most first: too many are taken together by family, then as the rest.
+
+    >>> few_reasons({"harm.fraud": 2, "boilerplate": 5})
+    {'boilerplate': 5, 'harm.fraud': 2}
+    """
+    counts = Counter(reasons)
+    if len(counts) > MAX_REASONS:
+        counts = Counter()
+        for reason, count in reasons.items():
+            counts[reason.partition(".")[0]] += count
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = ordered[MAX_REASONS:]
+    other = {f"{len(rest)} other reasons": sum(count for _, count in rest)} if rest else {}
+    return {**dict(ordered[:MAX_REASONS]), **other}
 
 
 def _falling(read: int, reasons: Mapping[str, int]) -> list[tuple[str, int, int, str]]:

@@ -57,10 +57,12 @@ class ReportJob(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Name of the run, the report's title")
-    samples_per_reason: int = Field(3, ge=0, description="Rejected documents and generations shown of each kind")
-    stand_in: bool = Field(False, description="Say plainly that the figures are a stand-in's")
+    samples_per_reason: int = Field(
+        default=3, ge=0, description="Rejected documents and generations shown of each kind"
+    )
+    stand_in: bool = Field(default=False, description="Say plainly that the figures are a stand-in's")
     recipe: dict[str, Any] = Field(default_factory=dict, description="The resolved recipe, to be shown")
-    stages: tuple[StageCost, ...] = Field((), description="Stages with their times; differs from run to run")
+    stages: tuple[StageCost, ...] = Field(default=(), description="Stages with their times; differs from run to run")
 
 
 def write_report(config: ReportJob, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, skills:
         "headline": [vars(row) for row in headline_rows(inputs)],
         "gates": found.get("gates") or [],
         "filtering": corpus and filtering_figures(corpus, order=order, per_reason=per_kind, skills=skills),
-        "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, skills=skills),
+        "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, order=order, skills=skills),
         "training": adapted and training_figures(adapted, order=order),
         "language_modelling": language_modelling_figures(found),
         "benchmarks": benchmark_figures(found),

@@ -55,9 +55,11 @@ def filtering_figures(corpus: Artifact, *, order: Iterable[str], per_reason: int
     return {**totals, "corpora": corpora, "reasons": reasons, "broken_samples": broken, "masked": ordered}
 
 
-def vocabulary_figures(tokenizer: Artifact | None, scores: Mapping[str, Any] | None, *, skills: Skills) -> Data | None:
+def vocabulary_figures(
+    tokenizer: Artifact | None, scores: Mapping[str, Any] | None, *, order: Iterable[str], skills: Skills
+) -> Data | None:
     """Return compression by corpus and domain, sample tokens and checks; None when nothing is known of either."""
-    compression = _compression(tokenizer, (scores or {}).get("fertility") or {})
+    compression = _compression(tokenizer, (scores or {}).get("fertility") or {}, order)
     if tokenizer is None and not compression:
         return None
     found: Data = {"extended": tokenizer is not None, "compression": compression, "tokens": [], "verify": []}
@@ -115,11 +117,11 @@ def _ordered(by_name: Mapping[str, Any], order: Iterable[str]) -> dict[str, Any]
     return {name: by_name[name] for name in dict.fromkeys([*names, *by_name])}
 
 
-def _compression(tokenizer: Artifact | None, fertility: Mapping[str, Any]) -> list[Data]:
+def _compression(tokenizer: Artifact | None, fertility: Mapping[str, Any], order: Iterable[str]) -> list[Data]:
     """Return characters per token by corpus and by source: the evaluation's, else the tokenizer's own measure."""
     base, extended = fertility.get("base") or {}, fertility.get("extended") or {}
     rows = []
-    for corpus, before in base.items():
+    for corpus, before in _ordered(base, order).items():
         after = extended.get(corpus) or {}
         sources = [
             _pair("source", source, value, (after.get("by_source") or {}).get(source))
@@ -130,7 +132,10 @@ def _compression(tokenizer: Artifact | None, fertility: Mapping[str, Any]) -> li
     if rows or tokenizer is None:
         return rows
     heldout = (tokenizer.facts.get("compression") or {}).get("heldout") or {}
-    return [{**_pair("corpus", name, row["base"], row["extended"]), "sources": []} for name, row in heldout.items()]
+    return [
+        {**_pair("corpus", name, row["base"], row["extended"]), "sources": []}
+        for name, row in _ordered(heldout, order).items()
+    ]
 
 
 def _pair(key: str, name: str, base: float | None, extended: float | None) -> Data:

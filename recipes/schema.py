@@ -22,13 +22,17 @@ class ReleaseConfig(BaseModel):
     model_config = _STRICT
 
     license_policy: Literal["commercial", "research"] = Field(
-        "commercial", description="With commercial, an unlabelled or non-commercial corpus blocks a public release"
+        default="commercial",
+        description="With commercial, an unlabelled or non-commercial corpus blocks a public release",
     )
-    max_shard_gigabytes: float = Field(5.0, gt=0, description="Largest size of one weight file")
+    max_shard_gigabytes: float = Field(default=5.0, gt=0, description="Largest size of one weight file")
     base_family: Literal["3", "3.1", "3.2", "3.3"] | None = Field(
-        None, description="Llama version of the base, where its name does not say it: the licence's duties follow"
+        default=None,
+        description="Llama version of the base, where its name does not say it: the licence's duties follow",
     )
-    model_name: str | None = Field(None, description="Name on the card; must begin with 'Llama 3' (default: from name)")
+    model_name: str | None = Field(
+        default=None, description="Name on the card; must begin with 'Llama 3' (default: from name)"
+    )
 
 
 class ReportConfig(BaseModel):
@@ -36,7 +40,7 @@ class ReportConfig(BaseModel):
 
     model_config = _STRICT
 
-    samples_per_reason: int = Field(3, ge=0, description="Rejected documents shown for each reason, masked")
+    samples_per_reason: int = Field(default=3, ge=0, description="Rejected documents shown for each reason, masked")
 
 
 class Recipe(BaseModel):

@@ -273,7 +273,7 @@ def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
         function="hanhua.recipes.report:write_report",
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
-        skills=("masker",),
+        skills=("harm", "masker"),
         sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
         libraries=("jinja2", "matplotlib"),
     )

@@ -21,6 +21,22 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 DOCUMENT_BITS = 64
 
 
+def count_of(packed: int) -> int:
+    """Return the count of a packed (document set, count): one integer a string halves the table's memory."""
+    return packed & _COUNT_MASK
+
+
+def documents_of(packed: int) -> int:
+    """Return the document set of a packed (document set, count)."""
+    return packed >> _COUNT_BITS
+
+
+def add_packed(table: dict[str, int], string: str, packed: int) -> None:
+    """Add the counts of two packed values and unite their document sets."""
+    old = table.get(string, 0)
+    table[string] = ((old + (packed & _COUNT_MASK)) | (packed & ~_COUNT_MASK)) if old else packed
+
+
 @dataclass
 class PretokenTable:
     """Pre-tokens with their count and a 64-bit set of documents.
@@ -59,17 +75,21 @@ class PretokenTable:
         if len(packed) > self.max_strings:
             self._forget_rarest()
 
-    def items(self) -> Iterator[tuple[str, int, int]]:
-        """Yield (pre-token, count, document set), sorted by pre-token."""
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Yield (pre-token, packed count and document set), sorted by pre-token."""
         for word in sorted(self._packed):
-            packed = self._packed[word]
-            yield word, packed & _COUNT_MASK, packed >> _COUNT_BITS
+            yield word, self._packed[word]
+
+    def release(self) -> None:
+        """Free the strings and keep the totals: training needs the memory."""
+        self._packed = {}
+        self._seen = set()
 
     def _forget_rarest(self) -> None:
         # Down to three quarters, so that forgetting is rare; what is forgotten has the lowest counts.
-        for floor in sorted({p & _COUNT_MASK for p in self._packed.values()}):
+        for floor in sorted({count_of(packed) for packed in self._packed.values()}):
             if len(self._packed) <= self.max_strings * 3 // 4:
                 return
-            kept = {word: p for word, p in self._packed.items() if (p & _COUNT_MASK) > floor}
+            kept = {word: packed for word, packed in self._packed.items() if count_of(packed) > floor}
             self.forgotten += len(self._packed) - len(kept)
             self._packed = kept

@@ -7,7 +7,7 @@ on those → keep the products that may be tokens and stay reachable → count w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,14 +18,13 @@ from hanhua.errors import InputError
 from hanhua.progress import Progress, say
 from hanhua.skills import JunkTest
 from hanhua.vocab_extension.aliasing import Aliases, make_aliases
-from hanhua.vocab_extension.choose import Reached, base_pieces, reachable
+from hanhua.vocab_extension.choose import base_pieces, reachable
 from hanhua.vocab_extension.config import ROUND_TO, VocabExtensionConfig
-from hanhua.vocab_extension.count import PretokenTable
+from hanhua.vocab_extension.count import PretokenTable, add_packed
 from hanhua.vocab_extension.extend import NewToken
 from hanhua.vocab_extension.shape import TokenShape
 from hanhua.vocab_extension.tokenizer_json import BpeFile, encode_all, pretoken_splitter, read_bpe_file
-from hanhua.vocab_extension.train import train_merges
-from hanhua.vocab_extension.usage import count_usage
+from hanhua.vocab_extension.train import Evidence, Trained, count_evidence, train_merges
 
 _BATCH = 20_000
 
@@ -65,19 +64,19 @@ def learn_tokens(
     if wanted != config.new_tokens:
         say(f"new tokens: {config.new_tokens:,} → {wanted:,} (the vocabulary stays a multiple of {ROUND_TO})")
     table = _count(texts, file, base, config)
-    shape = TokenShape(config.max_token_characters, config.glued)
-    aliases = make_aliases(file.bytes_of, shape)
+    aliases = make_aliases(file.bytes_of, TokenShape(config.max_token_characters, config.glued))
     segments = _segments(table, file, aliases)
+    table.release()
     # Some candidates fall, so more merges are trained than tokens wanted; more still if too many fell.
     merges = wanted + wanted // 5 + 1000
     while True:
         say(f"training {merges:,} merges on {len(segments):,} different strings")
-        products = train_merges(segments, merges=merges, min_count=config.min_count)
-        chosen, dropped = _choose([aliases.spell(p) for p in products], table, file, shape, config, junk)
-        if len(chosen) >= wanted or len(products) < merges:
+        trained = train_merges(segments, merges=merges, min_count=config.min_count)
+        chosen, dropped = _choose(_by_bytes(trained, segments, aliases), file, config, junk)
+        if len(chosen) >= wanted or len(trained.parts) < merges * 9 // 10:
             break
         merges *= 2
-    return _rounded(chosen, dropped, wanted, len(products), table, file, config)
+    return _rounded(chosen, dropped, wanted, len(trained.parts), table, file, config)
 
 
 def _count(texts: Iterable[str], file: BpeFile, base: Path, config: VocabExtensionConfig) -> PretokenTable:
@@ -96,59 +95,71 @@ def _count(texts: Iterable[str], file: BpeFile, base: Path, config: VocabExtensi
     return table
 
 
-def _segments(table: PretokenTable, file: BpeFile, aliases: Aliases) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    words = ((word, count) for word, count, _ in table.items())
+def _segments(table: PretokenTable, file: BpeFile, aliases: Aliases) -> dict[str, int]:
+    """Return the alias strings of all counted pre-tokens, each with its packed count and documents."""
+    segments: dict[str, int] = {}
+    words = table.items()
     encoder = file.pretoken_encoder()
     with Progress("encoding with the base", total=len(table), unit="strings") as bar:
-        for batch in _batches(words):
+        while batch := list(islice(words, _BATCH)):
             encoded = list(encode_all(encoder, (word for word, _ in batch)))
-            for found, (_, count) in zip(aliases.segments(encoded), batch, strict=True):
+            for found, (_, packed) in zip(aliases.segments(encoded), batch, strict=True):
                 for segment in found:
-                    counts[segment] += count
+                    add_packed(segments, segment, packed)
             bar.advance(len(batch))
-    return counts
+    return segments
 
 
 def _choose(
-    products: list[bytes],
-    table: PretokenTable,
-    file: BpeFile,
-    shape: TokenShape,
-    config: VocabExtensionConfig,
-    junk: JunkTest | None,
+    evidence: Mapping[bytes, Evidence], file: BpeFile, config: VocabExtensionConfig, junk: JunkTest | None
 ) -> tuple[list[NewToken], dict[str, int]]:
     """Return the good candidates in order of merit, and how many fell for which reason."""
-    dropped: Counter[str] = Counter()
+    shape = TokenShape(config.max_token_characters, config.glued)
     known = set(file.bytes_of.values())
-    candidates = []
-    for product in dict.fromkeys(products):
-        reason = _fault(product, shape, known, junk)
+    dropped: Counter[str] = Counter()
+    good = []
+    for candidate, found in evidence.items():
+        reason = _fault(candidate, found, shape, known, config, junk)
         if reason:
             dropped[reason] += 1
         else:
-            candidates.append(product)
-    pieces = base_pieces(file, candidates)
-    kept = reachable(candidates, pieces)
-    usage = count_usage(file, kept, table)
-    good: list[bytes] = []
-    for reached, count, documents in zip(kept, usage.counts, usage.documents, strict=True):
-        if documents < config.min_documents or count < config.min_count:
-            dropped["too few documents" if documents < config.min_documents else "too rare"] += 1
-        else:
-            good.append(reached.token)
-    of_token = dict(zip((r.token for r in kept), zip(usage.counts, usage.documents, strict=True), strict=True))
-    final: list[Reached] = reachable(good, pieces)
-    dropped["not reachable"] = len(candidates) - len(kept) + len(good) - len(final)
-    return [NewToken(r.token.decode(), *of_token[r.token]) for r in final], {k: n for k, n in dropped.items() if n}
+            good.append(candidate)
+    kept = reachable(good, base_pieces(file, good))
+    if len(kept) < len(good):
+        dropped["not reachable"] = len(good) - len(kept)
+    tokens = [
+        NewToken(r.token.decode(), evidence[r.token].count, evidence[r.token].documents.bit_count()) for r in kept
+    ]
+    return tokens, dict(dropped)
 
 
-def _fault(product: bytes, shape: TokenShape, known: set[bytes], junk: JunkTest | None) -> str | None:
-    if product in known:
+def _by_bytes(trained: Trained, segments: Mapping[str, int], aliases: Aliases) -> dict[bytes, Evidence]:
+    """Return the evidence for each string of bytes; two ways of cutting one string are one candidate."""
+    found: dict[bytes, Evidence] = {}
+    for product, evidence in count_evidence(trained, segments).items():
+        data = aliases.spell(product)
+        old = found.get(data, Evidence(0, 0))
+        found[data] = Evidence(old.count + evidence.count, old.documents | evidence.documents)
+    return found
+
+
+def _fault(
+    candidate: bytes,
+    evidence: Evidence,
+    shape: TokenShape,
+    known: set[bytes],
+    config: VocabExtensionConfig,
+    junk: JunkTest | None,
+) -> str | None:
+    if candidate in known:
         return "a base token already"
-    if not shape.is_wanted(product):
+    if not shape.is_wanted(candidate):
         return "too long"
-    if junk is not None and junk.is_junk(product.decode()):
+    if evidence.documents.bit_count() < config.min_documents:
+        return "too few documents"
+    if evidence.count < config.min_count:
+        return "too rare"
+    if junk is not None and junk.is_junk(candidate.decode()):
         return "junk"
     return None
 
@@ -181,8 +192,3 @@ def _rounded(
         table.duplicates,
         table.characters,
     )
-
-
-def _batches(items: Iterator[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
-    while batch := list(islice(items, _BATCH)):
-        yield batch

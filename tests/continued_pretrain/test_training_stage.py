@@ -83,7 +83,13 @@ def test_every_way_to_train_leaves_a_model(
 def test_one_pass_sees_each_corpus_once(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
-    one_by_one = {"sequence_tokens": 128, "micro_batch_sequences": 1, "gradient_accumulation": 1, "max_tokens": None, "weights": {}}
+    one_by_one = {
+        "sequence_tokens": 128,
+        "micro_batch_sequences": 1,
+        "gradient_accumulation": 1,
+        "max_tokens": None,
+        "weights": {},
+    }
     facts = run({**settings, **one_by_one}, resized, corpus, tmp_path / "out")
     assert all(found["epochs"] == 1.0 for found in facts["corpora"].values())
 

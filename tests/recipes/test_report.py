@@ -19,7 +19,7 @@ from hanhua.artifacts.manifest import Artifact
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.pii import build_masker
 from hanhua.recipes.headline import STAND_IN_NOTICE
-from hanhua.recipes.plots import Line, plot_funnel, plot_shares
+from hanhua.recipes.plots import Line, few_reasons, plot_funnel, plot_shares
 from hanhua.recipes.report import MAX_DOMAINS, ReportJob, StageCost, choose_domains, write_report
 from hanhua.recipes.report_figures import thin
 from hanhua.recipes.report_samples import SHOWN_HARMFUL_CHARACTERS, fit_to_show
@@ -324,8 +324,17 @@ def test_the_plot_of_domains_leaves_out_what_it_says() -> None:
 
 
 def test_a_funnel_of_many_reasons_loses_no_document() -> None:
-    svg = plot_funnel(1000, 1000 - sum(range(1, 21)), {f"r{i}": i for i in range(20, 0, -1)})
-    assert "10 other reasons" in svg and f"−{sum(range(1, 11))} (5.5%)" in svg
+    reasons = {f"{'harm' if i % 2 else f'r{i}'}.kind{i}": i for i in range(1, 41)}
+    few = few_reasons(reasons)
+    assert len(few) == 11 and sum(few.values()) == sum(reasons.values())
+    assert (
+        few["harm"] == sum(range(1, 41, 2))
+        and next(iter(few)) == "harm"
+        and few["11 other reasons"] == sum(range(2, 23, 2))
+    )
+    svg = plot_funnel(1000, 1000 - sum(reasons.values()), reasons)
+    assert "−400 (40.0%)" in svg and "11 other reasons" in svg
+    assert few_reasons({"harm.fraud": 1, "harm.hate": 2}) == {"harm.hate": 2, "harm.fraud": 1}, "few are drawn apart"
 
 
 def test_plots_hold_at_the_edges() -> None:

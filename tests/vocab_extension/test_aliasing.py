@@ -39,6 +39,5 @@ def test_half_tokens_of_a_character_get_the_lowest_codes(base_file: BpeFile) -> 
 def test_what_no_token_may_hold_cuts(base_file: BpeFile) -> None:
     aliases = make_aliases(base_file.bytes_of, TokenShape(4, "none"))
     (ids,) = encode_all(base_file.pretoken_encoder(), ["中abc国"])
-    assert list(aliases.segments([ids])) in ([[]], [[s for s in aliases.segments([ids]).__next__()]])
     for segment in next(aliases.segments([ids])):
         assert aliases.spell(segment).decode() in ("中", "国")

@@ -65,7 +65,7 @@ def test_junk_is_left_out_and_nothing_built_on_it_is_lost(base: Path, texts: lis
 
 
 def test_one_document_buys_no_token(base: Path, base_file: BpeFile, texts: list[str]) -> None:
-    whole = [data.decode() for data in base_file.bytes_of.values() if is_han(data.decode(errors="ignore"))]
+    whole = [data.decode() for data in base_file.bytes_of.values() if is_han(data.decode(errors="replace"))]
     single = sorted(token for token in whole if len(token) == 1)
     everything = "".join(texts)
     word = next(a + b for a in single for b in reversed(single) if a + b not in everything and b + a not in everything)
@@ -78,7 +78,7 @@ def test_one_document_buys_no_token(base: Path, base_file: BpeFile, texts: list[
 
 
 def test_too_little_text_says_how_much_there_was(base: Path, texts: list[str]) -> None:
-    with pytest.raises(InputError, match=r"only \d+ good new tokens.* 3 documents"):
+    with pytest.raises(InputError, match=r"only \d+ good new tokens.*\(3 documents"):
         learn_tokens(texts[:3], base=base, config=SMALL)
 
 
@@ -107,5 +107,3 @@ def test_a_base_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, texts: list
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": []}}')
     with pytest.raises(InputError, match="Unigram"):
         learn_tokens(texts, base=tmp_path, config=SMALL)
-
-

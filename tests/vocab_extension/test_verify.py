@@ -51,7 +51,9 @@ def hole_in_ids(data: Data) -> None:
 def merge_over_kana(data: Data) -> None:
     """A merge over E3 82, the first two bytes of half of all katakana."""
     vocab, merges = data["model"]["vocab"], data["model"]["merges"]
-    left, right = next((a, b) for a in ("ã", "ãģ") for b in ("Ĥ", "Ĥļ") if a in vocab and b in vocab and a + b not in vocab)
+    left, right = next(
+        (a, b) for a in ("ã", "ãģ") for b in ("Ĥ", "Ĥļ") if a in vocab and b in vocab and a + b not in vocab
+    )
     vocab[left + right] = max(vocab.values()) + 1
     merges.append([left, right])
 
@@ -115,7 +117,7 @@ def test_what_is_broken_is_named(
     data = json.loads((broken / "tokenizer.json").read_text(encoding="utf-8"))
     breaks(data)
     (broken / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
-    checks = {found.name: found for found in verify_extension(broken, base=base)}
+    checks = {found.name: found for found in verify_extension(broken, base=base, structure_only=True)}
     assert not checks[check].holds
     assert any(words in problem for problem in checks[check].problems), checks[check].problems
     with pytest.raises(InvariantError, match=check):
@@ -132,13 +134,13 @@ def test_the_real_llama3_extended_holds(llama3: Path, llama3_extension: Path) ->
     assert failure_lines(verify_extension(llama3_extension, base=llama3)) == []
 
 
-def test_an_extension_of_another_base_is_broken(llama3_extension: Path, base: Path) -> None:
-    broken = {check.name for check in verify_extension(llama3_extension, base=base) if not check.holds}
-    assert {"base_tokens", "special_tokens", "base_merges"} <= broken
+def test_an_extension_of_another_base_is_broken(base: Path, extension: Path) -> None:
+    checks = verify_extension(base, base=extension, structure_only=True)
+    assert {"base_tokens", "base_merges"} <= {check.name for check in checks if not check.holds}
 
 
 def test_the_base_itself_is_no_extension(base: Path) -> None:
-    checks = {check.name: check for check in verify_extension(base, base=base)}
+    checks = {check.name: check for check in verify_extension(base, base=base, structure_only=True)}
     assert checks["new_tokens"].problems == ("there is no new token",)
     assert all(check.holds for name, check in checks.items() if name != "new_tokens")
 

@@ -21,8 +21,9 @@ Split = Literal["train", "heldout"]
 class Document:
     """One document of a Corpus.
 
-    id: `corpus:file#record`. corpus: the recipe's key. split: decided once, by filtering; learning and
-    training read `train` only, measuring and evaluating `heldout` only.
+    id: `corpus:file#record`. corpus: the recipe's key. source: the record's `source` or `domain`.
+    split: decided once, by filtering; learning and training read `train` only, measuring and
+    evaluating `heldout` only.
     """
 
     id: str
