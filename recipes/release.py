@@ -28,8 +28,9 @@ from hanhua.recipes.licences import (
 )
 from hanhua.recipes.release_check import check_release
 from hanhua.recipes.release_job import CorpusLine, ReleaseJob, release_job
-from hanhua.recipes.release_weights import StoredTensor, parameters, read_tensors, write_weights
+from hanhua.recipes.release_weights import parameters, read_tensors, write_weights
 from hanhua.skills import Skills
+from hanhua.weights import StoredTensor
 
 __all__ = ["CorpusLine", "ReleaseJob", "make_release", "read_duties", "release_job"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from hanhua.artifacts.files import files_below, read_json
 from hanhua.errors import InvariantError
-from hanhua.recipes.release_weights import StoredTensor, read_tensors
+from hanhua.recipes.release_weights import read_tensors
+from hanhua.weights import StoredTensor
 
 TEXT_ENDINGS = (".json", ".md", ".csv", ".txt", ".jinja", "")
 UNCHANGED_CONFIG = ("rope_parameters", "eos_token_id", "bos_token_id", "tie_word_embeddings", "max_position_embeddings")

@@ -1,7 +1,4 @@
-"""Weight files cut to size by copying bytes: no tensor is decoded, so memory stays at one buffer.
-
-A safetensors file is an 8-byte little-endian length, a JSON header of that length, then the tensors' bytes.
-"""
+"""Weight files cut to size by copying bytes: no tensor is decoded, so memory stays at one buffer."""
 
 from __future__ import annotations
 
@@ -9,71 +6,14 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.store import check_free_space, link_or_copy
 from hanhua.errors import InputError
 from hanhua.progress import Progress
-
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-MAX_HEADER_BYTES = 100_000_000  # the format's own limit
-COPY_BYTES = 1 << 22
-
-
-@dataclass(frozen=True)
-class StoredTensor:
-    """One tensor of a file: where its bytes begin (absolute) and how many they are."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    file: Path
-    begin: int
-    size_bytes: int
-
-
-def weight_files(model: Path) -> list[Path]:
-    """Return a model folder's weight files, by its index when it has one.
-
-    Raises InputError when there are none, or the index names one that is missing.
-    """
-    if (model / INDEX).is_file():
-        names = sorted(set(read_json(model / INDEX)["weight_map"].values()))
-        missing = [name for name in names if not (model / name).is_file()]
-        if missing:
-            raise InputError(f"{model}: {INDEX} names {', '.join(missing)}, which is not there")
-        return [model / name for name in names]
-    if (model / SINGLE).is_file():
-        return [model / SINGLE]
-    raise InputError(f"{model}: neither {SINGLE} nor {INDEX}: no weights to release")
-
-
-def read_header(file: Path) -> list[StoredTensor]:
-    """Return the tensors of a safetensors file in the order of their bytes.
-
-    Raises InputError when the file is cut short or is no safetensors file.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as source:
-        length = int.from_bytes(source.read(8), "little")
-        if size < 8 or length > min(size - 8, MAX_HEADER_BYTES):
-            raise InputError(f"{file}: not a safetensors file, or cut short")
-        try:
-            header: dict[str, Any] = json.loads(source.read(length))
-        except ValueError as error:
-            raise InputError(f"{file}: its header is not JSON ({error})") from error
-    header.pop("__metadata__", None)
-    tensors = []
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        tensors.append(StoredTensor(name, entry["dtype"], tuple(entry["shape"]), file, 8 + length + begin, end - begin))
-    if 8 + length + sum(t.size_bytes for t in tensors) != size:
-        raise InputError(f"{file}: {size:,} bytes, which is not what its header promises; it is cut short")
-    return sorted(tensors, key=lambda t: t.begin)
+from hanhua.weights import INDEX, SINGLE, StoredTensor, copy_tensor, read_header, weight_files
 
 
 def read_tensors(model: Path) -> dict[str, StoredTensor]:
@@ -82,7 +22,7 @@ def read_tensors(model: Path) -> dict[str, StoredTensor]:
     Raises InputError when the index and the files disagree.
     """
     files = weight_files(model)
-    tensors = {tensor.name: tensor for file in files for tensor in read_header(file)}
+    tensors = {tensor.name: tensor for file in files for tensor in read_header(file)[0]}
     if (model / INDEX).is_file():
         for name, file in read_json(model / INDEX)["weight_map"].items():
             if name not in tensors or tensors[name].file.name != file:
@@ -104,7 +44,7 @@ def write_weights(model: Path, out: Path, *, max_shard_bytes: int) -> list[str]:
     tensors = read_tensors(model)
     for name in [INDEX, *_old_shards(out)]:
         (out / name).unlink(missing_ok=True)
-    headers = [read_header(file) for file in sources]
+    headers = [read_header(file)[0] for file in sources]
     if all(sum(t.size_bytes for t in header) <= max_shard_bytes or len(header) == 1 for header in headers):
         for file in sources:
             (out / file.name).unlink(missing_ok=True)
@@ -165,17 +105,7 @@ def _write_shard(path: Path, tensors: list[StoredTensor], bar: Progress) -> None
         target.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors:
             with tensor.file.open("rb") as source:
-                source.seek(tensor.begin)
-                _copy(source, target, tensor.size_bytes)
+                copy_tensor(source, target, tensor)
             bar.advance(tensor.size_bytes >> 20)
         target.flush()
         os.fsync(target.fileno())
-
-
-def _copy(source: BinaryIO, target: BinaryIO, left_bytes: int) -> None:
-    while left_bytes:
-        chunk = source.read(min(COPY_BYTES, left_bytes))
-        if not chunk:
-            raise InputError(f"{source.name}: ends before its header says it does")
-        target.write(chunk)
-        left_bytes -= len(chunk)

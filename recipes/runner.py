@@ -17,6 +17,7 @@ from hanhua.progress import duration, say
 from hanhua.recipes.load import LoadedRecipe
 from hanhua.recipes.wiring import StageJob, call, jobs, key_material, without_folders
 
+NEVER_RUN = "not run yet"
 State = Literal["cached", "resumes", "runs", "waits"]
 
 
@@ -106,14 +107,17 @@ def _next_step(job: StageJob, artifacts: Mapping[Stage, Artifact], store: Store)
     found = store.find(job.stage, material)
     if found is not None:
         return Step(job, "cached", artifact=found)
-    reasons = store.drift(job.stage, material) or ["not run yet"]
+    reasons = store.drift(job.stage, material) or [NEVER_RUN]
     if store.is_begun(job.stage, material):
         return Step(job, "resumes", ("begun and not finished",))
     return Step(job, "runs", tuple(reasons))
 
 
 def _make(job: StageJob, artifacts: Mapping[Stage, Artifact], store: Store, label: str, step: Step) -> Artifact:
-    say(f"{label}: {'goes on where it stopped' if step.state == 'resumes' else '; '.join(step.reasons)}")
+    if step.state == "resumes":
+        say(f"{label}: goes on where it stopped")
+    else:
+        say(f"{label}: starts" if step.reasons == (NEVER_RUN,) else f"{label}: {'; '.join(step.reasons)}")
     began = time.monotonic()
     artifact = store.make(
         job.stage,
@@ -159,12 +163,20 @@ def _until(todo: list[StageJob], until: Stage | None) -> list[StageJob]:
 
 
 def _remember(store: Store, loaded: LoadedRecipe, result: RunResult) -> None:
-    """Keep which artifacts are this run's, for `status`, `report` and `publish`."""
+    """Keep which artifacts are this run's, for `status`, `report` and `publish`.
+
+    Stages not reached keep theirs as long as nothing before them has changed.
+    """
+    now = {str(stage): artifact.path.name for stage, artifact in result.artifacts.items()}
+    path = store.root / "run.json"
+    before: dict[str, str] = read_json(path)["artifacts"] if path.is_file() else {}
+    if all(before.get(stage) == name for stage, name in now.items()):
+        now = {**before, **now}
     write_json(
-        store.root / "run.json",
+        path,
         {
             "recipe": without_folders(loaded.recipe),
             "stages": [job.stage for job in jobs(loaded.recipe)],
-            "artifacts": {stage: artifact.path.name for stage, artifact in result.artifacts.items()},
+            "artifacts": now,
         },
     )

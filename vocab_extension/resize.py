@@ -19,17 +19,9 @@ from hanhua.vocab_extension.config import InitialiseConfig
 from hanhua.vocab_extension.extend import EXTENSION_JSON, SETTINGS, copy_settings
 from hanhua.vocab_extension.initialise import Plan, Side, examine_rows, new_rows
 from hanhua.vocab_extension.samples import HAS_HAN
-from hanhua.vocab_extension.shards import (
-    INDEX,
-    ITEM_BYTES,
-    TensorPlace,
-    from_float32,
-    read_places,
-    tensor_rows,
-    weight_files,
-    write_grown,
-)
+from hanhua.vocab_extension.shards import ITEM_BYTES, from_float32, tensor_rows, write_grown
 from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, read_bpe_file
+from hanhua.weights import INDEX, StoredTensor, read_header, weight_files
 
 EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 _SLICE_ROWS = 4096
@@ -76,9 +68,9 @@ def resize_folder(model: Path, *, tokenizer: Path, out: Path, config: Initialise
     return Resized(first, size, config.method, _tied(settings), untrained)
 
 
-def _matrices(model: Path, files: list[Path]) -> dict[str, TensorPlace]:
+def _matrices(model: Path, files: list[Path]) -> dict[str, StoredTensor]:
     """Return the input embeddings and, when it is stored, the head; the head follows in a fixed order."""
-    places = {place.name: place for file in files for place in read_places(file)[0]}
+    places = {place.name: place for file in files for place in read_header(file)[0]}
     found = {name: places[name] for name in (EMBEDDINGS, HEAD) if name in places}
     if EMBEDDINGS not in found:
         near = [name for name in places if "embed" in name or "head" in name] or sorted(places)[:5]
@@ -95,7 +87,7 @@ def _matrices(model: Path, files: list[Path]) -> dict[str, TensorPlace]:
     return found
 
 
-def _new_ids(model: Path, tokenizer: Path, bpe: BpeFile, matrices: dict[str, TensorPlace]) -> tuple[int, int]:
+def _new_ids(model: Path, tokenizer: Path, bpe: BpeFile, matrices: dict[str, StoredTensor]) -> tuple[int, int]:
     """Return the first new id and the new size, or raise InputError when tokenizer and model do not match."""
     rows = matrices[EMBEDDINGS].shape[0]
     if (tokenizer / EXTENSION_JSON).is_file():
@@ -172,7 +164,7 @@ def _write_weights(
     total = 0
     with Progress("writing weights", total=len(files), unit="files") as bar:
         for file in files:
-            inside = {place.name for place in read_places(file)[0]}
+            inside = {place.name for place in read_header(file)[0]}
             total += write_grown(file, out / file.name, {n: g for n, g in grown.items() if n in inside})
             bar.advance(note=file.name)
     if (model / INDEX).is_file():

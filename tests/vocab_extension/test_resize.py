@@ -20,7 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig  
 from hanhua.errors import InputError  # noqa: E402
 from hanhua.vocab_extension.config import InitialiseConfig  # noqa: E402
 from hanhua.vocab_extension.resize import EMBEDDINGS, HEAD, resize_folder  # noqa: E402
-from hanhua.vocab_extension.shards import INDEX, from_float32, to_float32, weight_files  # noqa: E402
+from hanhua.vocab_extension.shards import from_float32, to_float32  # noqa: E402
+from hanhua.weights import INDEX, weight_files  # noqa: E402
 
 MEAN = InitialiseConfig()
 

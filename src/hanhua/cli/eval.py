@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hanhua.cli.printing import print_json, print_table
+from hanhua.cli.settings import read_settings, validated
 
 if TYPE_CHECKING:
     from hanhua.eval.config import EvalConfig
@@ -80,8 +81,6 @@ def _config(
     prompts: Path | None,
 ) -> EvalConfig:
     """Return the config file's settings with what the options name added; its paths start at its folder."""
-    from pydantic import ValidationError
-
     from hanhua.errors import UsageError
     from hanhua.eval.config import EvalConfig
 
@@ -95,32 +94,16 @@ def _config(
         data["language_modelling"] = None
     if not (corpora or data.get("benchmarks") or data.get("safety")):
         raise UsageError("nothing to measure: give --corpus, --benchmark or --prompts")
-    try:
-        return EvalConfig.model_validate(data)
-    except ValidationError as error:
-        lines = (f"{'.'.join(str(at) for at in e['loc']) or 'eval'}: {e['msg']}" for e in error.errors())
-        raise UsageError("\n".join(lines)) from None
+    return validated(EvalConfig, data)
 
 
 def _read_settings(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    import yaml
-
-    from hanhua.errors import InputError
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: a {type(data).__name__}, where the keys of a recipe's `eval:` section were expected")
+    data = read_settings(path, section="eval")
+    folder = Path() if path is None else path.parent
     for section in [*data.get("benchmarks", []), data.get("safety") or {}]:
         for key in ("path", "fewshot_path", "prompts"):
             if isinstance(section, dict) and isinstance(section.get(key), str):
-                section[key] = str(path.parent / section[key])
+                section[key] = str(folder / section[key])
     return data
 
 

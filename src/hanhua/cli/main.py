@@ -27,9 +27,9 @@ app = typer.Typer(
 recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
-app.command("train")(train_cli.train)
-app.command("eval")(eval_cli.evaluate)
-app.command("publish")(publish_cli.publish)
+app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
+app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
+app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
 Overrides = Annotated[

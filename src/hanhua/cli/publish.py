@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from hanhua.recipes.publish import PublishResult
 
+EXAMPLE = "Example: hanhua publish runs/Llama-3-zh-quickstart --repo-id me/Llama-3-zh --dry-run"
+
 
 def publish(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder (runs/quickstart) or a release folder")],
@@ -30,8 +32,6 @@ def publish(
 
     The Hub is the one HF_ENDPOINT names, the token HF_TOKEN or that of `hf auth login`. A new repository is
     private. Exit code 2: a licence duty, the recipe's policy or the token forbids it; 3: a gate does.
-
-    Example: hanhua publish runs/quickstart --repo-id me/Llama-3-quickstart --dry-run
     """
     from hanhua.cli.printing import print_json
     from hanhua.recipes.publish import publish_release

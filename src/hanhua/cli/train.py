@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hanhua.cli.printing import print_json
+from hanhua.cli.settings import read_settings, validated
 
 if TYPE_CHECKING:
     from hanhua.artifacts import Artifact
@@ -63,39 +64,12 @@ def train(
 
 def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
     """Return the file's settings with the overrides put in."""
-    from pydantic import ValidationError
-
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-    from hanhua.errors import UsageError
 
-    data = _read_settings(path)
+    data = read_settings(path, section="continued_pretrain")
     for override in overrides:
         _set(data, override)
-    try:
-        return ContinuedPretrainConfig.model_validate(data)
-    except ValidationError as error:
-        lines = (f"{'.'.join(str(at) for at in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise UsageError("\n".join(lines)) from None
-
-
-def _read_settings(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    import yaml
-
-    from hanhua.errors import InputError
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from None
-    if isinstance(data, dict) and isinstance(data.get("continued_pretrain"), dict):
-        data = data["continued_pretrain"]  # a whole recipe
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: expected the keys of a recipe's `continued_pretrain:` section")
-    return data
+    return validated(ContinuedPretrainConfig, data)
 
 
 def _set(data: dict[str, Any], override: str) -> None:
