@@ -82,6 +82,8 @@ def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
 
     By round trip through OpenCC: 们 becomes 們, so it is Simplified; 們 becomes 们, so it is
     Traditional; 后 (queen, and Simplified for 後) changes neither alone, so it is no evidence.
+    Nor is what the other side's own standard set holds: 乾 and 著 are in GB 2312 (乾隆, 著作),
+    台 and 云 in Big5.
     """
     from opencc import OpenCC
 
@@ -90,6 +92,15 @@ def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
     # One string with separators: phrase rules must not see neighbours.
     hant = to_hant.convert("\n".join(characters)).split("\n")
     hans = to_hans.convert("\n".join(characters)).split("\n")
-    only_hans = frozenset(c for c, t, s in zip(characters, hant, hans, strict=True) if t != c and s == c)
-    only_hant = frozenset(c for c, t, s in zip(characters, hant, hans, strict=True) if s != c and t == c)
+    triples = list(zip(characters, hant, hans, strict=True))
+    only_hans = frozenset(c for c, t, s in triples if t != c and s == c and not _is_in(c, "big5"))
+    only_hant = frozenset(c for c, t, s in triples if s != c and t == c and not _is_in(c, "gb2312"))
     return only_hans, only_hant
+
+
+def _is_in(character: str, codec: str) -> bool:
+    try:
+        character.encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True
