@@ -136,11 +136,8 @@ def test_from_refuses_drift_field_by_field(finished: dict[str, Any], recipe: Pat
 def test_killed_in_every_long_stage_it_finishes_with_the_same_bits(
     finished: dict[str, Any], recipe: Path, tmp_path: Path
 ) -> None:
-    killed = []
     for stage in ("filtering", "vocab_extension", "continued_pretrain", "eval"):
-        if kill_in(stage, recipe, tmp_path):
-            killed.append(stage)
-    assert "continued_pretrain" in killed
+        assert kill_in(stage, recipe, tmp_path), f"{stage} was over before it could be killed"
     after = hanhua("run", recipe, "--runs", tmp_path)
     assert after["artifacts"] == finished["artifacts"]
     assert not list(tmp_path.glob("*/*/*.partial"))
@@ -160,12 +157,14 @@ def kill_in(stage: str, recipe: Path, runs: Path) -> bool:
             break
         time.sleep(0.02)
     was_running = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL) if was_running else None
+    if was_running:
+        os.kill(process.pid, signal.SIGKILL)
     process.wait()
     return was_running
 
 
-def test_status_and_report_read_a_run(finished: dict[str, Any], runs: Path) -> None:
+def test_status_and_report_read_a_run(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
+    hanhua("run", recipe, "--runs", runs)  # whatever ran there in between, the run is this recipe's again
     run = runs / "Llama-3-zh-tiny"
     done = subprocess.run(command("status", run, "--json"), capture_output=True, text=True)
     assert {row["stage"] for row in json.loads(done.stdout)} == set(STAGES)

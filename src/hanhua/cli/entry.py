@@ -11,6 +11,9 @@ from collections.abc import Callable
 from hanhua.errors import HanhuaError
 from hanhua.progress import say
 
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it; typer ends with it too."""
+
 
 def run_command(command: Callable[[], object]) -> int:
     """Run a command line to its end and return the exit code.
@@ -20,13 +23,15 @@ def run_command(command: Callable[[], object]) -> int:
     # Before torch is loaded: threads that spin while they wait make a busy machine ten times slower, an
     # idle one no faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # transformers remarks that torch is missing, which is as it should be for a tokenizer.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         command()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return _interrupted() if code == INTERRUPTED else code
     except KeyboardInterrupt:
-        say("interrupted; what is finished is kept, run the same command again to go on")
-        return 130
+        return _interrupted()
     except HanhuaError as error:
         _trace()
         say(f"error: {error}")
@@ -41,6 +46,11 @@ def run_command(command: Callable[[], object]) -> int:
         say(f"error: {error.filename or ''}: {error.strerror or error}{hint}")
         return 1
     return 0
+
+
+def _interrupted() -> int:
+    say("interrupted; what is finished is kept, run the same command again to go on")
+    return INTERRUPTED
 
 
 def _trace() -> None:

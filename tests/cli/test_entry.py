@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import errno
+from typing import NoReturn
+
+import pytest
+import typer
+
+from hanhua.cli.entry import run_command
+from hanhua.errors import GateError, HanhuaError, InputError
+
+
+def raising(error: BaseException) -> NoReturn:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (InputError("texts.jsonl: no such file"), 2, "error: texts.jsonl: no such file"),
+        (HanhuaError("it failed"), 1, "error: it failed"),
+        (GateError("min_gain: 0.1"), 3, "error: min_gain"),
+        (KeyboardInterrupt(), 130, "run the same command again"),
+        (SystemExit(130), 130, "run the same command again"),
+        (SystemExit(2), 2, ""),
+        (SystemExit(None), 0, ""),
+        (OSError(errno.ENOSPC, "No space left on device", "big.bin"), 1, "big.bin: No space left on device; free some"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 1, "x: Permission denied"),
+    ],
+)
+def test_each_end_has_its_code_and_one_sentence(
+    error: BaseException, code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(lambda: raising(error)) == code
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+
+
+def test_a_program_error_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_command(lambda: 1 // 0)
+
+
+def test_a_command_that_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+    app.command()(lambda: print("done"))
+    assert run_command(lambda: app([])) == 0
+    assert capsys.readouterr().out == "done\n"
