@@ -11,20 +11,13 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from hanhua.artifacts.kinds import STAGE_OF_KIND
+
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"
 
 MODEL_NAMES = {"base": "base", "resized": "resized, untrained", "adapted": "adapted", "extended": "extended"}
 SHAPES = {"base": "●", "resized": "■", "adapted": "◆", "extended": "◆"}
-ARTIFACT_STAGES = {
-    "corpus": "filtering",
-    "base": "base",
-    "tokenizer": "vocab_extension",
-    "resized": "initialise",
-    "adapted": "continued_pretrain",
-    "scores": "eval",
-    "release": "release",
-}
 
 
 def render_report(figures: Mapping[str, Any], plots: Mapping[str, str], *, domains: Any) -> str:
@@ -51,7 +44,7 @@ def render_report(figures: Mapping[str, Any], plots: Mapping[str, str], *, domai
     )
     # As globals, so that macros see them too.
     environment.globals.update(f=figures, plots={name: Markup(svg) for name, svg in plots.items()}, domains=domains)
-    environment.globals.update(model_names=MODEL_NAMES, shapes=SHAPES, stages_of=ARTIFACT_STAGES)
+    environment.globals.update(model_names=MODEL_NAMES, shapes=SHAPES, stages_of=STAGE_OF_KIND)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     page = environment.get_template("report.html.jinja").render(style=Markup(style))
     lines = (line.rstrip() for line in page.splitlines())

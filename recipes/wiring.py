@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hanhua
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.artifacts.hashes import FileHashes
-from hanhua.artifacts.kinds import FORMAT_VERSION, STAGES, Stage
+from hanhua.artifacts.kinds import FORMAT_VERSION, STAGE_OF_KIND, STAGES, Stage
 from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
@@ -298,19 +298,8 @@ def without_folders(recipe: Recipe) -> dict[str, Any]:
     return data
 
 
-_MADE_BY: dict[str, Stage] = {
-    "corpus": "filtering",
-    "base": "base",
-    "tokenizer": "vocab_extension",
-    "resized": "initialise",
-    "adapted": "continued_pretrain",
-    "scores": "eval",
-    "release": "release",
-}
-
-
 def _what_is_there(present: set[Stage], *names: str) -> dict[str, Stage]:
-    return {name: _MADE_BY[name] for name in names if _MADE_BY[name] in present}
+    return {name: STAGE_OF_KIND[name] for name in names if STAGE_OF_KIND[name] in present}
 
 
 def _set(data: Any, at: tuple[str, ...], value: Any) -> None:

@@ -12,5 +12,6 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 """In running order. `base` follows `filtering`, since a stand-in base learns from the train split."""
 
 KIND_OF_STAGE: dict[Stage, Kind] = dict(zip(STAGES, KINDS, strict=True))
+STAGE_OF_KIND: dict[str, Stage] = {kind: stage for stage, kind in KIND_OF_STAGE.items()}
 
 FORMAT_VERSION = 1
