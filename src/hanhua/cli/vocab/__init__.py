@@ -1,0 +1,1 @@
+"""The commands of `vocab-extension`, one file each."""

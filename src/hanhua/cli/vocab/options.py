@@ -1,0 +1,76 @@
+"""What the commands of `vocab-extension` share: options, lists of files, a new folder that appears when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from hanhua.vocab_extension.texts import TextFiles
+
+_MANY = ("--corpus", "--texts")
+
+
+class ManyFiles(TyperCommand):
+    """A command whose `--corpus` and `--texts` take every word up to the next option: `--corpus a.txt b.txt`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option's name before each of its values, as click wants it."""
+        spread: list[str] = []
+        current, first = "", False
+        for word in args:
+            if word.startswith("-") and word != "-":
+                current, first = (word if word in _MANY else ""), True
+            elif current and not first:
+                spread.append(current)
+            else:
+                first = False
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+FORMATS = ".jsonl, .json, .txt, .parquet, also .gz or .zst; a folder, a glob, or hf://datasets/ID"
+Base = Annotated[
+    str, typer.Option(metavar="BASE", help="A folder, a Hub id, or llama3: Meta's own tokenizer, without the Hub")
+]
+TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+Split = Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub data set")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Work in `DIR.partial` and rename it when all is done; refuse to touch what is not ours."""
+    import shutil
+
+    from hanhua.errors import InputError
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    partial = out.with_name(out.name + ".partial")
+    if partial.exists():
+        if not (partial / "work").is_dir():
+            raise InputError(f"{partial}: in the way, and not left by an interrupted run; remove or rename it")
+        shutil.rmtree(partial)
+    (partial / "work").mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    shutil.rmtree(partial / "work")
+    if out.exists():
+        out.rmdir()
+    partial.rename(out)
+
+
+def texts_by_source(patterns: list[str] | None, text_field: str, split: str) -> Mapping[str, TextFiles]:
+    """Return the texts of each source, by its name."""
+    from hanhua.vocab_extension.texts import TextFiles, sources_of
+
+    return {source: TextFiles((source,), text_field, split) for source in sources_of(patterns or ())}
