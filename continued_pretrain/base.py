@@ -12,25 +12,11 @@ from safetensors import SafetensorError, safe_open
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.store import link_or_copy
+from hanhua.base_model import COMPANIONS, resolve_base_model
 from hanhua.continued_pretrain.config import BaseConfig
-from hanhua.continued_pretrain.folders import INDEX, check_sizes, weight_files
+from hanhua.continued_pretrain.folders import check_sizes, weight_files
 from hanhua.errors import InputError
-from hanhua.progress import say
 from hanhua.skills import Skills
-
-COMPANIONS = (
-    INDEX,
-    "config.json",
-    "generation_config.json",
-    "tokenizer*.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "LICENSE*",
-    "USE_POLICY*",
-    "NOTICE*",
-)
-"""Files beside the weights that travel on. No code."""
 
 
 def prepare_base(config: BaseConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
@@ -44,7 +30,7 @@ def prepare_base(config: BaseConfig, inputs: Mapping[str, Artifact], out: Path, 
 
         return make_stand_in(config.stand_in, config.tokenizer, inputs.get("corpus"), out)
     assert config.model is not None  # the config's own check
-    source = _find(config.model)
+    source = resolve_base_model(config.model)
     check_folder(source)
     target = out / "model"
     shutil.rmtree(target, ignore_errors=True)
@@ -115,25 +101,6 @@ def model_facts(folder: Path) -> dict[str, Any]:
         "layers": settings["num_hidden_layers"],
         "tied": bool(settings.get("tie_word_embeddings", False)),
     }
-
-
-def _find(model: str) -> Path:
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or model.startswith(".") or model.count("/") != 1:
-        raise InputError(f"{model}: no such folder (a model is a folder or a Hub id OWNER/NAME)")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    say(f"base: {model} from the Hub")
-    try:
-        return Path(snapshot_download(model, allow_patterns=["model*.safetensors", *COMPANIONS]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(
-            f"{model}: neither a folder here nor a model the Hub gave ({error}); "
-            "a gated model needs its licence accepted there and `hf auth login`"
-        ) from error
 
 
 def _name(model: str) -> str:

@@ -22,10 +22,11 @@ from hanhua.filtering.clusters import Clusters, find_clusters
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.draft import Verdict
 from hanhua.filtering.intake import Intake, input_bytes
-from hanhua.filtering.pool import choose_workers, judge_batches
+from hanhua.filtering.pool import judge_batches
 from hanhua.filtering.split import assign_splits
 from hanhua.filtering.spool import Spool
 from hanhua.filtering.tally import CorpusTally, Samples, by_count
+from hanhua.processes import choose_workers
 from hanhua.progress import Progress, say
 from hanhua.skills import Skills
 

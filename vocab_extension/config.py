@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,38 @@ class VocabExtensionConfig(BaseModel):
     corpora: tuple[str, ...] | None = Field(
         default=None, description="Names of the corpora to learn from; null: every corpus whose language is zh"
     )
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="How much an occurrence counts by corpus, where 1 is usual: {news: 2.0}"
+    )
+    max_characters: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict, description="How many characters of a corpus are read at most: {forum: 20000000}"
+    )
+    balance: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
+    )
+    prior: float = Field(
+        default=0.6,
+        ge=0,
+        le=100,
+        description="Weight of the frequencies in jieba's dictionary beside the corpus, which is 1: general Chinese "
+        "for a narrow corpus. 0: the corpus alone",
+    )
+    evidence: Literal["runs", "words", "hybrid"] = Field(
+        default="runs",
+        description="What joins count. runs: neighbours anywhere in a run of text. words: inside words alone. "
+        "hybrid: a pair across two words counts half",
+    )
+    scripts: Literal["as-is", "hans", "hant-tw", "hant-hk", "both"] = Field(
+        default="as-is",
+        description="as-is: what the corpora hold. hans, hant-tw, hant-hk: converted by OpenCC to Simplified, or to "
+        "Traditional as in Taiwan or Hong Kong. both: as they are and in the other script",
+    )
+    cover: tuple[Literal["gb2312-1", "gb2312", "big5-1", "hongkong"], ...] = Field(
+        default=(), description="Sets of characters each of which gets a token of its own, before any other"
+    )
     min_count: int = Field(default=3, ge=2, description="A new token must have been met this often")
     min_documents: int = Field(
         default=2,
@@ -32,15 +64,22 @@ class VocabExtensionConfig(BaseModel):
     max_token_characters: int = Field(
         default=4, ge=1, le=16, description="Longest new token in Han characters; longer ones are phrases of one corpus"
     )
+    max_straddling: float | None = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Greatest share of occurrences that begin or end inside one word and reach into another (户名称 of "
+        "用户名称); null: any",
+    )
     glued: Literal["none", "extend", "all"] = Field(
         default="all",
         description="Llama 3 cuts a text so that a space or mark stays with the Han run after it. 'all': a new token "
         "may begin with one (`，我们`); 'extend': only where a base token already does; 'none': Han only",
     )
     max_strings: int = Field(
-        default=8_000_000,
+        default=4_000_000,
         ge=1000,
-        description="Different strings counted at once; the rarest are forgotten beyond (memory)",
+        description="Different strings learned from; beyond, a sample of the rare ones stands for the rest (memory)",
     )
 
 

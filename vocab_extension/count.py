@@ -1,4 +1,4 @@
-"""Counts the pre-tokens that hold Han characters, and roughly how many documents each is in.
+"""Counts the pre-tokens that hold Han characters, and in which documents each is.
 
 Evidence is counted on what the tokenizer really sees: Llama 3's pattern glues one preceding space or mark
 to a run of letters (`，我们`, ` 用户`), and a base token often swallows both.
@@ -8,88 +8,106 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-import xxhash
+import numpy as np
+from tokenizers import Tokenizer
 
+from hanhua.processes import map_in_order
+from hanhua.progress import Progress
+from hanhua.vocab_extension.conversion import Converter, open_converters
+from hanhua.vocab_extension.counts import CountFile, write_counts
+from hanhua.vocab_extension.sources import Batch
+from hanhua.vocab_extension.tokenizer_json import pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import HAN
 
-_HAS_HAN = re.compile(f"[{HAN}]")
-_COUNT_BITS = 48
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
 DOCUMENT_BITS = 64
+_HAS_HAN = re.compile(f"[{HAN}]")
+
+Counted = dict[str, tuple[int, int]]
 
 
-def count_of(packed: int) -> int:
-    """Return the count of a packed (document set, count): one integer a string halves the table's memory."""
-    return packed & _COUNT_MASK
+@dataclass(frozen=True)
+class BatchCounts:
+    """The file of one batch; characters: of all the pre-tokens in it, copies included."""
+
+    file: CountFile
+    characters: int
 
 
-def documents_of(packed: int) -> int:
-    """Return the document set of a packed (document set, count)."""
-    return packed >> _COUNT_BITS
+@dataclass(frozen=True)
+class SourceCounts:
+    """The counts of one source."""
+
+    files: list[CountFile]
+    characters: int
 
 
-def add_packed(table: dict[str, int], string: str, packed: int) -> None:
-    """Add the counts of two packed values and unite their document sets."""
-    old = table.get(string, 0)
-    table[string] = ((old + (packed & _COUNT_MASK)) | (packed & ~_COUNT_MASK)) if old else packed
+def count_batches(
+    batches: Iterable[Batch], *, sources: int, base: Path, scripts: str, workers: int, scratch: Path
+) -> list[SourceCounts]:
+    """Count batches in `workers` processes, into files below `scratch`; return the counts of each source.
 
-
-@dataclass
-class PretokenTable:
-    """Pre-tokens with their count and a 64-bit set of documents.
-
-    A document is one of 64 bits, by the hash of its text, so that a union of sets counts at least that many
-    documents, and never too many; a text seen before is not counted again, so that one page copied ten
-    thousand times weighs as much as one. Beyond `max_strings` the rarest strings are forgotten.
+    scripts: the kind of Chinese to learn (`conversion.SCRIPTS`).
     """
+    found: list[list[BatchCounts]] = [[] for _ in range(sources)]
+    items = ((batch, (batch, scratch / f"{n:06}.counts")) for n, batch in enumerate(batches))
+    with Progress("counting", total=None, unit="characters") as bar:
+        for batch, counts in map_in_order(
+            _count, items, prepare=_open, arguments=(base, scripts), workers=workers, name="counting"
+        ):
+            found[batch.source].append(counts)
+            bar.advance(sum(map(len, batch.texts)))
+    return [SourceCounts([b.file for b in counts], sum(b.characters for b in counts)) for counts in found]
 
-    max_strings: int
-    documents: int = 0
-    duplicates: int = 0
-    characters: int = 0
-    forgotten: int = 0
-    _packed: dict[str, int] = field(default_factory=dict)
-    _seen: set[int] = field(default_factory=set)
 
-    def __len__(self) -> int:
-        return len(self._packed)
+@dataclass(frozen=True)
+class _Counting:
+    split: Callable[[str], Iterator[str]]
+    converters: tuple[Converter, ...]
 
-    def add(self, text: str, split: Callable[[str], Iterator[str]]) -> None:
-        """Count one document."""
-        digest = xxhash.xxh3_64_intdigest(text.encode())
-        if digest in self._seen:
-            self.duplicates += 1
-            return
-        self._seen.add(digest)
-        self.documents += 1
-        self.characters += len(text)
+
+def _open(base: Path, scripts: str) -> _Counting:
+    file = read_bpe_file(base)
+    return _Counting(pretoken_splitter(Tokenizer.from_file(str(file.place)), file.data), open_converters(scripts))
+
+
+def _count(state: _Counting, task: tuple[Batch, Path]) -> BatchCounts:
+    batch, path = task
+    counted = count_pretokens(batch, state.split)
+    characters = sum(len(word) * count for word, (count, _) in counted.items())
+    for convert in state.converters:
+        counted = convert(counted)
+    return BatchCounts(write_counts(path, counted), characters)
+
+
+def count_pretokens(batch: Batch, split: Callable[[str], Iterator[str]]) -> Counted:
+    """Return the pre-tokens with Han characters of a batch, each with its count and document set."""
+    counted: Counted = {}
+    for text, digest in zip(batch.texts, batch.digests_D.tolist(), strict=True):
         if not _HAS_HAN.search(text):
-            return
-        bit = 1 << (_COUNT_BITS + digest % DOCUMENT_BITS)
-        packed = self._packed
-        for word, count in Counter(w for w in split(text) if _HAS_HAN.search(w)).items():
-            packed[word] = (packed.get(word, 0) + count) | bit
-        if len(packed) > self.max_strings:
-            self._forget_rarest()
+            continue
+        bit = 1 << (digest % DOCUMENT_BITS)
+        for word, count in Counter(word for word in split(text) if _HAS_HAN.search(word)).items():
+            before, documents = counted.get(word, (0, 0))
+            counted[word] = (before + count, documents | bit)
+    return counted
 
-    def items(self) -> Iterator[tuple[str, int]]:
-        """Yield (pre-token, packed count and document set), sorted by pre-token."""
-        for word in sorted(self._packed):
-            yield word, self._packed[word]
 
-    def release(self) -> None:
-        """Free the strings and keep the totals: training needs the memory."""
-        self._packed = {}
-        self._seen = set()
+def multipliers(counts: list[SourceCounts], weights: list[float], balance: float) -> list[int]:
+    """Return what an occurrence in each source weighs, in `UNIT`s.
 
-    def _forget_rarest(self) -> None:
-        # Down to three quarters, so that forgetting is rare; what is forgotten has the lowest counts.
-        for floor in sorted({count_of(packed) for packed in self._packed.values()}):
-            if len(self._packed) <= self.max_strings * 3 // 4:
-                return
-            kept = {word: packed for word, packed in self._packed.items() if count_of(packed) > floor}
-            self.forgotten += len(self._packed) - len(kept)
-            self._packed = kept
+    A source of n characters gets a share of the whole in proportion to weight × n^(1 − balance): with 0
+    every character counts alike, with 1 every source does.
+    """
+    sizes = np.array([source.characters for source in counts], dtype=np.float64)
+    wanted = np.where(sizes > 0, np.power(np.maximum(sizes, 1.0), 1.0 - balance), 0.0) * np.array(weights)
+    shares = wanted / max(float(wanted.sum()), 1e-300)
+    each = np.divide(shares * sizes.sum(), sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    return [int(m) for m in np.maximum(np.rint(each * UNIT), sizes > 0)]
+
+
+UNIT = 256
+"""Weights are whole numbers, an occurrence of weight 1 being this many: sums are then the same in any order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,26 @@ class NewToken:
     """A learned token.
 
     count: how often it was formed in the corpus, inside longer new tokens as well. documents: at least so
-    many different documents hold it; counted to 64.
+    many different documents hold it; counted to 64. Both are 0 for a token that only a dictionary or a set of
+    characters asked for.
     """
 
-    text: str
+    data: bytes
     count: int
     documents: int
+
+    @property
+    def text(self) -> str:
+        """The token as text; empty for a part of a character."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON data, with its bytes where they are no text."""
+        spelled = {"text": self.text} if self.text else {"text": "", "bytes": self.data.hex()}
+        return {**spelled, "count": self.count, "documents": self.documents}
 
 
 def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
@@ -69,10 +83,10 @@ def write_extended(file: BpeFile, learned: Sequence[NewToken], out: Path) -> Non
     The base's settings, special tokens and chat templates are copied byte for byte. Its `tokenizer.model`
     and other older forms are not: they would still spell the old vocabulary.
     """
-    new = extended(file, [token.text.encode() for token in learned])
+    new = extended(file, [token.data for token in learned])
     write_durably(out / TOKENIZER_JSON, json.dumps(new.data, ensure_ascii=False, separators=(",", ":")))
     copy_settings(file.place.parent, out)
-    rows = [json.dumps({"id": file.size + i, **asdict(token)}, ensure_ascii=False) for i, token in enumerate(learned)]
+    rows = [json.dumps({"id": file.size + i, **token.as_json()}, ensure_ascii=False) for i, token in enumerate(learned)]
     head = {
         "first_new_id": file.size,
         "new_tokens": len(learned),

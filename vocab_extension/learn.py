@@ -1,37 +1,46 @@
 """Learns new tokens: continued BPE over what the base tokenizer leaves of a corpus.
 
-Count the pre-tokens with Han → encode each once with the base → alias its tokens to characters → train merges
-on those → keep the products that may be tokens and stay reachable → count where each would be used.
+Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
+commonest neighbours that may be a token, again and again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-
-from tokenizers import Tokenizer
+from tempfile import TemporaryDirectory
 
 from hanhua.errors import InputError
-from hanhua.progress import Progress, say
+from hanhua.processes import SMALL_BYTES, choose_workers
+from hanhua.progress import say
 from hanhua.skills import JunkTest
-from hanhua.vocab_extension.aliasing import Aliases, make_aliases
+from hanhua.vocab_extension.cells import encode_strings
 from hanhua.vocab_extension.choose import base_pieces, reachable
 from hanhua.vocab_extension.config import ROUND_TO, VocabExtensionConfig
-from hanhua.vocab_extension.count import PretokenTable, add_packed
+from hanhua.vocab_extension.count import UNIT, count_batches, multipliers
+from hanhua.vocab_extension.counts import CountedStrings, CountFile, sum_counts
+from hanhua.vocab_extension.cover import tokens_to_cover
+from hanhua.vocab_extension.dictionary import count_dictionary
 from hanhua.vocab_extension.extend import NewToken
+from hanhua.vocab_extension.faults import make_fault
+from hanhua.vocab_extension.forms import Forms
 from hanhua.vocab_extension.shape import TokenShape
-from hanhua.vocab_extension.tokenizer_json import BpeFile, encode_all, pretoken_splitter, read_bpe_file
-from hanhua.vocab_extension.train import Evidence, Trained, count_evidence, train_merges
+from hanhua.vocab_extension.sources import Reader, Source
+from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
+from hanhua.vocab_extension.train import ContinuedBpe
 
-_BATCH = 20_000
+BATCH_CHARACTERS = 4_000_000
+_DISCOUNT_PERCENT = {"runs": 0, "hybrid": 50, "words": 100}
 
 
 @dataclass(frozen=True)
 class Learned:
-    """New tokens in the order of their ids, and what became of the other candidates."""
+    """New tokens in the order of their ids, and what became of the other candidates.
+
+    strings: different pre-tokens learned from. sampled: how many more a sample of them stands for.
+    """
 
     tokens: tuple[NewToken, ...]
     requested: int
@@ -40,6 +49,8 @@ class Learned:
     documents: int
     duplicates: int
     characters: int
+    strings: int
+    sampled: int
 
 
 def rounded_size(base_size: int, new_tokens: int) -> int:
@@ -52,143 +63,114 @@ def rounded_size(base_size: int, new_tokens: int) -> int:
 
 
 def learn_tokens(
-    texts: Iterable[str], *, base: Path, config: VocabExtensionConfig, junk: JunkTest | None = None
+    sources: Sequence[Source],
+    *,
+    base: Path,
+    config: VocabExtensionConfig,
+    junk: JunkTest | None = None,
+    workers: int | None = None,
+    scratch: Path | None = None,
 ) -> Learned:
     """Learn new tokens from texts, for the tokenizer in the folder `base`.
 
-    The same texts give the same tokens, whatever their order and the machine. Raises InputError when there
-    is no Chinese text, or fewer than 256 candidates are good enough.
+    The same texts give the same tokens, whatever their order, the machine and the number of workers. scratch: a
+    folder for counts, about the size of the Chinese text in small corpora and less in large ones; by default
+    a temporary one. Raises InputError when there is no Chinese text and no prior, or fewer than 256
+    candidates are good enough.
     """
     file = read_bpe_file(base)
     wanted = rounded_size(file.size, config.new_tokens)
     if wanted != config.new_tokens:
         say(f"new tokens: {config.new_tokens:,} → {wanted:,} (the vocabulary stays a multiple of {ROUND_TO})")
-    table = _count(texts, file, base, config)
-    aliases = make_aliases(file.bytes_of, TokenShape(config.max_token_characters, config.glued))
-    segments = _segments(table, file, aliases)
-    table.release()
-    # Some candidates fall, so more merges are trained than tokens wanted; more still if too many fell.
-    merges = wanted + wanted // 5 + 1000
-    while True:
-        say(f"training {merges:,} merges on {len(segments):,} different strings")
-        trained = train_merges(segments, merges=merges, min_count=config.min_count)
-        chosen, dropped = _choose(_by_bytes(trained, segments, aliases), file, config, junk)
-        if len(chosen) >= wanted or len(trained.parts) < merges * 9 // 10:
-            break
-        merges *= 2
-    return _rounded(chosen, dropped, wanted, len(trained.parts), table, file, config)
+    cover = tokens_to_cover(file, config.cover, room=wanted) if config.cover else []
+    # In order of their names: the order they were given in must not matter.
+    reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
+    with TemporaryDirectory(dir=scratch) as folder:
+        counted, workers = _counted(reader, base, config, workers, Path(folder))
+    forms = Forms(file.bytes_of, TokenShape(config.max_token_characters, config.glued), 2 * wanted)
+    cells = encode_strings(counted, base=base, form_V=forms.of_base_V, workers=workers)
+    say(f"joining neighbours in {len(counted):,} different strings, {len(cells.form_T):,} base tokens")
+    search = ContinuedBpe(cells, counted, forms, config.min_count * UNIT, _DISCOUNT_PERCENT[config.evidence])
+    search.join_forced(cover)
+    search.join_commonest(wanted, make_fault(config, known=frozenset(file.bytes_of.values()), junk=junk))
+    return _rounded(_tokens(search, file), search, wanted, reader, file, config)
 
 
-def _count(texts: Iterable[str], file: BpeFile, base: Path, config: VocabExtensionConfig) -> PretokenTable:
-    split = pretoken_splitter(Tokenizer.from_file(str(base / file.place.name)), file.data)
-    table = PretokenTable(config.max_strings)
-    with Progress("counting", total=None, unit="documents") as bar:
-        for text in texts:
-            table.add(text, split)
-            bar.advance(note=f"{table.characters / 1e6:,.1f} M characters, {len(table):,} strings")
-    if table.duplicates:
-        say(f"counted {table.duplicates:,} repeated documents once")
-    if table.forgotten:
-        say(f"more than {config.max_strings:,} different strings: forgot {table.forgotten:,} of the rarest")
-    if not len(table):
-        raise InputError(f"no Chinese text to learn from ({table.documents:,} documents read)")
-    return table
-
-
-def _segments(table: PretokenTable, file: BpeFile, aliases: Aliases) -> dict[str, int]:
-    """Return the alias strings of all counted pre-tokens, each with its packed count and documents."""
-    segments: dict[str, int] = {}
-    words = table.items()
-    encoder = file.pretoken_encoder()
-    with Progress("encoding with the base", total=len(table), unit="strings") as bar:
-        while batch := list(islice(words, _BATCH)):
-            encoded = list(encode_all(encoder, (word for word, _ in batch)))
-            for found, (_, packed) in zip(aliases.segments(encoded), batch, strict=True):
-                for segment in found:
-                    add_packed(segments, segment, packed)
-            bar.advance(len(batch))
-    return segments
-
-
-def _choose(
-    evidence: Mapping[bytes, Evidence], file: BpeFile, config: VocabExtensionConfig, junk: JunkTest | None
-) -> tuple[list[NewToken], dict[str, int]]:
-    """Return the good candidates in order of merit, and how many fell for which reason."""
-    shape = TokenShape(config.max_token_characters, config.glued)
-    known = set(file.bytes_of.values())
-    dropped: Counter[str] = Counter()
-    good = []
-    for candidate, found in evidence.items():
-        reason = _fault(candidate, found, shape, known, config, junk)
-        if reason:
-            dropped[reason] += 1
-        else:
-            good.append(candidate)
-    kept = reachable(good, base_pieces(file, good))
-    if len(kept) < len(good):
-        dropped["not reachable"] = len(good) - len(kept)
-    tokens = [
-        NewToken(r.token.decode(), evidence[r.token].count, evidence[r.token].documents.bit_count()) for r in kept
+def _counted(
+    reader: Reader, base: Path, config: VocabExtensionConfig, workers: int | None, folder: Path
+) -> tuple[CountedStrings, int]:
+    """Return the counts of all sources and of the dictionary, and the number of workers."""
+    batches = reader.batches()
+    first = list(islice(batches, 2))
+    # One batch is done before a second process has loaded the tokenizer.
+    workers = workers or (1 if len(first) < 2 else choose_workers(None, input_bytes=SMALL_BYTES))
+    counts = count_batches(
+        chain(first, batches),
+        sources=len(reader.sources),
+        base=base,
+        scripts=config.scripts,
+        workers=workers,
+        scratch=folder,
+    )
+    if reader.duplicates:
+        say(f"counted {reader.duplicates:,} repeated documents once")
+    characters = sum(source.characters for source in counts)
+    if not characters and (reader.sources or not config.prior):
+        raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
+    weights = [source.weight for source in reader.sources]
+    files = [
+        CountFile(file.path, file.rows, multiplier)
+        for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
+        for file in source.files
     ]
-    return tokens, dict(dropped)
+    if config.prior:
+        mass = config.prior * characters if characters else NO_CORPUS_CHARACTERS
+        files.append(count_dictionary(folder / "dictionary.counts", characters=mass, scripts=config.scripts))
+    counted = sum_counts(files, max_strings=config.max_strings)
+    if counted.sampled:
+        say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
+    return counted, workers
 
 
-def _by_bytes(trained: Trained, segments: Mapping[str, int], aliases: Aliases) -> dict[bytes, Evidence]:
-    """Return the evidence for each string of bytes; two ways of cutting one string are one candidate."""
-    found: dict[bytes, Evidence] = {}
-    for product, evidence in count_evidence(trained, segments).items():
-        data = aliases.spell(product)
-        old = found.get(data, Evidence(0, 0))
-        found[data] = Evidence(old.count + evidence.count, old.documents | evidence.documents)
-    return found
+NO_CORPUS_CHARACTERS = 1e8
+"""What the dictionary's frequencies are scaled to when they are all there is."""
 
 
-def _fault(
-    candidate: bytes,
-    evidence: Evidence,
-    shape: TokenShape,
-    known: set[bytes],
-    config: VocabExtensionConfig,
-    junk: JunkTest | None,
-) -> str | None:
-    if candidate in known:
-        return "a base token already"
-    if not shape.is_wanted(candidate):
-        return "too long"
-    if evidence.documents.bit_count() < config.min_documents:
-        return "too few documents"
-    if evidence.count < config.min_count:
-        return "too rare"
-    if junk is not None and junk.is_junk(candidate.decode()):
-        return "junk"
-    return None
+def _tokens(search: ContinuedBpe, file: BpeFile) -> list[NewToken]:
+    """Return what was joined, in order; the check is by the tokenizer's own merges, token by token."""
+    found = {joined.data: joined for joined in search.joined}
+    kept = reachable(found, base_pieces(file, found))
+    if len(kept) < len(found):
+        search.dropped["not reachable"] += len(found) - len(kept)
+    return [NewToken(r.token, found[r.token].count, found[r.token].documents.bit_count()) for r in kept]
 
 
 def _rounded(
-    chosen: list[NewToken],
-    dropped: dict[str, int],
+    tokens: list[NewToken],
+    search: ContinuedBpe,
     wanted: int,
-    candidates: int,
-    table: PretokenTable,
+    reader: Reader,
     file: BpeFile,
     config: VocabExtensionConfig,
 ) -> Learned:
-    size = wanted if len(chosen) >= wanted else rounded_size(file.size, len(chosen))
+    size = wanted if len(tokens) >= wanted else rounded_size(file.size, len(tokens))
+    dropped = dict(search.dropped)
     if size == 0:
         raise InputError(
-            f"the corpus gives only {len(chosen):,} good new tokens, and a vocabulary grows by at least {ROUND_TO} "
-            f"({table.documents:,} documents, {table.characters:,} characters; {candidates:,} candidates met "
-            f"{config.min_count} times; dropped: {dropped or 'none'}). Give more text, or lower min_count "
-            f"({config.min_count}) or min_documents ({config.min_documents})"
+            f"the corpus gives only {len(tokens):,} good new tokens, and a vocabulary grows by at least {ROUND_TO} "
+            f"({reader.documents:,} documents, {reader.characters:,} characters; dropped: {dropped or 'none'}). "
+            f"Give more text, or lower min_count ({config.min_count}) or min_documents ({config.min_documents})"
         )
     if size < wanted:
-        say(f"new tokens: {wanted:,} → {size:,} (the corpus gives only {len(chosen):,} good ones)")
+        say(f"new tokens: {wanted:,} → {size:,} (the corpus gives only {len(tokens):,} good ones)")
     return Learned(
-        tuple(chosen[:size]),
+        tuple(tokens[:size]),
         config.new_tokens,
-        candidates,
+        len(tokens) + sum(dropped.values()),
         dropped,
-        table.documents,
-        table.duplicates,
-        table.characters,
+        reader.documents,
+        reader.duplicates,
+        reader.characters,
+        len(search.counted),
+        search.counted.sampled,
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from hanhua.bits import token_to_bytes
-from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
+from hanhua.bits import byte_of_character, token_to_bytes
+from hanhua.vocab_extension.han_bytes import whole_and_rest
+from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file, read_tokenizer_json
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,26 @@ class Pair:
 
 
 def open_pair(base: Path, extended: Path) -> Pair:
-    """Open two tokenizer folders; InputError when either is not byte-level BPE."""
-    return Pair(read_bpe_file(base), read_bpe_file(extended))
+    """Open two tokenizer folders; InputError when the base is not byte-level BPE, or the other no BPE at all."""
+    return Pair(read_bpe_file(base), read_tokenizer_json(extended))
 
 
 def shown(token: str) -> str:
-    """Return a vocabulary entry as people read it: `'你好'`, or its bytes when they are no text.
+    """Return a vocabulary entry as people read it: `'你好'`, with the bytes that are no whole character.
 
-    >>> shown("ä½łå¥½"), shown("ä½")
-    ("'你好'", 'E4 BD')
+    >>> shown("ä½łå¥½"), shown("ä½"), shown("ï¼ĮèĿ")
+    ("'你好'", 'E4 BD', "'，' E8 9D")
     """
-    try:
-        data = token_to_bytes(token)
-    except KeyError:
+    if unspellable(token):
         return repr(token)
+    data = token_to_bytes(token)
     try:
-        return repr(data.decode())
+        text, rest = whole_and_rest(data)
     except UnicodeDecodeError:
         return data.hex(" ").upper()
+    return " ".join(([repr(text)] if text or not rest else []) + ([rest.hex(" ").upper()] if rest else []))
+
+
+def unspellable(token: str) -> bool:
+    """Return whether a vocabulary entry has characters that stand for no byte."""
+    return not byte_of_character().keys() >= set(token)

@@ -1,95 +1,108 @@
-"""Gives a model rows for the new tokens, one shard at a time: memory for the new rows, whatever the model's size."""
+"""Gives a model rows for the new tokens, one shard at a time: memory for a block of rows, whatever the model's size."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hanhua.artifacts.files import read_json, write_json
-from hanhua.errors import InputError
+from hanhua.errors import HanhuaError, InputError
 from hanhua.progress import Progress, say
-from hanhua.vocab_extension.choose import base_pieces
+from hanhua.vocab_extension.base_rows import Floats, Rows, examine_rows
 from hanhua.vocab_extension.config import InitialiseConfig
 from hanhua.vocab_extension.extend import EXTENSION_JSON, SETTINGS, copy_settings
-from hanhua.vocab_extension.initialise import Plan, Side, examine_rows, new_rows
-from hanhua.vocab_extension.samples import HAS_HAN
-from hanhua.vocab_extension.shards import ITEM_BYTES, from_float32, tensor_rows, write_grown
+from hanhua.vocab_extension.initialise import Methods, Side, row_blocks
+from hanhua.vocab_extension.pieces import plan_rows, token_name, unread_ids
+from hanhua.vocab_extension.shards import Growth, from_float32, tensor_rows, write_grown
 from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, read_bpe_file
-from hanhua.weights import INDEX, StoredTensor, read_header, weight_files
+from hanhua.vocab_extension.weight_source import HEAD, Source, open_source
+from hanhua.weights import INDEX, read_header
 
-EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-_SLICE_ROWS = 4096
+GENERATION_CONFIG = "generation_config.json"
 _OLD_VOCABULARY = ("tokenizer.model", "vocab.json", "merges.txt", "added_tokens.json")
+_WEIGHTS = {".safetensors", ".bin", ".pth", ".pt", ".gguf"}
+_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
 class Resized:
-    """What was done. untrained: base ids whose rows were never trained, by matrix."""
+    """What was done.
+
+    vocab_size: rows, `padded_rows` of them (the last) without a token. untrained: by matrix, the base tokens whose
+    rows were never trained, with their ids.
+    """
 
     first_new_id: int
     vocab_size: int
     method: str
     tied: bool
-    untrained: dict[str, list[int]]
+    untrained: dict[str, dict[str, int]]
+    padded_rows: int = 0
 
 
 def resize_folder(model: Path, *, tokenizer: Path, out: Path, config: InitialiseConfig) -> Resized:
     """Write `model` with rows for the new tokens of `tokenizer`, and that tokenizer, into `out`.
 
     Every old row and every other tensor keeps its bytes; config, generation config, chat template travel
-    unchanged but for `vocab_size`. Raises InputError when the two do not belong together.
+    unchanged but for `vocab_size`. Raises InputError when the two do not belong together, HanhuaError when
+    the disk has too little room.
     """
-    settings = read_json(model / "config.json")
-    files = weight_files(model)
-    matrices = _matrices(model, files)
+    return grow_model(model, tokenizer=tokenizer, out=out, methods=Methods.parse(config.method), seed=config.seed)
+
+
+def grow_model(model: Path, *, tokenizer: Path, out: Path, methods: Methods, seed: int, pad_to: int = 1) -> Resized:
+    """Do what `resize_folder` does, with a method of its own for each matrix.
+
+    pad_to: end with rows without a token, so that their number is a multiple of this. Such a row is the mean of the
+    trained ones: its logit is the mean of theirs and never the greatest; the generation config suppresses it too.
+    """
+    source = open_source(model)
     bpe = read_bpe_file(tokenizer)
-    first, size = _new_ids(model, tokenizer, bpe, matrices)
-    plan = _plan(bpe, first, size)
-    grown: dict[str, tuple[int, Callable[[], Iterator[bytes]]]] = {}
-    untrained = {}
-    for name, place in matrices.items():
-        side: Side = "output" if name == HEAD and EMBEDDINGS in matrices and not _tied(settings) else "input"
-        rows = examine_rows(tensor_rows(place), place.dtype)
-        untrained[name] = [int(id_) for id_ in np.flatnonzero(~rows.trained_V)]
-        spread = float(settings.get("initializer_range", 0.02))
-        made = new_rows(config.method, rows, plan, side=side, seed=config.seed, initializer_range=spread)
-        grown[name] = (size - first, _stored(from_float32(made, place.dtype)))
+    first, size = _new_ids(source, tokenizer, bpe)
+    rows_after = -(-size // pad_to) * pad_to
+    _check_room(source, rows_after - first, out)
+    plan = plan_rows(bpe, first, size)
+    grown: dict[str, Growth] = {}
+    untrained: dict[str, dict[str, int]] = {}
+    for name, rows in _examined(source, bpe, first).items():
+        untrained[name] = {token_name(bpe, id_): id_ for id_ in rows.untrained_ids}
         if untrained[name]:
-            say(f"{name}: {len(untrained[name])} rows were never trained, and are left out of every mean and norm")
+            _say_untrained(name, list(untrained[name]))
+        side: Side = "output" if name == HEAD and not source.tied else "input"
+        method = methods.output if side == "output" else methods.input
+        blocks = partial(
+            row_blocks, method, rows, plan, side=side, seed=seed, initializer_range=source.initializer_range
+        )
+        grown[name] = Growth(rows_after - first, partial(_stored, blocks, rows, padding=rows_after - size))
     out.mkdir(parents=True, exist_ok=True)
-    _write_weights(model, files, out, grown)
-    _write_rest(model, tokenizer, out, {**settings, "vocab_size": size})
-    return Resized(first, size, config.method, _tied(settings), untrained)
+    _write_weights(source, out, grown)
+    _write_rest(model, tokenizer, out, {**source.settings, "vocab_size": rows_after})
+    if rows_after > size:
+        _suppress(out / GENERATION_CONFIG, range(size, rows_after))
+    return Resized(first, rows_after, str(methods), source.tied, untrained, rows_after - size)
 
 
-def _matrices(model: Path, files: list[Path]) -> dict[str, StoredTensor]:
-    """Return the input embeddings and, when it is stored, the head; the head follows in a fixed order."""
-    places = {place.name: place for file in files for place in read_header(file)[0]}
-    found = {name: places[name] for name in (EMBEDDINGS, HEAD) if name in places}
-    if EMBEDDINGS not in found:
-        near = [name for name in places if "embed" in name or "head" in name] or sorted(places)[:5]
-        raise InputError(f"{model}: no tensor {EMBEDDINGS}; found {', '.join(near)}. Only Llama models are supported")
-    for place in found.values():
-        if place.dtype not in ITEM_BYTES:
-            allowed = ", ".join(ITEM_BYTES)
-            raise InputError(
-                f"{model}: {place.name} is {place.dtype}, and must be one of {allowed}: resize first, then quantise"
-            )
-    if HEAD in found and found[HEAD].shape[0] != found[EMBEDDINGS].shape[0]:
-        rows = {name: place.shape[0] for name, place in found.items()}
-        raise InputError(f"{model}: embeddings and head differ in rows: {rows}")
+def _examined(source: Source, bpe: BpeFile, first: int) -> dict[str, Rows]:
+    """Return the rows of each matrix; a token that was never an input was never a target either."""
+    suspects = unread_ids(bpe, first)
+    unseen = np.zeros(0, dtype=np.int64)
+    found = {}
+    for name, place in source.matrices.items():
+        found[name] = examine_rows(tensor_rows(place), place.dtype, suspects=suspects, unseen=unseen)
+        unseen = np.flatnonzero(~found[name].trained_V)
     return found
 
 
-def _new_ids(model: Path, tokenizer: Path, bpe: BpeFile, matrices: dict[str, StoredTensor]) -> tuple[int, int]:
+def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
     """Return the first new id and the new size, or raise InputError when tokenizer and model do not match."""
-    rows = matrices[EMBEDDINGS].shape[0]
+    rows, model = source.rows, source.folder
     if (tokenizer / EXTENSION_JSON).is_file():
         first = int(read_json(tokenizer / EXTENSION_JSON)["first_new_id"])
     else:
@@ -114,73 +127,58 @@ def _new_ids(model: Path, tokenizer: Path, bpe: BpeFile, matrices: dict[str, Sto
     return first, bpe.size
 
 
-def _plan(bpe: BpeFile, first: int, size: int) -> Plan:
-    """Cut each new token into base tokens, on bytes, by the base's merges alone."""
-    base = base_part(bpe, first)
-    tokens = [bpe.bytes_of.get(id_) for id_ in range(first, size)]
-    if None in tokens:
-        raise InputError(
-            f"{bpe.place}: id {first + tokens.index(None)} is no ordinary token; run vocab-extension verify"
+def _check_room(source: Source, new_rows: int, out: Path) -> None:
+    """Raise HanhuaError when the second copy does not fit, before anything is written."""
+    needed = sum(file.stat().st_size for file in source.files)
+    needed += sum(place.size_bytes // place.shape[0] * new_rows for place in source.matrices.values())
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise HanhuaError(
+            f"{out}: the resized model takes {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free there; "
+            "free some space, or name an --out on another disk"
         )
-    spelled = [token for token in tokens if token is not None]
-    ids = {data: id_ for id_, data in base.bytes_of.items()}
-    pieces_of = base_pieces(base, spelled)
-    pieces = [[ids[piece] for piece in pieces_of[token]] for token in spelled]
-    # A third of a character's bytes is a third of a character.
-    weights = [[len(piece) / 3 for piece in pieces_of[token]] for token in spelled]
-    return Plan(pieces, weights, np.array([i for i, data in base.bytes_of.items() if _is_han(data)], dtype=np.int64))
 
 
-def base_part(bpe: BpeFile, first: int) -> BpeFile:
-    """Return the base an extended file holds: ids below `first`, and the merges among them."""
-    vocab = {token: id_ for token, id_ in bpe.vocab.items() if id_ < first}
-    kept = [merge for merge in bpe.merges if "".join(merge) in vocab]
-    merges = [list(merge) for merge in kept if merge[0] in vocab and merge[1] in vocab]
-    return BpeFile(bpe.place, {**bpe.data, "model": {**bpe.data["model"], "vocab": vocab, "merges": merges}})
+def _say_untrained(name: str, tokens: list[str]) -> None:
+    shown = ", ".join(tokens[:_NAMES_SHOWN]) + (" …" if len(tokens) > _NAMES_SHOWN else "")
+    say(f"{name}: {len(tokens)} rows were never trained, and are left out of every mean and norm: {shown}")
 
 
-def _is_han(data: bytes) -> bool:
-    try:
-        return bool(HAS_HAN.search(data.decode()))
-    except UnicodeDecodeError:
-        return False
+def _stored(blocks: Callable[[], Iterator[Floats]], rows: Rows, *, padding: int) -> Iterator[bytes]:
+    for block_BD in blocks():
+        yield from_float32(block_BD, rows.dtype).tobytes()
+    if padding:
+        mean_D = rows.mean_over(np.flatnonzero(rows.trained_V), lambda rows_CD: rows_CD).astype(np.float32)
+        yield from_float32(mean_D, rows.dtype).tobytes() * padding
 
 
-def _stored(rows_ND: Any) -> Callable[[], Iterator[bytes]]:
-    def pieces() -> Iterator[bytes]:
-        for at in range(0, len(rows_ND), _SLICE_ROWS):
-            yield np.ascontiguousarray(rows_ND[at : at + _SLICE_ROWS]).tobytes()
-
-    return pieces
+def _suppress(path: Path, ids: range) -> None:
+    settings = read_json(path) if path.is_file() else {}
+    write_json(path, {**settings, "suppress_tokens": [*(settings.get("suppress_tokens") or []), *ids]})
 
 
-def _tied(settings: dict[str, Any]) -> bool:
-    return bool(settings.get("tie_word_embeddings"))
-
-
-def _write_weights(
-    model: Path, files: list[Path], out: Path, grown: dict[str, tuple[int, Callable[[], Iterator[bytes]]]]
-) -> None:
+def _write_weights(source: Source, out: Path, grown: Mapping[str, Growth]) -> None:
     total = 0
-    with Progress("writing weights", total=len(files), unit="files") as bar:
-        for file in files:
+    size = sum(file.stat().st_size for file in source.files)
+    with Progress("writing weights", total=size // 1_000_000, unit="MB") as bar:
+        for file in source.files:
             inside = {place.name for place in read_header(file)[0]}
             total += write_grown(file, out / file.name, {n: g for n, g in grown.items() if n in inside})
-            bar.advance(note=file.name)
-    if (model / INDEX).is_file():
-        index = read_json(model / INDEX)
-        index["metadata"] = {**index.get("metadata", {}), "total_size": total}
-        if "total_parameters" in index["metadata"]:
-            del index["metadata"]["total_parameters"]
-        write_json(out / INDEX, index)
+            bar.advance(file.stat().st_size // 1_000_000, note=file.name)
+    if (source.folder / INDEX).is_file():
+        index = read_json(source.folder / INDEX)
+        metadata = {**index.get("metadata", {}), "total_size": total}
+        if "total_parameters" in metadata:
+            metadata["total_parameters"] += sum(g.rows * source.matrices[n].shape[1] for n, g in grown.items())
+        write_json(out / INDEX, {**index, "metadata": metadata})
 
 
 def _write_rest(model: Path, tokenizer: Path, out: Path, settings: dict[str, Any]) -> None:
     """Copy what else is in the model's folder, then the extended tokenizer over it."""
-    weights = {".safetensors", ".bin", ".pth", ".pt", ".gguf"}
     left_out = {INDEX, "config.json", "manifest.json", *_OLD_VOCABULARY, TOKENIZER_JSON, *SETTINGS}
     for path in sorted(model.iterdir()):
-        if path.is_file() and path.suffix not in weights and path.name not in left_out:
+        if path.is_file() and path.suffix not in _WEIGHTS and path.name not in left_out:
             shutil.copyfile(path, out / path.name)
     (out / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     # The model's own settings first: an extended tokenizer made elsewhere may come without a chat template.

@@ -1,14 +1,13 @@
-"""Texts without Han characters, and random Unicode: what an extension must leave alone, and give back whole."""
+"""Built-in texts: without Han, which an extension must leave alone; with Han; Japanese and Korean; random Unicode."""
 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 
-from hanhua.zh_text.scripts import HAN
+from hanhua.vocab_extension.han_bytes import HAS_HAN
 
-HAS_HAN = re.compile(f"[{HAN}]")
+__all__ = ["HANJA_TEXT", "HAN_FREE", "HAN_TEXTS", "HAS_HAN", "JAPANESE_TEXT", "random_texts"]
 
 HAN_FREE = (
     "The quick brown fox jumps over the lazy dog; it's 3.14159 times faster than 1,000,000 tortoises.",
@@ -30,6 +29,22 @@ HAN_FREE = (
     "x̂ é ñ ﬁ ﬀ Å \u200b\u200d\ufeff\u00a0\u3000 \u202eabc\u202c",
     "",
 )
+HAN_TEXTS = (
+    "汉化：让 Llama 3 用更少的词元读中文。",
+    "  “你好，世界！”她说——然后离开了……\n第二行\r\n\t缩进的一行",
+    "使用Python3.10编写的def函数，返回None；价格￥1,234.50元。",
+    "這個軟體的設定檔放在哪裡？香港嘅人講嘢。〇一二三，佐々木。",
+    "東京都は日本の首都です。大韓民國 대한민국 漢字",
+    "罕見字：𠮷野家、龘、㐀、﨑、\U0003134a",
+)
+JAPANESE_TEXT = """図書館の朝は静かだ。開館の三十分前に職員が集まり、返却された本を棚に戻し、新聞を机に並べる。
+今日は小学校の児童が見学に来るので、二階の会議室に椅子を用意した。「本はどうやって選ぶのですか」と質問されたら、
+購入の予算、利用者の希望、専門家の書評の三つを説明するつもりだ。午後には大学の研究者が、江戸時代の地図について
+相談に来る予定である。資料の一部は国立国会図書館のデータベースで公開されており、端末から自由に検索できる。
+"""
+HANJA_TEXT = """今年 봄에 우리 洞內에서는 古典 讀書 모임을 始作하였다. 每週 土曜日에 會員들이 모여 討論을 한다.
+우리 學校의 圖書館에는 歷史와 文學에 關한 冊이 많으며, 學生들은 每日 午後에 自由롭게 利用할 수 있다.
+"""
 
 _PLANES = ((0x20, 0x7F), (0xA0, 0x2FF), (0x370, 0x1FFF), (0x2000, 0x33FF), (0xA000, 0xD7FF), (0xE000, 0xFFFF))
 _HAN_PLANES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x4E00, 0x5FFF), (0x20000, 0x2A6DF))
@@ -51,11 +66,3 @@ def random_texts(number: int, *, han: bool, seed: int = 0) -> Iterator[str]:
         if han or not HAS_HAN.search(text):
             made += 1
             yield text
-
-
-def without_han(texts: Iterator[str]) -> Iterator[str]:
-    """Yield the lines that hold no Han character."""
-    for text in texts:
-        for line in text.splitlines(keepends=True):
-            if not HAS_HAN.search(line):
-                yield line

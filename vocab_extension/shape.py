@@ -7,43 +7,73 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from hanhua.zh_text.scripts import HAN
+from hanhua.zh_text.scripts import HAN, is_han_prefix
 
 Glued = Literal["none", "extend", "all"]
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a string of bytes is made of: perhaps one space or mark, then Han characters.
+
+    starts_inside, ends_inside: its first bytes end a character, or its last ones begin one. characters: those
+    that are whole.
+    """
+
+    marked: bool
+    characters: int
+    starts_inside: bool
+    ends_inside: bool
 
 
 @dataclass(frozen=True)
 class TokenShape:
     """The form of a new token: one to `max_characters` Han characters, perhaps after one space or mark.
 
-    Every such token holds a whole Han character, and UTF-8 never hides one character inside another, so
-    the token occurs only where the text has that character: text without Han cannot change.
+    Or the beginning of a character, where every character so begun is Han. Both occur only in text that has a
+    Han character, since UTF-8 hides no character inside another: text without Han cannot change.
     """
 
     max_characters: int
     glued: Glued
 
     @cached_property
-    def _wanted(self) -> re.Pattern[str]:
+    def _whole(self) -> re.Pattern[str]:
         mark = "" if self.glued == "none" else r"[^\w\r\n]?"
         return re.compile(f"{mark}[{HAN}]{{1,{self.max_characters}}}")
 
     @cached_property
     def _part(self) -> re.Pattern[str]:
-        bare_mark = r"|[^\w\r\n]" if self.glued == "all" else ""
-        return re.compile(f"{self._wanted.pattern}{bare_mark}")
+        mark = "()" if self.glued == "none" else r"([^\w\r\n]?)"
+        return re.compile(f"{mark}[{HAN}]{{0,{self.max_characters}}}")
 
     def is_wanted(self, data: bytes) -> bool:
         """Return whether the bytes have the form of a new token."""
-        return _matches(self._wanted, data)
+        try:
+            return self._whole.fullmatch(data.decode()) is not None
+        except UnicodeDecodeError:
+            return is_han_prefix(data)
 
-    def may_be_part(self, data: bytes) -> bool:
-        """Return whether a base token of these bytes may be inside a new token."""
-        return _matches(self._part, data)
+    def form_of(self, data: bytes) -> Form | None:
+        """Return what the bytes are made of; None when they may not be inside a new token."""
+        rest = data.lstrip(_CONTINUATION)
+        text, ends_inside = _decoded(rest)
+        found = None if text is None else self._part.fullmatch(text)
+        if text is None or found is None or not data:
+            return None
+        marked, starts_inside = bool(found[1]), len(rest) < len(data)
+        if marked and (starts_inside or (self.glued == "extend" and text == found[1])):
+            return None
+        # Continuation bytes alone may be the middle of a character as well as its end.
+        return Form(marked, len(text) - marked, starts_inside, ends_inside or not rest)
 
 
-def _matches(pattern: re.Pattern[str], data: bytes) -> bool:
+def _decoded(data: bytes) -> tuple[str | None, bool]:
+    """Return the whole characters, and whether bytes of another follow; None when the bytes are no UTF-8."""
     try:
-        return pattern.fullmatch(data.decode()) is not None
-    except UnicodeDecodeError:
-        return False
+        return data.decode(), False
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            return None, False
+        return data[: error.start].decode(), True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ import numpy.typing as npt
 from hanhua.weights import StoredTensor, copy_tensor, read_header
 
 ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Rows to append to a tensor: how many, and a function that yields their bytes."""
+
+    rows: int
+    pieces: Callable[[], Iterator[bytes]]
 
 
 def tensor_rows(place: StoredTensor) -> npt.NDArray[Any]:
@@ -41,17 +50,16 @@ def from_float32(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[Any
     return values.astype({"F32": np.float32, "F16": np.float16}[dtype])
 
 
-def write_grown(source: Path, target: Path, grown: Mapping[str, tuple[int, Callable[[], Iterator[bytes]]]]) -> int:
-    """Copy a safetensors file with rows appended to some tensors; return the bytes of tensor data.
+def write_grown(source: Path, target: Path, grown: Mapping[str, Growth]) -> int:
+    """Copy a safetensors file with rows appended to the named tensors; return the bytes of tensor data.
 
-    grown: tensor name → (number of new rows, a function that yields their bytes). All else is copied byte
-    for byte, in the same order.
+    All else is copied byte for byte, in the same order.
     """
     places, metadata = read_header(source)
     header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     at = 0
     for place in places:
-        extra, _ = grown.get(place.name, (0, None))
+        extra = grown[place.name].rows if place.name in grown else 0
         shape = [place.shape[0] + extra, *place.shape[1:]] if extra else list(place.shape)
         size = place.size_bytes
         size += size // place.shape[0] * extra if extra else 0
@@ -63,7 +71,7 @@ def write_grown(source: Path, target: Path, grown: Mapping[str, tuple[int, Calla
         new.write(len(text).to_bytes(8, "little") + text)
         for place in places:
             copy_tensor(old, new, place)
-            for piece in grown[place.name][1]() if place.name in grown else ():
+            for piece in grown[place.name].pieces() if place.name in grown else ():
                 new.write(piece)
         if new.tell() != 8 + len(text) + at:
             raise ValueError(f"{target}: wrote {new.tell():,} bytes where {8 + len(text) + at:,} were announced")

@@ -16,6 +16,7 @@ from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learn import learn_tokens
 from hanhua.vocab_extension.measure import measure, open_subject
+from hanhua.vocab_extension.sources import Source
 from hanhua.vocab_extension.texts import encodable
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
@@ -30,8 +31,9 @@ def learn_tokenizer(
     when the result does not verify, InputError when the corpus is too small.
     """
     corpus, base = inputs["corpus"].path, inputs["base"].path / "model"
-    train = _CorpusTexts(corpus, "train", config.corpora, chinese=config.corpora is None)
-    learned = learn_tokens(train, base=base, config=config, junk=skills.junk)
+    scratch = out / "work"
+    scratch.mkdir(exist_ok=True)
+    learned = learn_tokens(_sources(corpus, config), base=base, config=config, junk=skills.junk, scratch=scratch)
     bpe = read_bpe_file(base)
     write_extended(bpe, learned.tokens, out)
     verified = raise_if_broken(verify_extension(out, base=base))
@@ -56,6 +58,8 @@ def learn_tokenizer(
             "characters": learned.characters,
             "candidates": learned.candidates,
             "dropped": learned.dropped,
+            "strings": learned.strings,
+            "sampled": learned.sampled,
         },
         "compression": {"heldout": compression},
         "new_tokens_used": {"heldout": new_used},
@@ -79,21 +83,41 @@ def resize_model(
     return {**facts, "new_tokens": done.vocab_size - done.first_new_id}
 
 
+def _sources(corpus: Path, config: VocabExtensionConfig) -> list[Source]:
+    """Return the corpora to learn from; InputError for a name that the corpus does not have."""
+    languages: dict[str, str] = {}
+    for document in read_corpus(corpus, split="train"):
+        languages.setdefault(document.corpus, document.language)
+    chosen = config.corpora or [name for name, language in languages.items() if language.startswith("zh")]
+    for field, names in (("corpora", chosen), ("weights", config.weights), ("max_characters", config.max_characters)):
+        unknown = [name for name in names if name not in languages]
+        if unknown:
+            has = ", ".join(sorted(languages)) or "none"
+            raise InputError(
+                f"vocab_extension.{field}: no documents of the split train are named {unknown[0]!r}; {has}"
+            )
+    if not chosen:
+        raise InputError(f"{corpus}: no document to learn from (language zh, split train)")
+    return [
+        Source(
+            name,
+            _CorpusTexts(corpus, "train", (name,)),
+            config.weights.get(name, 1.0),
+            config.max_characters.get(name),
+        )
+        for name in chosen
+    ]
+
+
 class _CorpusTexts:
     """Texts of one split of a Corpus, read again at each iteration."""
 
-    def __init__(self, folder: Path, split: Split, corpora: tuple[str, ...] | None, *, chinese: bool = False) -> None:
-        self.folder, self.split, self.corpora, self.chinese = folder, split, corpora, chinese
+    def __init__(self, folder: Path, split: Split, corpora: tuple[str, ...]) -> None:
+        self.folder, self.split, self.corpora = folder, split, corpora
 
     def __iter__(self) -> Iterator[str]:
-        found = False
         for document in read_corpus(self.folder, split=self.split, corpora=self.corpora):
-            if not self.chinese or document.language.startswith("zh"):
-                found = True
-                yield encodable(document.text)
-        if not found and self.split == "train":
-            wanted = "with language zh" if self.corpora is None else f"named {', '.join(self.corpora)}"
-            raise InputError(f"{self.folder}: no document to learn from (corpora {wanted}, split train)")
+            yield encodable(document.text)
 
 
 def _names(corpus: Path) -> list[str]:

@@ -3,65 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, islice, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from hanhua.artifacts.files import read_json
+from hanhua.bits import token_to_bytes
 from hanhua.vocab_extension.extend import EXTENSION_JSON, SETTINGS
-from hanhua.vocab_extension.pair import Pair
-from hanhua.vocab_extension.samples import HAN_FREE, random_texts, without_han
-from hanhua.vocab_extension.texts import encodable
-from hanhua.vocab_extension.tokenizer_json import encode_all
+from hanhua.vocab_extension.han_bytes import witness
+from hanhua.vocab_extension.pair import Pair, unspellable
+from hanhua.vocab_extension.samples import HAN_FREE, HAN_TEXTS, HANJA_TEXT, JAPANESE_TEXT, random_texts
+from hanhua.vocab_extension.trials import Findings, Trial, short, try_texts
 
 RANDOM_TEXTS = 2000
-_BATCH = 2000
-HAN_TEXTS = (
-    "汉化：让 Llama 3 用更少的词元读中文。",
-    "  “你好，世界！”她说——然后离开了……\n第二行\r\n\t缩进的一行",
-    "使用Python3.10编写的def函数，返回None；价格￥1,234.50元。",
-    "這個軟體的設定檔放在哪裡？香港嘅人講嘢。〇一二三，佐々木。",
-    "東京都は日本の首都です。大韓民國 대한민국 漢字",
-    "罕見字：𠮷野家、龘、㐀、﨑、\U0003134a",
-)
-
-Texts = Mapping[str, Iterable[str]]
+LLAMA_CPP_TEXTS = 10_000
+_MAX_WITNESSES = 1000
+_BOOKKEEPING = {"name_or_path", "backend", "is_local", "transformers_version"}
+"""Keys of tokenizer_config.json that transformers writes for itself."""
 
 
-def round_trip(pair: Pair, texts: Texts) -> Iterator[str]:
+@dataclass(frozen=True)
+class Trials:
+    """The built-in texts and the given ones (by name), tried once for all checks."""
+
+    pair: Pair
+    texts: Mapping[str, Iterable[str]] = field(default_factory=dict)
+
+    @cached_property
+    def done(self) -> tuple[Trial, ...]:
+        """One trial a source; raises what `tokenizers` raises on a file it cannot load."""
+        sources = {**self.built_in(), **self.texts}
+        return tuple(try_texts(self.pair, name, texts) for name, texts in sources.items())
+
+    def built_in(self) -> dict[str, Iterable[str]]:
+        """Return the built-in texts by name; among them texts that a wrong product would change."""
+        mixed = random_texts(RANDOM_TEXTS, han=True), random_texts(RANDOM_TEXTS, han=False)
+        return {
+            "built-in samples": chain(HAN_FREE, HAN_TEXTS, _witnesses(self.pair), *mixed),
+            "built-in Japanese": [JAPANESE_TEXT],
+            "built-in Korean with hanja": [HANJA_TEXT],
+        }
+
+    @property
+    def without_han_bytes(self) -> int:
+        """How much text without Han was compared, in UTF-8."""
+        return sum(trial.without_han_bytes for trial in self.done)
+
+
+def round_trip(pair: Pair, trials: Trials) -> Iterator[str]:
     """Any text comes back byte for byte."""
-    tokenizer = pair.extended_tokenizer
-    samples = [*HAN_FREE, *HAN_TEXTS, *random_texts(RANDOM_TEXTS, han=True)]
-    for place, text in [*(("sample", t) for t in samples), *_lines(texts)]:
-        back = tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
-        # A base with a normaliser loses something by itself; that is not the extension's doing.
-        if back != text and _returns(pair.base_tokenizer, text):
-            yield f"{place}: {_short(text)} comes back as {_short(back)}"
+    yield from _problems(trial.lost for trial in trials.done)
 
 
-def unchanged(pair: Pair, texts: Texts) -> Iterator[str]:
+def unchanged(pair: Pair, trials: Trials) -> Iterator[str]:
     """Text without Han has the ids it had."""
-    samples = [*HAN_FREE, *random_texts(RANDOM_TEXTS, han=False)]
-    streams = {"sample": iter(samples), **{place: without_han(iter(lines)) for place, lines in texts.items()}}
-    for place, stream in streams.items():
-        while batch := [encodable(text) for text in islice(stream, _BATCH)]:
-            mine = encode_all(pair.base_tokenizer, batch)
-            theirs = encode_all(pair.extended_tokenizer, batch)
-            for text, a, b in zip(batch, mine, theirs, strict=True):
-                if a != b:
-                    yield f"{place}: {_short(text)} was {len(a)} tokens, is {len(b)}: {_first_difference(a, b)}"
+    yield from _problems(trial.changed for trial in trials.done)
 
 
-def settings(pair: Pair, texts: Texts) -> Iterator[str]:
+def settings(pair: Pair, trials: Trials) -> Iterator[str]:
     """Settings and chat templates are the base's, and `extension.json` tells the truth."""
     base, new = pair.base.place.parent, pair.extended.place.parent
     for name in SETTINGS:
         a, b = base / name, new / name
         if a.is_file() != b.is_file():
             yield f"{name}: only in the {'base' if a.is_file() else 'extension'}"
-        elif a.is_file() and a.read_bytes() != b.read_bytes() and not _same_json(a, b):
-            yield f"{name}: differs from the base's"
+        elif a.is_file() and (keys := _differing(a, b)):
+            yield f"{name}: differs from the base's ({', '.join(keys)})"
     if (new / EXTENSION_JSON).is_file():
         said = read_json(new / EXTENSION_JSON)
         true = {"first_new_id": pair.base.size, "new_tokens": len(pair.new_tokens), "vocab_size": pair.extended.size}
@@ -70,7 +80,7 @@ def settings(pair: Pair, texts: Texts) -> Iterator[str]:
                 yield f"{EXTENSION_JSON}: {key} is {said.get(key)}, and should be {value}"
 
 
-def transformers_parity(pair: Pair, texts: Texts) -> Iterator[str]:
+def transformers_parity(pair: Pair, trials: Trials) -> Iterator[str]:
     """`AutoTokenizer` gives the same ids, now and after saving and loading again."""
     from transformers import AutoTokenizer
 
@@ -97,12 +107,12 @@ def _parity(name: str, auto: Any, pair: Pair) -> Iterator[str]:
     for text in [*HAN_FREE, *HAN_TEXTS, *random_texts(200, han=True, seed=1)]:
         ids = auto(text)["input_ids"]
         if ids != direct.encode(text).ids:
-            yield f"{name}: {_short(text)} has other ids than tokenizer.json gives"
+            yield f"{name}: {short(text)} has other ids than tokenizer.json gives"
         elif auto.decode(ids, skip_special_tokens=True) != direct.decode(ids):
-            yield f"{name}: {_short(text)} comes back otherwise than by tokenizer.json"
+            yield f"{name}: {short(text)} comes back otherwise than by tokenizer.json"
 
 
-BEHAVIOURAL: tuple[Callable[[Pair, Texts], Iterator[str]], ...] = (
+BEHAVIOURAL: tuple[Callable[[Pair, Trials], Iterator[str]], ...] = (
     round_trip,
     unchanged,
     settings,
@@ -110,25 +120,33 @@ BEHAVIOURAL: tuple[Callable[[Pair, Texts], Iterator[str]], ...] = (
 )
 
 
-def _lines(texts: Texts) -> Iterator[tuple[str, str]]:
-    for place, lines in texts.items():
-        for text in lines:
-            yield place, encodable(text)
+def llama_cpp_parity(pair: Pair, trials: Trials) -> Iterator[str]:
+    """llama.cpp gives the same ids from a GGUF file of this tokenizer."""
+    from hanhua.vocab_extension.llama_cpp_parity import differences
+
+    # Random Unicode is left out: llama.cpp has other tables of letters than `tokenizers`, so it cuts unassigned
+    # and rare characters otherwise, with the base as well.
+    texts = chain(HAN_FREE, HAN_TEXTS, [JAPANESE_TEXT, HANJA_TEXT], *trials.texts.values())
+    yield from differences(pair.extended.place.parent, islice(texts, LLAMA_CPP_TEXTS))
 
 
-def _returns(tokenizer: Any, text: str) -> bool:
-    ids = tokenizer.encode(text, add_special_tokens=False).ids
-    return bool(tokenizer.decode(ids, skip_special_tokens=False) == text)
+def _witnesses(pair: Pair) -> Iterator[str]:
+    spelled = (token_to_bytes(token) for token in pair.new_tokens if not unspellable(token))
+    texts = (text for data in spelled if (text := witness(data)) is not None)
+    yield from islice(texts, _MAX_WITNESSES)
 
 
-def _same_json(a: Path, b: Path) -> bool:
-    return a.suffix == ".json" and read_json(a) == read_json(b)
+def _problems(findings: Iterable[Findings]) -> Iterator[str]:
+    for found in findings:
+        yield from found.kept
+        yield from repeat("another of these texts", found.number - len(found.kept))
 
 
-def _first_difference(a: list[int], b: list[int]) -> str:
-    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return f"from token {at}, {a[at : at + 4]} → {b[at : at + 4]}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+def _differing(a: Path, b: Path) -> list[str]:
+    """Return the keys of two settings files that differ; the one name `text` when they are not both JSON."""
+    if a.read_bytes() == b.read_bytes():
+        return []
+    if a.suffix != ".json":
+        return ["text"]
+    one, other = read_json(a), read_json(b)
+    return sorted(key for key in {*one, *other} - _BOOKKEEPING if one.get(key) != other.get(key))

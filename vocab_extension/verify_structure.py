@@ -1,8 +1,26 @@
 """The proof by structure: what must hold of the two files for "no Han in, no change out" to be a theorem.
 
-Every text is first cut by the same expression and merged by the same base merges, since those are unchanged
-and rank first. A new merge can only fire where the bytes of its product are, and each product holds a whole
-Han character, which UTF-8 cannot hide inside other characters. So a text without Han is never touched.
+A text is a string of Unicode characters. The loader takes the special tokens out of it, normalises the rest,
+cuts it into pre-tokens, and spells each in bytes; then, on each pre-token alone: with `ignore_merges` one that
+is a token as a whole is that token; any other is its bytes, and of all pairs of neighbours that a merge joins,
+the merge of lowest rank is done first, the leftmost of several, until no merge fits.
+
+**Theorem 1.** A pre-token without a Han character has the ids it had. So has a text without one
+ (after the base's normaliser, if it has one; Llama 3 has none. NFKC would make the Han character 一 of the radical ⼀).
+ *Proof.* Both cut the text alike (`pipeline`, `special_tokens`, `added_tokens`, `loads`) and have the same tokens and
+ merges of the base, at the same ids, those merges first and in the same order (`base_tokens`, `base_merges`).
+ A new token, or the product of a new merge, holds bytes that stand only in text with a Han character
+ (`new_tokens`, `new_merges`; the lemma is in `han_bytes`). So the pre-token is none of the new tokens as a
+ whole; and if both have merged it alike so far, the same merges fit it in both, since the product of a new one
+ would stand in its bytes. No pair has two ranks (`new_merges`), so both do the same merge next.
+
+**Theorem 2.** No text takes more tokens than before: every new token stands where whole base tokens stood.
+ *Proof.* While a base merge fits, it is done before any new one: up to there the pre-token is merged as
+ the base merges it, and each later merge only makes it fewer. A pre-token that is a new token is one.
+
+**Theorem 3.** An id of the base means the bytes it meant (`base_tokens`, `special_tokens`, `ids`: none given twice).
+
+`reachability` and `one_pretoken` are not needed for this: they say that no row of the model is made for nothing.
 """
 
 from __future__ import annotations
@@ -13,22 +31,23 @@ from itertools import islice
 from typing import Any
 
 from hanhua.bits import token_to_bytes
-from hanhua.vocab_extension.pair import Pair, shown
-from hanhua.vocab_extension.samples import HAS_HAN
+from hanhua.vocab_extension.han_bytes import completed, fault_of
+from hanhua.vocab_extension.pair import Pair, shown, unspellable
 from hanhua.vocab_extension.tokenizer_json import encode_all, pretoken_splitter
 
-_PIPELINE = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "truncation", "padding")
+_NOT_PIPELINE = {"version", "model", "added_tokens"}
 
 
 def pipeline(pair: Pair) -> Iterator[str]:
     """Normaliser, pre-tokenizer, post-processor, decoder and the model's switches are the base's."""
     base, new = pair.base.data, pair.extended.data
-    for part in _PIPELINE:
+    for part in sorted((base.keys() | new.keys()) - _NOT_PIPELINE):
         if base.get(part) != new.get(part):
             yield f"{part}: {_kind(base.get(part))} in the base, {_kind(new.get(part))} in the extension"
     for switch in sorted((base["model"].keys() | new["model"].keys()) - {"vocab", "merges"}):
         a, b = base["model"].get(switch), new["model"].get(switch)
-        if a != b:
+        # A switch that is off may be written as false, null, an empty text, or not at all.
+        if (a or None) != (b or None):
             yield f"model.{switch}: {a!r} in the base, {b!r} in the extension"
 
 
@@ -41,7 +60,10 @@ def base_tokens(pair: Pair) -> Iterator[str]:
 
 
 def special_tokens(pair: Pair) -> Iterator[str]:
-    """Special tokens keep their ids and their flags, in the file and once loaded."""
+    """Special tokens keep their ids and their flags, and are listed in the vocabulary too.
+
+    The loader numbers those that are not listed from the size of the vocabulary, which has grown.
+    """
     theirs = {token["content"]: token for token in pair.extended.added}
     by_id = Counter(pair.extended.vocab.values())
     for token in pair.base.added:
@@ -54,13 +76,26 @@ def special_tokens(pair: Pair) -> Iterator[str]:
             yield f"{content}: id {id_} in the base, {found['id']} in the extension"
         elif found != token:
             yield f"{content}: its flags differ ({token} → {found})"
-        loaded = pair.extended_tokenizer.token_to_id(content)
-        if loaded != id_:
-            other = pair.extended_tokenizer.id_to_token(id_)
-            holder = f" ({id_} is now {shown(other)})" if other and other != content else ""
-            yield f"{content}: loads as id {loaded} instead of {id_}{holder}; list it in model.vocab at its own id too"
         if by_id[id_] > 1:
             yield f"{content}: its id {id_} is given to {by_id[id_]} entries"
+        if pair.new_tokens and pair.extended.vocab.get(content) != id_:
+            yield f"{content}: not listed in model.vocab at its id {id_}, so it loads at another"
+        if token.get("single_word") and content not in pair.base.vocab and content in pair.extended.vocab:
+            yield f"{content}: listed in model.vocab, so it is met as a part of words too (single_word)"
+
+
+def loads(pair: Pair) -> Iterator[str]:
+    """The loader takes the file, with special tokens at their ids and as many ids as it has."""
+    loaded = pair.extended_tokenizer
+    for token in pair.base.added:
+        content, id_ = token["content"], token["id"]
+        if (found := loaded.token_to_id(content)) != id_:
+            other = loaded.id_to_token(id_)
+            holder = f" ({id_} is now {shown(other)})" if other and other != content else ""
+            yield f"{content}: loads as id {found} instead of {id_}{holder}"
+    ids_in_file = {*pair.extended.vocab.values(), *(token["id"] for token in pair.extended.added)}
+    if loaded.get_vocab_size() != len(ids_in_file):
+        yield f"the file has {len(ids_in_file)} ids, and {loaded.get_vocab_size()} once loaded"
 
 
 def added_tokens(pair: Pair) -> Iterator[str]:
@@ -73,7 +108,7 @@ def added_tokens(pair: Pair) -> Iterator[str]:
 
 
 def ids(pair: Pair) -> Iterator[str]:
-    """New ids begin where the base's end and go up by one, each given once, as many as the loader counts."""
+    """New ids begin where the base's end and go up by one, each given once."""
     base_size, vocab = pair.base.size, pair.extended.vocab
     taken = Counter(vocab.values())
     taken.update(t["id"] for t in pair.extended.added if vocab.get(t["content"]) != t["id"])
@@ -87,9 +122,6 @@ def ids(pair: Pair) -> Iterator[str]:
     for id_ in range(pair.extended.size):
         if id_ not in taken and (id_ >= base_size or id_ in base_ids):
             yield f"id {id_} has no token"
-    loaded = pair.extended_tokenizer.get_vocab_size()
-    if loaded != len(taken):
-        yield f"the file has {len(taken)} ids, and {loaded} once loaded"
 
 
 def base_merges(pair: Pair) -> Iterator[str]:
@@ -103,8 +135,8 @@ def base_merges(pair: Pair) -> Iterator[str]:
 
 
 def new_merges(pair: Pair) -> Iterator[str]:
-    """Every new merge joins two tokens to a new one that holds a whole Han character."""
-    vocab, new = pair.extended.vocab, pair.new_tokens
+    """Every new merge makes, of two tokens, one whose bytes stand only in text with a Han character."""
+    vocab = pair.extended.vocab
     seen = set(pair.base.merges)
     for merge in pair.extended.merges[len(pair.base.merges) :]:
         product = "".join(merge)
@@ -114,14 +146,13 @@ def new_merges(pair: Pair) -> Iterator[str]:
         missing = [shown(token) for token in (*merge, product) if token not in vocab]
         if missing:
             yield f"{_plus(merge)}: {', '.join(missing)} is no token"
-        elif product not in new:
-            yield f"{_plus(merge)} makes {shown(product)}, which the base had before"
         elif fault := _fault(product):
-            yield f"{_plus(merge)} makes {shown(product)}, which {fault}"
+            known = ", a token of the base," if product in pair.base.vocab else ""
+            yield f"{_plus(merge)} makes {shown(product)}{known} which {fault}"
 
 
 def new_tokens(pair: Pair) -> Iterator[str]:
-    """Every new token is whole text with a Han character in it."""
+    """Every new token's bytes stand only in text with a Han character."""
     if not pair.new_tokens:
         yield "there is no new token"
     for token, id_ in pair.new_tokens.items():
@@ -130,18 +161,24 @@ def new_tokens(pair: Pair) -> Iterator[str]:
 
 
 def reachability(pair: Pair) -> Iterator[str]:
-    """Every new token is reached by merges alone, inside one pre-token.
+    """Every new token is reached by merges alone.
 
     With `ignore_merges` off: with it on, a token no merge reaches looks alive as a whole word.
     """
-    spelled = [token for token in pair.new_tokens if not _unspellable(token)]
-    split = pretoken_splitter(pair.extended_tokenizer, pair.extended.data)
+    yield from (f"{shown(token)}: not spelled in bytes" for token in pair.new_tokens if unspellable(token))
+    spelled = [token for token in pair.new_tokens if not unspellable(token)]
     encoder = pair.extended.merges_only_encoder()
     names = {id_: token for token, id_ in pair.extended.vocab.items()}
     for token, found in zip(spelled, encode_all(encoder, spelled), strict=True):
         if found != [pair.new_tokens[token]]:
             yield f"{shown(token)}: merges stop at {' + '.join(shown(names[id_]) for id_ in found)}"
-        elif not _fault(token) and len(list(split(token_to_bytes(token).decode()))) != 1:
+
+
+def one_pretoken(pair: Pair) -> Iterator[str]:
+    """Every new token stands inside one pre-token."""
+    split = pretoken_splitter(pair.extended_tokenizer, pair.extended.data)
+    for token in pair.new_tokens:
+        if not _fault(token) and len(list(split(completed(token_to_bytes(token))))) != 1:
             yield f"{shown(token)}: the pre-tokenizer cuts it"
 
 
@@ -151,29 +188,17 @@ STRUCTURAL: tuple[Callable[[Pair], Iterator[str]], ...] = (
     special_tokens,
     added_tokens,
     ids,
+    loads,
     base_merges,
     new_merges,
     new_tokens,
     reachability,
+    one_pretoken,
 )
 
 
 def _fault(token: str) -> str | None:
-    if _unspellable(token):
-        return "is not spelled in bytes"
-    try:
-        text = token_to_bytes(token).decode()
-    except UnicodeDecodeError:
-        return "is part of a character"
-    return None if HAS_HAN.search(text) else "has no Han character"
-
-
-def _unspellable(token: str) -> bool:
-    try:
-        token_to_bytes(token)
-    except KeyError:
-        return True
-    return False
+    return "is not spelled in bytes" if unspellable(token) else fault_of(token_to_bytes(token))
 
 
 def _plus(merge: tuple[str, str]) -> str:

@@ -11,9 +11,11 @@ from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learn import Learned, learn_tokens
+from hanhua.vocab_extension.sources import Source
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
-SMALL = VocabExtensionConfig(new_tokens=600, min_count=3, min_documents=2)
+SMALL = VocabExtensionConfig(new_tokens=600, min_count=3, min_documents=2, prior=0)
+"""Without the dictionary: what is learned is then in the texts."""
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def base_file(base: Path) -> BpeFile:
 
 @pytest.fixture(scope="session")
 def learned(base: Path, texts: list[str]) -> Learned:
-    return learn_tokens(texts, base=base, config=SMALL)
+    return learn_tokens([Source("zh", texts)], base=base, config=SMALL)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +54,8 @@ def llama3() -> Path:
 @pytest.fixture(scope="session")
 def llama3_extension(tmp_path_factory: pytest.TempPathFactory, llama3: Path, texts: list[str]) -> Path:
     out = tmp_path_factory.mktemp("llama3-zh")
-    found = learn_tokens(texts, base=llama3, config=VocabExtensionConfig(new_tokens=512, min_documents=2))
+    found = learn_tokens(
+        [Source("zh", texts)], base=llama3, config=VocabExtensionConfig(new_tokens=512, min_documents=2)
+    )
     write_extended(read_bpe_file(llama3), found.tokens, out)
     return out

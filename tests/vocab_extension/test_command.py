@@ -12,6 +12,7 @@ from small_llama import QUICKSTART
 from hanhua.artifacts import open_artifact
 from hanhua.cli import vocab_extension as command
 from hanhua.cli.entry import run_command
+from hanhua.tables import columns_of
 
 ZH = [str(path) for path in sorted(QUICKSTART.glob("zh_*.jsonl"))]
 
@@ -31,7 +32,7 @@ def test_help_is_quick_and_needs_no_torch() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         seconds.append(time.perf_counter() - began)
         assert done.returncode == 0, done.stderr
-        assert all(name in done.stdout for name in ("learn", "verify", "measure", "resize"))
+        assert all(name in done.stdout for name in ("learn", "verify", "measure", "sweep", "resize"))
     assert min(seconds) < 0.5
 
 
@@ -94,7 +95,9 @@ def test_learn_goes_over_an_interrupted_run(base: Path, tmp_path: Path) -> None:
         (("measure", "EMPTY", "--texts", "EN"), "no tokenizer.json"),
         (("resize", "--model", "EMPTY", "--tokenizer", "BASE", "--out", "OUT"), "config.json: no such file"),
         (("resize", "--model", "EMPTY", "--tokenizer", "BASE", "--out", "OUT", "--init", "best"), "one of mean"),
-        (("learn", "--new-tokens", "8000"), "--corpus"),
+        (("learn", "--new-tokens", "8000"), "--out"),
+        (("learn", "--corpus", "EN", "--out", "OUT", "--evidence", "guess"), "evidence: Input should be 'runs'"),
+        (("learn", "--corpus", "EN", "--out", "OUT", "--weight", "zh=2"), "'zh' is not given to --corpus"),
     ],
 )
 def test_mistakes_end_with_2_and_a_sentence(
@@ -123,9 +126,13 @@ def test_verify_says_ok_and_broken(base: Path, made: Path, tmp_path: Path, capsy
 def test_measure_takes_many_files_and_tokenizers(base: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("measure", base, made, "--texts", *ZH, "--json") == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [(row["tokenizer"], row["texts"]) for row in rows] == [(str(t), z) for z in ZH for t in (base, made)]
+    files = [(row["tokenizer"], row["texts"]) for row in rows if row["by"] == "file"]
+    assert files == [(str(t), z) for z in ZH for t in (base, made)]
+    assert {row["texts"] for row in rows if row["by"] == "language"} == {"zh-Hans", "zh-Hant"}
     assert run("measure", made, "--base", base, "--texts", *ZH) == 0
-    assert "characters/token" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "characters/token" in shown
+    assert max(map(columns_of, shown.splitlines())) <= 120
 
 
 def test_resize_writes_a_model_transformers_loads(base: Path, made: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from hanhua.base_tokenizer import llama3_special_tokens
+from hanhua.bits import bytes_to_token
 from hanhua.vocab_extension.extend import extended, write_extended
 from hanhua.vocab_extension.learn import Learned
 from hanhua.vocab_extension.samples import HAS_HAN
@@ -56,7 +57,8 @@ def test_extension_json_lists_the_tokens(extension: Path, learned: Learned) -> N
     tokenizer = Tokenizer.from_file(str(extension / "tokenizer.json"))
     for row, token in zip(said["tokens"], learned.tokens, strict=True):
         assert (row["text"], row["count"], row["documents"]) == (token.text, token.count, token.documents)
-        assert tokenizer.decode([row["id"]]) == token.text
+        assert bytes.fromhex(row["bytes"]) == token.data if "bytes" in row else row["text"].encode() == token.data
+        assert tokenizer.id_to_token(row["id"]) == bytes_to_token(token.data)
 
 
 def test_merges_keep_the_way_the_file_writes_them(base_file: BpeFile, learned: Learned, tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_merges_keep_the_way_the_file_writes_them(base_file: BpeFile, learned: L
     write_extended(as_text, learned.tokens, out)
     new = read_bpe_file(out)
     assert all(isinstance(merge, str) for merge in new.data["model"]["merges"])
-    assert new.merges == extended(base_file, [token.text.encode() for token in learned.tokens]).merges
+    assert new.merges == extended(base_file, [token.data for token in learned.tokens]).merges
 
 
 def test_an_extension_can_be_extended_again(extension: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from conftest import SMALL
 from hanhua.errors import InputError
 from hanhua.vocab_extension.learn import Learned, learn_tokens, rounded_size
 from hanhua.vocab_extension.shape import TokenShape
+from hanhua.vocab_extension.sources import Source
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 from hanhua.zh_text.scripts import is_han
 
@@ -25,6 +26,10 @@ class Forbids:
         return any(character in self.characters for character in string)
 
 
+def zh(texts: list[str]) -> list[Source]:
+    return [Source("zh", texts)]
+
+
 def test_sizes_round_down_to_a_multiple_of_256() -> None:
     assert rounded_size(128_256, 8000) == 7936
     assert rounded_size(128_256, 256) == 256
@@ -35,9 +40,9 @@ def test_sizes_round_down_to_a_multiple_of_256() -> None:
 def test_new_tokens_are_whole_han_text_of_the_right_form(learned: Learned) -> None:
     shape = TokenShape(SMALL.max_token_characters, SMALL.glued)
     assert len(learned.tokens) == 512
-    assert len({token.text for token in learned.tokens}) == 512
+    assert len({token.data for token in learned.tokens}) == 512
     for token in learned.tokens:
-        assert shape.is_wanted(token.text.encode())
+        assert shape.is_wanted(token.data)
         assert token.count >= SMALL.min_count
         assert token.documents >= SMALL.min_documents
 
@@ -51,14 +56,14 @@ def test_counts_are_those_of_the_texts(learned: Learned, texts: list[str]) -> No
 
 def test_order_and_copies_change_nothing(base: Path, texts: list[str], learned: Learned) -> None:
     shuffled = random.Random(1).sample(texts, len(texts))
-    again = learn_tokens([*shuffled, *texts[:50]], base=base, config=SMALL)
+    again = learn_tokens(zh([*shuffled, *texts[:50]]), base=base, config=SMALL)
     assert again.tokens == learned.tokens
     assert again.duplicates == 50
 
 
 def test_junk_is_left_out_and_nothing_built_on_it_is_lost(base: Path, texts: list[str], learned: Learned) -> None:
-    common = learned.tokens[0].text[-1]
-    found = learn_tokens(texts, base=base, config=SMALL, junk=Forbids(common))
+    common = next(token.text for token in learned.tokens if len(token.text) > 1)[-1]
+    found = learn_tokens(zh(texts), base=base, config=SMALL, junk=Forbids(common))
     assert not any(common in token.text for token in found.tokens)
     assert found.dropped["junk"] > 0
     assert len(found.tokens) == 512  # the next best took their places
@@ -70,27 +75,27 @@ def test_one_document_buys_no_token(base: Path, base_file: BpeFile, texts: list[
     everything = "".join(texts)
     word = next(a + b for a in single for b in reversed(single) if a + b not in everything and b + a not in everything)
     alone = "。".join([word] * 500)
-    found = learn_tokens([*texts, alone], base=base, config=SMALL)
+    found = learn_tokens(zh([*texts, alone]), base=base, config=SMALL)
     assert word not in {token.text for token in found.tokens}
     # The two copies differ by one mark, so that they are two documents.
-    twice = learn_tokens([*texts, alone, alone + "！"], base=base, config=SMALL)
+    twice = learn_tokens(zh([*texts, alone, alone + "！"]), base=base, config=SMALL)
     assert any(word in token.text for token in twice.tokens)
 
 
 def test_too_little_text_says_how_much_there_was(base: Path, texts: list[str]) -> None:
     with pytest.raises(InputError, match=r"only \d+ good new tokens.*\(3 documents"):
-        learn_tokens(texts[:3], base=base, config=SMALL)
+        learn_tokens(zh(texts[:3]), base=base, config=SMALL)
 
 
 def test_no_chinese_text_is_an_error(base: Path) -> None:
     with pytest.raises(InputError, match="no Chinese text to learn from"):
-        learn_tokens(["English only", "かなだけ", "한국어"], base=base, config=SMALL)
+        learn_tokens(zh(["English only", "かなだけ", "한국어"]), base=base, config=SMALL)
 
 
 def test_fewer_good_candidates_than_wanted_round_down(
     base: Path, texts: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = learn_tokens(texts, base=base, config=SMALL.model_copy(update={"new_tokens": 200_000}))
+    found = learn_tokens(zh(texts), base=base, config=SMALL.model_copy(update={"new_tokens": 200_000}))
     assert len(found.tokens) % 256 == 0
     assert 0 < len(found.tokens) < 199_936
     said = capsys.readouterr().err
@@ -99,11 +104,11 @@ def test_fewer_good_candidates_than_wanted_round_down(
 
 
 def test_without_glue_tokens_are_han_alone(base: Path, texts: list[str]) -> None:
-    found = learn_tokens(texts, base=base, config=SMALL.model_copy(update={"glued": "none"}))
-    assert all(TokenShape(4, "none").is_wanted(token.text.encode()) for token in found.tokens)
+    found = learn_tokens(zh(texts), base=base, config=SMALL.model_copy(update={"glued": "none"}))
+    assert all(TokenShape(4, "none").is_wanted(token.data) for token in found.tokens)
 
 
 def test_a_base_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, texts: list[str]) -> None:
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": []}}')
     with pytest.raises(InputError, match="Unigram"):
-        learn_tokens(texts, base=tmp_path, config=SMALL)
+        learn_tokens(zh(texts), base=tmp_path, config=SMALL)

@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +16,18 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import load_file  # noqa: E402
-from small_llama import CHAT_TEMPLATE  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+from small_llama import CHAT_TEMPLATE, english_texts  # noqa: E402
 from small_model import UNTRAINED, write_small_model  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig  # noqa: E402
 
-from hanhua.errors import InputError  # noqa: E402
+from hanhua.errors import HanhuaError, InputError  # noqa: E402
 from hanhua.vocab_extension.config import InitialiseConfig  # noqa: E402
-from hanhua.vocab_extension.resize import EMBEDDINGS, HEAD, resize_folder  # noqa: E402
+from hanhua.vocab_extension.initialise import Methods  # noqa: E402
+from hanhua.vocab_extension.resize import grow_model, resize_folder  # noqa: E402
 from hanhua.vocab_extension.shards import from_float32, to_float32  # noqa: E402
+from hanhua.vocab_extension.weight_source import EMBEDDINGS, HEAD  # noqa: E402
 from hanhua.weights import INDEX, weight_files  # noqa: E402
 
 MEAN = InitialiseConfig()
@@ -31,12 +38,15 @@ def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def plain_means(base: Path, extension: Path, rows: torch.Tensor) -> torch.Tensor:
-    """The same means in memory, with torch: base tokens of each new token's text, by merges alone."""
+    """The same means in memory, with torch: base tokens of each new token's bytes, by merges alone."""
     data = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
     data["model"]["ignore_merges"] = False
+    data["pre_tokenizer"] = data["post_processor"] = None
+    data["added_tokens"] = []
     tokenizer = Tokenizer.from_str(json.dumps(data))
-    tokens = json.loads((extension / "extension.json").read_text(encoding="utf-8"))["tokens"]
-    pieces = [tokenizer.encode(token["text"], add_special_tokens=False).ids for token in tokens]
+    vocab = json.loads((extension / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    new = sorted((id_, token) for token, id_ in vocab.items() if id_ >= len(rows))
+    pieces = [tokenizer.encode(token, add_special_tokens=False).ids for _, token in new]
     return torch.stack([rows[ids].to(torch.float64).mean(dim=0).to(torch.float32) for ids in pieces]).to(rows.dtype)
 
 
@@ -67,19 +77,53 @@ def test_shards_come_with_a_right_index(base: Path, extension: Path, tmp_path: P
     resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
     index = json.loads((tmp_path / "out" / INDEX).read_text(encoding="utf-8"))
     tensors = tensors_of(tmp_path / "out")
+    assert index["metadata"]["total_parameters"] == sum(t.numel() for t in tensors.values())
     assert index["metadata"]["total_size"] == sum(t.numel() * t.element_size() for t in tensors.values())
     assert index["weight_map"].keys() == tensors.keys()
     for name, file in index["weight_map"].items():
         assert name in load_file(tmp_path / "out" / file)
 
 
-def test_transformers_loads_it_and_old_logits_are_unchanged(base: Path, extension: Path, tmp_path: Path) -> None:
-    model = write_small_model(tmp_path / "model", base, dtype=torch.float32)
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("shard_size", ["5GB", "20KB"])
+def test_bits_are_those_of_resizing_in_memory(
+    base: Path, extension: Path, tmp_path: Path, tied: bool, shard_size: str
+) -> None:
+    model = write_small_model(tmp_path / "model", base, tied=tied, shard_size=shard_size)
+    resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
+    old_size = loaded.config.vocab_size
+    matrices = {loaded.get_input_embeddings().weight, loaded.get_output_embeddings().weight}
+    made = [plain_means(base, extension, matrix.detach()) for matrix in matrices]
+    assert len(made) == (1 if tied else 2)
+    wanted = [plain_means(base, extension, m.weight.detach()) for m in (loaded.get_input_embeddings(), loaded.lm_head)]
+    loaded.resize_token_embeddings(old_size + len(made[0]), mean_resizing=False)
+    with torch.no_grad():
+        loaded.get_input_embeddings().weight[old_size:] = wanted[0]
+        loaded.lm_head.weight[old_size:] = wanted[1]
+    loaded.save_pretrained(tmp_path / "in_memory", max_shard_size=shard_size)
+    theirs, ours = tensors_of(tmp_path / "in_memory"), tensors_of(tmp_path / "out")
+    assert theirs.keys() == ours.keys()
+    for name, tensor in theirs.items():
+        assert tensor.dtype == ours[name].dtype
+        assert torch.equal(tensor, ours[name]), name
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_transformers_loads_it_and_old_logits_are_unchanged(
+    base: Path, extension: Path, tmp_path: Path, tied: bool
+) -> None:
+    model = write_small_model(tmp_path / "model", base, dtype=torch.float32, tied=tied)
     resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
     before, after = (AutoModelForCausalLM.from_pretrained(folder) for folder in (model, tmp_path / "out"))
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
-    ids = tokenizer("Plain English text, no Chinese.", return_tensors="pt")["input_ids"]
+    ids = tokenizer(english_texts()[0][:800], return_tensors="pt")["input_ids"]
+    assert int(ids.max()) < 1024
     with torch.no_grad():
+        hidden = before.model(ids).last_hidden_state
+        assert torch.equal(after.model(ids).last_hidden_state, hidden)
+        # Old rows alone: a product with more rows may be summed in another order.
+        assert torch.equal(hidden @ after.lm_head.weight[:1024].T, before(ids).logits)
         torch.testing.assert_close(after(ids).logits[..., :1024], before(ids).logits, rtol=0, atol=1e-6)
     assert after.config.vocab_size == 1536 == len(tokenizer)
 
@@ -115,7 +159,9 @@ def test_methods_are_seeded_finite_and_know_untrained_rows(
     done = resize_folder(model, tokenizer=extension, out=tmp_path / "a", config=config)
     resize_folder(model, tokenizer=extension, out=tmp_path / "b", config=config)
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
-    assert done.untrained == {EMBEDDINGS: list(UNTRAINED), HEAD: list(UNTRAINED)}
+    found = {name: list(rows.values()) for name, rows in done.untrained.items()}
+    assert found == {EMBEDDINGS: list(UNTRAINED), HEAD: list(UNTRAINED)}
+    assert "<|start_header_id|>" not in done.untrained[HEAD]
     rows = tensors_of(tmp_path / "a")[EMBEDDINGS][1024:]
     assert torch.isfinite(rows).all()
     assert (rows.norm(dim=1) > 0).all()
@@ -165,6 +211,103 @@ def test_what_is_missing_is_named(base: Path, extension: Path, tmp_path: Path) -
     (model / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(InputError, match=r"found pytorch_model\.bin, which is pickle"):
         resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
+
+
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq"])
+def test_quantised_models_are_refused_by_name(base: Path, extension: Path, tmp_path: Path, method: str) -> None:
+    model = write_small_model(tmp_path / "model", base)
+    settings = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    settings["quantization_config"] = {"quant_method": method}
+    (model / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"quantised \({method}\).*resize the unquantised model"):
+        resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_small_a_disk_is_said_before_anything_is_written(
+    base: Path, extension: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = write_small_model(tmp_path / "model", base)
+    needed = (model / "model.safetensors").stat().st_size + 2 * 512 * 16 * 2
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
+    with pytest.raises(HanhuaError, match=r"takes 0\.0 GB, and 0\.0 GB are free there; free some space"):
+        resize_folder(model, tokenizer=extension, out=tmp_path / "a" / "out", config=MEAN)
+    assert not (tmp_path / "a").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
+    resize_folder(model, tokenizer=extension, out=tmp_path / "a" / "out", config=MEAN)
+
+
+@pytest.mark.parametrize("ending", ["full", "killed"])
+def test_a_full_disk_or_a_kill_leaves_nothing_at_the_final_name(
+    base: Path, extension: Path, tmp_path: Path, ending: str
+) -> None:
+    """A process that may write no file above 20 KB, which is what a full disk does; or that a signal ends there."""
+    model = write_small_model(tmp_path / "model", base)
+    limit = "signal.signal(signal.SIGXFSZ, signal.SIG_DFL);" if ending == "killed" else ""
+    code = (
+        f"import resource, signal, sys; {limit} resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "sys.dont_write_bytecode = True; from hanhua.cli.vocab_extension import main; main()"
+    )
+    words = ["resize", "--model", str(model), "--tokenizer", str(extension), "--out", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == (-signal.SIGXFSZ if ending == "killed" else 1), done.stderr
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out.partial").exists() is (ending == "killed")
+    again = subprocess.run(
+        [sys.executable, "-m", "hanhua.cli.vocab_extension", *words, "--json"], capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["untrained"] == {EMBEDDINGS: {}, HEAD: {}}
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_untrained_rows_are_named(base: Path, extension: Path, tmp_path: Path) -> None:
+    model = write_small_model(tmp_path / "model", base, dtype=torch.float32)
+    file = model / "model.safetensors"
+    tensors = load_file(file)
+    # As Llama 3 has them: inputs next to zero, outputs nearly one vector; a start token is an input, never a target.
+    tensors[EMBEDDINGS][[775, 776]] = 0
+    tensors[HEAD][[768, 775, 776]] = tensors[HEAD][768] * torch.tensor([[1.0], [1.001], [0.999]])
+    save_file(tensors, file, metadata={"format": "pt"})
+    done = resize_folder(model, tokenizer=extension, out=tmp_path / "out", config=MEAN)
+    reserved = {"<|end_header_id|>": 775, "<|reserved_special_token_4|>": 776}
+    assert done.untrained == {EMBEDDINGS: reserved, HEAD: {"<|begin_of_text|>": 768, **reserved}}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_padded_rows_are_recorded_suppressed_and_never_win(
+    base: Path, extension: Path, tmp_path: Path, tied: bool
+) -> None:
+    model = write_small_model(tmp_path / "model", base, dtype=torch.float32, tied=tied)
+    methods = Methods.parse("mean")
+    plain = grow_model(model, tokenizer=extension, out=tmp_path / "plain", methods=methods, seed=0, pad_to=512)
+    assert (plain.vocab_size, plain.padded_rows) == (1536, 0)
+    done = grow_model(model, tokenizer=extension, out=tmp_path / "out", methods=methods, seed=0, pad_to=1000)
+    assert (done.vocab_size, done.padded_rows) == (2000, 464)
+    for name, tensor in tensors_of(tmp_path / "plain").items():
+        assert torch.equal(tensors_of(tmp_path / "out")[name][: len(tensor)], tensor)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert loaded.config.vocab_size == 2000
+    assert loaded.generation_config.suppress_tokens == list(range(1536, 2000))
+    assert loaded.generation_config.eos_token_id == [769, 777]
+    with torch.no_grad():
+        logits = loaded(torch.arange(0, 1536, 7)[None]).logits[0]
+    assert int(logits.argmax(dim=-1).max()) < 1536
+    assert (logits[:, 1536:].max(dim=-1).values < logits[:, :1024].max(dim=-1).values).all()
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_a_block_of_rows() -> None:
+    """The vocabulary and width of Llama 3 8B, two layers; the whole model is benchmarks/resize_8b.py."""
+    script = Path(__file__).parents[2] / "benchmarks" / "resize_8b.py"
+    if shutil.disk_usage(tempfile.gettempdir()).free < 8e9:
+        pytest.skip("8 GB of disk are needed")
+    done = subprocess.run([sys.executable, script, "--layers", "2"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"peak anonymous memory ([\d.]+) GB", done.stdout)
+    assert found is not None, done.stdout
+    assert float(found[1]) < 1
 
 
 def test_a_truncated_file_is_named(base: Path, extension: Path, tmp_path: Path) -> None:

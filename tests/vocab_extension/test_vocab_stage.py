@@ -55,13 +55,13 @@ def test_the_same_corpus_gives_the_same_bytes(inputs: dict[str, Artifact], tmp_p
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         learn_tokenizer(CONFIG, inputs, tmp_path / name, skills=Skills())
-        made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+        made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir() if path.is_file()})
     assert made[0] == made[1]
 
 
 def test_an_unknown_corpus_is_an_error(inputs: dict[str, Artifact], tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"corpora": ("zhh",)})
-    with pytest.raises(InputError, match="named zhh"):
+    with pytest.raises(InputError, match=r"no documents .* named 'zhh'; en, zh"):
         learn_tokenizer(config, inputs, tmp_path, skills=Skills())
 
 

@@ -7,10 +7,13 @@ import sys
 import typer
 
 from hanhua.cli.entry import run_command
+from hanhua.cli.vocab.export import export
 from hanhua.cli.vocab.learn import learn
 from hanhua.cli.vocab.measure import measure
 from hanhua.cli.vocab.options import ManyFiles
+from hanhua.cli.vocab.probe import probe
 from hanhua.cli.vocab.resize import resize
+from hanhua.cli.vocab.sweep import sweep
 from hanhua.cli.vocab.verify import verify
 
 app = typer.Typer(
@@ -35,6 +38,18 @@ app.command(cls=ManyFiles, epilog="Example: vocab-extension measure llama3 llama
 )
 app.command(epilog="Example: vocab-extension resize --model Meta-Llama-3-8B --tokenizer llama3-zh --out Llama-3-8B-zh")(
     resize
+)
+app.command(
+    cls=ManyFiles,
+    epilog="Example: vocab-extension probe --model Meta-Llama-3-8B --tokenizer llama3-zh --corpus texts/*.jsonl.zst",
+)(probe)
+app.command(
+    cls=ManyFiles,
+    epilog="Example: vocab-extension sweep --base llama3 --corpus texts/*.jsonl.zst --sizes 4096,8192,16384,32768"
+    " --texts news.jsonl --budget-mb 2000 --model 8b",
+)(sweep)
+app.command(epilog="Example: vocab-extension export Llama-3-8B-zh --format gguf --dtype f16 --out llama-3-8b-zh.gguf")(
+    export
 )
 
 

@@ -39,6 +39,25 @@ def is_han(text: str) -> bool:
     return _ONLY_HAN.fullmatch(text) is not None
 
 
+def is_han_prefix(data: bytes) -> bool:
+    r"""Return whether the bytes are the beginning of a character, and of Han characters only.
+
+    UTF-8 never repeats a first byte inside a character, so such bytes stand nowhere but in Han text.
+
+    >>> is_han_prefix(b"\xe8\x9d"), is_han_prefix(b"\xe3\x82"), is_han_prefix("你".encode())
+    (True, False, False)
+    """
+    length = 3 if data[:1] < b"\xf0" else 4
+    if not 2 <= len(data) < length or not b"\xe3" <= data[:1] <= b"\xf4":
+        return False
+    try:
+        first = (data + b"\x80" * (length - len(data))).decode()
+        last = (data + b"\xbf" * (length - len(data))).decode()
+    except UnicodeDecodeError:
+        return False
+    return is_han("".join(map(chr, range(ord(first), ord(last) + 1))))
+
+
 def han_runs(text: str) -> list[str]:
     """Return the unbroken runs of Han characters, in order.
 

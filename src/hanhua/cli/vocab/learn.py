@@ -2,29 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
 from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, new_folder
 
 if TYPE_CHECKING:
+    from hanhua.vocab_extension.config import VocabExtensionConfig
     from hanhua.vocab_extension.learn import Learned
     from hanhua.vocab_extension.measure import Measure
-    from hanhua.vocab_extension.texts import TextFiles
+
+
+Corpus = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+    typer.Option(metavar="FILE…", help=f"Chinese texts, each word one source: {FORMATS}"),
+]
+NewTokens = Annotated[int, typer.Option(metavar="N", min=256, help="Tokens to add; rounded down to a multiple of 256")]
+Evidence = Annotated[
+    str, typer.Option(metavar="KIND", help="runs of text, words alone, or hybrid: across words counts half")
+]
+Prior = Annotated[
+    float, typer.Option(metavar="W", min=0, help="Weight of jieba's dictionary beside the corpus; without one, alone")
+]
+Scripts = Annotated[
+    str, typer.Option(metavar="KIND", help="as-is, hans, hant-tw, hant-hk, or both: converted by OpenCC")
+]
+Cover = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="SET…", help="One token for each character of gb2312-1, gb2312, big5-1, hongkong"),
+]
+Weights = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="FILE=W…", help="How much an occurrence in a source counts, where 1 is usual"),
+]
+MaxRead = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="FILE=N…", help="How many characters of a source are read at most"),
+]
+Balance = Annotated[
+    float, typer.Option(metavar="B", min=0, max=1, help="0: every character counts alike; 1: every source does")
+]
+MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="A new token was met this often …")]
+MinDocuments = Annotated[int, typer.Option(metavar="N", min=1, max=32, help="… in so many documents")]
+MaxCharacters = Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Longest new token")]
+MaxStrings = Annotated[
+    int, typer.Option(metavar="N", min=1000, help="Different strings learned from at most, some 350 bytes each")
+]
+Workers = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(metavar="N", min=1, help="Processes; by default one a core up to 8"),
+]
 
 
 def learn(
-    corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the extended tokenizer")],
+    corpus: Corpus = None,
     base: Base = "llama3",
-    new_tokens: Annotated[
-        int, typer.Option(metavar="N", min=256, help="Tokens to add; rounded down to keep a multiple of 256")
-    ] = 8000,
-    min_count: Annotated[int, typer.Option(metavar="N", min=2, help="A new token was met this often …")] = 3,
-    min_documents: Annotated[int, typer.Option(metavar="N", min=1, max=32, help="… in so many documents")] = 2,
-    max_characters: Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Longest new token")] = 4,
+    new_tokens: NewTokens = 8000,
+    evidence: Evidence = "runs",
+    prior: Prior = 0.6,
+    scripts: Scripts = "as-is",
+    cover: Cover = None,
+    weight: Weights = None,
+    max_read: MaxRead = None,
+    balance: Balance = 0.5,
+    min_count: MinCount = 3,
+    min_documents: MinDocuments = 2,
+    max_characters: MaxCharacters = 4,
+    max_strings: MaxStrings = 4_000_000,
+    workers: Workers = None,
     text_field: TextField = "text",
     split: Split = "train",
     as_json: AsJson = False,
@@ -32,26 +81,51 @@ def learn(
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
     2% of the documents are held out and not learned from; the table shows characters per token on those.
-    The folder loads in plain transformers, and is verified before it is there.
+    The folder loads in plain transformers, and is verified before it is there. Without --corpus the
+    dictionary alone is learned from.
     """
-    from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.cli.settings import validated
     from hanhua.vocab_extension.config import VocabExtensionConfig
-    from hanhua.vocab_extension.texts import TextFiles, sources_of
 
-    config = VocabExtensionConfig(
-        new_tokens=new_tokens,
-        min_count=min_count,
-        min_documents=min_documents,
-        max_token_characters=max_characters,
-    )
-    sources = sources_of(corpus)
+    patterns = corpus or []
+    given = {
+        "new_tokens": new_tokens,
+        "evidence": evidence,
+        "prior": prior,
+        "scripts": scripts,
+        "cover": cover or (),
+        "weights": _by_source("--weight", weight, patterns),
+        "max_characters": _by_source("--max-read", max_read, patterns),
+        "balance": balance,
+        "min_count": min_count,
+        "min_documents": min_documents,
+        "max_token_characters": max_characters,
+        "max_strings": max_strings,
+    }
+    config = validated(VocabExtensionConfig, given)
+    _learn(config, patterns, base, Reading(text_field, split), out=out, workers=workers, as_json=as_json)
+
+
+def _learn(
+    config: VocabExtensionConfig,
+    patterns: list[str],
+    base: str,
+    reading: Reading,
+    *,
+    out: Path,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.vocab_extension.texts import sources_of
+
+    places = {pattern: sources_of([pattern]) for pattern in patterns}
     folder = resolve_base_tokenizer(base)
     with new_folder(out) as partial:
-        texts = TextFiles(sources, text_field, split, held_out=False)
-        learned, verified = _learn_into(partial, config, texts, folder)
-        rows = _measured(folder, partial, TextFiles(sources, text_field, split, held_out=True))
+        learned, verified = learn_into(partial, config, places, folder, reading, workers=workers)
+        rows = _measured(folder, partial, places, reading)
         facts = _learn_facts(learned, rows, verified, partial)
-        _write_manifest(partial, config=config, base=folder, sources=sources, facts=facts)
+        _write_manifest(partial, config=config, base=folder, places=places, facts=facts)
     if as_json:
         from hanhua.cli.printing import print_json
 
@@ -60,24 +134,70 @@ def learn(
         _print_learned(facts, learned, base=base, out=out)
 
 
-def _learn_into(partial: Path, config: Any, texts: TextFiles, base: Path) -> tuple[Learned, dict[str, str]]:
+class Reading(NamedTuple):
+    """How files are read."""
+
+    text_field: str
+    split: str
+
+
+def learn_into(
+    partial: Path,
+    config: VocabExtensionConfig,
+    places: Mapping[str, tuple[str, ...]],
+    base: Path,
+    reading: Reading,
+    *,
+    workers: int | None = None,
+) -> tuple[Learned, dict[str, str]]:
+    """Learn from the files of each source but for the 2% held out, write the tokenizer and verify it."""
     from hanhua.recipes.wiring import junk_test
     from hanhua.vocab_extension.extend import write_extended
     from hanhua.vocab_extension.learn import learn_tokens
+    from hanhua.vocab_extension.sources import Source
+    from hanhua.vocab_extension.texts import TextFiles
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
     from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
 
-    learned = learn_tokens(texts, base=base, config=config, junk=junk_test())
+    sources = [
+        Source(
+            name,
+            TextFiles(files, *reading, held_out=False),
+            config.weights.get(name, 1.0),
+            config.max_characters.get(name),
+        )
+        for name, files in places.items()
+    ]
+    scratch = partial / "work"
+    scratch.mkdir(exist_ok=True)
+    learned = learn_tokens(sources, base=base, config=config, junk=junk_test(), workers=workers, scratch=scratch)
     write_extended(read_bpe_file(base), learned.tokens, partial)
     return learned, raise_if_broken(verify_extension(partial, base=base))
 
 
-def _measured(base: Path, new: Path, held_out: TextFiles) -> list[Measure]:
+def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:
+    """Return the values of `FILE=VALUE` words by FILE, which must be a word of --corpus."""
+    from hanhua.errors import UsageError
+
+    found = {}
+    for word in given or []:
+        name, _, value = word.rpartition("=")
+        if name not in patterns:
+            raise UsageError(
+                f"{option} {word}: {name!r} is not given to --corpus ({', '.join(patterns) or 'nothing is'})"
+            )
+        found[name] = value
+    return found
+
+
+def _measured(base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Measure]:
     from hanhua.vocab_extension.measure import measure as measure_all
     from hanhua.vocab_extension.measure import open_subject
+    from hanhua.vocab_extension.texts import TextFiles
 
+    files = tuple(sorted({file for found in places.values() for file in found}))
     subjects = [open_subject(base, name="base"), open_subject(new, name="extended")]
-    return measure_all(subjects, {"held out": held_out})
+    return measure_all(subjects, {"held out": TextFiles(files, *reading, held_out=True)})
 
 
 def _learn_facts(learned: Learned, rows: list[Measure], verified: dict[str, str], out: Path) -> dict[str, Any]:
@@ -100,11 +220,19 @@ def _learn_facts(learned: Learned, rows: list[Measure], verified: dict[str, str]
     }
 
 
-def _write_manifest(folder: Path, *, config: Any, base: Path, sources: tuple[str, ...], facts: dict[str, Any]) -> None:
+def _write_manifest(
+    folder: Path,
+    *,
+    config: VocabExtensionConfig,
+    base: Path,
+    places: Mapping[str, tuple[str, ...]],
+    facts: dict[str, Any],
+) -> None:
     from hanhua.artifacts.files import sha256_of
     from hanhua.artifacts.manifest import library_versions, write_manifest
 
-    inputs = {source: sha256_of(Path(source)) for source in sources if Path(source).is_file()}
+    files = {file for found in places.values() for file in found}
+    inputs = {file: sha256_of(Path(file)) for file in sorted(files) if Path(file).is_file()}
     inputs["base"] = sha256_of(base / "tokenizer.json")
     versions = library_versions(("tokenizers", "transformers"))
     write_manifest(folder, kind="tokenizer", config=config, inputs=inputs, facts=facts, versions=versions)
@@ -126,7 +254,7 @@ def _print_learned(facts: dict[str, Any], learned: Learned, *, base: str, out: P
     print_table(("tokenizer", "tokens", "characters per token", "gain"), rows)
     held = f"{facts['heldout_documents']:,} documents held out (2%), never learned from"
     print(held if ratios else "no document fell into the 2% held out; measure on texts of your own")
-    first = "  ".join(token.text for token in learned.tokens[:12])
+    first = "  ".join([token.text for token in learned.tokens if token.text][:12])
     print(f"first new tokens: {first}")
     print(f"next: vocab-extension resize --model MODEL --tokenizer {out} --out MODEL-zh")
     print(f"      vocab-extension verify {out} --base {base} --texts FILE…   (verified already on built-in texts)")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Split, TextField, texts_by_source
+from hanhua.cli.vocab.options import FORMATS, AsJson, Plot, Split, TextField, texts_by_source
 
 if TYPE_CHECKING:
+    from hanhua.vocab_extension.bootstrap import Interval
     from hanhua.vocab_extension.measure import Measure
+
+_MAX_TEXTS, _MAX_TOKENIZER = 24, 16
 
 
 def measure(
@@ -17,17 +21,27 @@ def measure(
     texts: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Texts to measure on: {FORMATS}")],
     base: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="BASE", help="Measured as well; where an extension begins that has no extension.json"),
+        typer.Option(
+            metavar="BASE", help="Measured as well, first; where an extension begins that has no extension.json"
+        ),
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure tokenizers side by side, file by file: characters and bytes per token, share of new tokens used."""
-    from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.vocab_extension.measure import measure as measure_all
-    from hanhua.vocab_extension.measure import open_subject
+    """Measure tokenizers side by side, file by file and by language: characters and bytes per token, gain, use.
 
+    The gain is over the first tokenizer. Intervals are 95%, over documents. Languages are told by each
+    document's own characters: zh-Hans, zh-Hant, zh (both, or too short to tell), ja, ko, latin, code, other.
+    """
+    from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.vocab_extension.measure import measure_with_languages, open_subject
+
+    if plot is not None:
+        from hanhua.vocab_extension.figures import check_plot
+
+        check_plot(plot)
     subjects = []
     base_size = None
     if base is not None:
@@ -35,7 +49,11 @@ def measure(
         base_size = subjects[0].tokenizer.get_vocab_size()
     for folder in folders:
         subjects.append(open_subject(resolve_base_tokenizer(folder), name=folder, base_size=base_size))
-    rows = measure_all(subjects, texts_by_source(texts, text_field, split))
+    rows = measure_with_languages(subjects, texts_by_source(texts, text_field, split))
+    if plot is not None:
+        from hanhua.vocab_extension.figures import draw_measures
+
+        draw_measures(rows, plot)
     if as_json:
         from hanhua.cli.printing import print_json
 
@@ -47,18 +65,38 @@ def measure(
 def _print_measures(rows: list[Measure]) -> None:
     from hanhua.cli.printing import print_table
 
-    heads = ("texts", "tokenizer", "documents", "characters", "tokens", "characters/token", "bytes/token", "new used")
-    table = [
-        (
-            row.texts,
-            row.tokenizer,
-            f"{row.documents:,}",
-            f"{row.characters:,}",
-            f"{row.tokens:,}",
-            f"{row.characters_per_token:.3f}",
-            f"{row.bytes_per_token:.3f}",
-            "" if row.new_tokens_used is None else f"{row.new_tokens_used:.1%}",
-        )
-        for row in rows
-    ]
-    print_table(heads, table)
+    heads = ("tokenizer", "documents", "characters/token", "bytes/token", "gain", "new used")
+    for by in ("file", "language"):
+        table = [
+            (
+                _end_of(row.texts, _MAX_TEXTS) if by == "file" else row.texts,
+                _end_of(row.tokenizer, _MAX_TOKENIZER),
+                f"{row.documents:,}",
+                _with_interval(row.characters_per_token, row.characters_per_token_interval),
+                f"{row.bytes_per_token:.3f}",
+                _with_interval(row.gain, row.gain_interval),
+                _share(row.new_tokens_used, row.new_tokens_used_interval),
+            )
+            for row in rows
+            if row.by == by
+        ]
+        if table:
+            print_table((by, *heads), table)
+            print()
+    print("characters per token and gain with their 95% intervals over documents; gain: over the first tokenizer")
+
+
+def _with_interval(value: float, interval: Interval | None) -> str:
+    return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})" if interval else f"{value:.3f}"
+
+
+def _share(value: float | None, interval: Interval | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.1%} ±{50 * (interval[1] - interval[0]):.1f}" if interval else f"{value:.1%}"
+
+
+def _end_of(name: str, limit: int) -> str:
+    """Return a path's last part, cut at the front to so many characters."""
+    last = Path(name).name or name
+    return last if len(last) <= limit else "…" + last[1 - limit :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from typer.core import TyperCommand
@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
-_MANY = ("--corpus", "--texts")
+_MANY = ("--corpus", "--texts", "--cover", "--weight", "--max-read")
 
 
 class ManyFiles(TyperCommand):
@@ -38,8 +38,15 @@ FORMATS = ".jsonl, .json, .txt, .parquet, also .gz or .zst; a folder, a glob, or
 Base = Annotated[
     str, typer.Option(metavar="BASE", help="A folder, a Hub id, or llama3: Meta's own tokenizer, without the Hub")
 ]
+Model = Annotated[
+    str, typer.Option(metavar="MODEL", help="A Hugging Face folder with safetensors weights, or a Hub id")
+]
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
 Split = Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub data set")]
+Plot = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Draw it too, as .svg or .png (the extra `report`)"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, texts_by_source
+
+if TYPE_CHECKING:
+    from hanhua.vocab_extension.trials import Trial
+    from hanhua.vocab_extension.verify import Examination
 
 
 def verify(
@@ -19,34 +24,102 @@ def verify(
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
+    certificate: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Write a certificate that a separate small checker confirms"),
+    ] = None,
+    structure_only: Annotated[bool, typer.Option(help="The proof alone: no text is tried")] = False,
+    llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Compare with llama.cpp too")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check that an extension changed nothing it must not: every check, and everything that is broken.
 
-    By structure first (a proof that text without Han is encoded as before), then by trying. Exit code 1 when
+    By structure first (a proof that text without Han is encoded as before), then by trying; at the end, how much
+    Japanese and Korean text with Han characters changes, which no extension can help. Exit code 1 when
     anything is broken.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.errors import InvariantError
-    from hanhua.vocab_extension.verify import failure_lines, verify_extension
+    from hanhua.errors import InputError, InvariantError, UsageError
+    from hanhua.vocab_extension.verify import examine
 
-    checks = verify_extension(
-        folder, base=resolve_base_tokenizer(base), texts=texts_by_source(texts, text_field, split)
-    )
+    if structure_only and (texts or llama_cpp):
+        raise UsageError("--structure-only tries nothing: leave out --texts and --llama-cpp, or it")
+    if certificate is not None and not certificate.absolute().parent.is_dir():
+        raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
+    if llama_cpp:
+        _need_llama_cpp()
+    given = texts_by_source(texts, text_field, split)
+    base_folder = resolve_base_tokenizer(base)
+    found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
+    confirm = _certify(found, certificate) if certificate is not None else None
     if as_json:
-        from hanhua.cli.printing import print_json
-
-        shown = [
-            {"check": c.name, "holds": c.holds, "statement": c.statement, "broken": c.number, "problems": c.problems}
-            for c in checks
-        ]
-        print_json({"folder": str(folder), "base": base, "ok": all(c.holds for c in checks), "checks": shown})
+        _print_json(found, folder=str(folder), base=base, confirm=confirm)
     else:
-        for check in checks:
-            print(f"{'ok     ' if check.holds else 'BROKEN '}{check.name}: {check.statement}")
-        broken = failure_lines(checks)
-        if broken:
-            print("\n" + "\n".join(broken))
-    failed = [check.name for check in checks if not check.holds]
+        print("\n".join(_report(found)))
+        if confirm:
+            print(f"\n{certificate}: the certificate; confirm it, without this program, by\n  {confirm}")
+    failed = [check.name for check in found.checks if not check.holds]
     if failed:
-        raise InvariantError(f"{folder}: {len(failed)} of {len(checks)} checks are broken: {', '.join(failed)}")
+        raise InvariantError(f"{folder}: {len(failed)} of {len(found.checks)} checks are broken: {', '.join(failed)}")
+
+
+def _need_llama_cpp() -> None:
+    from hanhua.vocab_extension.gguf_vocabulary import check_gguf_installed
+    from hanhua.vocab_extension.llama_cpp_parity import check_llama_cpp_installed
+
+    check_gguf_installed()
+    check_llama_cpp_installed()
+
+
+def _certify(found: Examination, out: Path) -> str:
+    from hanhua.vocab_extension.certificate import checker_command, write_certificate
+
+    write_certificate(found, out)
+    return checker_command(found, out)
+
+
+def _print_json(found: Examination, *, folder: str, base: str, confirm: str | None) -> None:
+    from hanhua.cli.printing import print_json
+
+    data: dict[str, Any] = {
+        "folder": folder,
+        "base": base,
+        "ok": found.holds,
+        "new_tokens": len(found.pair.new_tokens),
+        "checks": [check.as_json() for check in found.checks],
+        "texts": [trial.as_json() for trial in found.trials],
+        "without_han_bytes": sum(trial.without_han_bytes for trial in found.trials),
+    }
+    print_json({**data, "confirm_certificate": confirm} if confirm else data)
+
+
+def _report(found: Examination) -> Iterator[str]:
+    from hanhua.vocab_extension.verify import failure_lines
+
+    for check in found.checks:
+        how = "proved" if check.proved else "tried"
+        yield f"{'ok     ' if check.holds else 'BROKEN '}{how:7}{check.name}: {check.statement}"
+    if found.trials:
+        size = sum(trial.without_han_bytes for trial in found.trials)
+        yield f"\n{size / 1e6:,.2f} MB of text without Han compared id by id"
+        yield from _given_texts(found.trials)
+        yield "what changes, as it must: Japanese and Korean text with Han characters"
+        yield from _other_languages(found.trials)
+    broken = failure_lines(found.checks)
+    if broken:
+        yield "\n" + "\n".join(broken)
+
+
+def _given_texts(trials: tuple[Trial, ...]) -> Iterator[str]:
+    for trial in trials:
+        ratio = f", encoded at {trial.speed_ratio:.2f}× the base's speed" if trial.speed_ratio else ""
+        size, without = trial.all.bytes / 1e6, trial.without_han_bytes / 1e6
+        yield f"  {trial.name}: {size:,.2f} MB, {without:,.2f} without Han{ratio}"
+
+
+def _other_languages(trials: tuple[Trial, ...]) -> Iterator[str]:
+    for trial in trials:
+        for language, count in (("Japanese", trial.japanese), ("Korean", trial.korean)):
+            if count.bytes and not trial.name.startswith("built-in samples"):
+                tokens = f"{count.base_tokens:,} → {count.extended_tokens:,} tokens ({count.fewer:.1%} fewer)"
+                yield f"  {trial.name}: {tokens} over {count.bytes:,} bytes in {language}"

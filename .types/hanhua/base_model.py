@@ -1,0 +1,1 @@
+../../src/hanhua/base_model.py

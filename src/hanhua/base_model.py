@@ -1,0 +1,46 @@
+"""Where a model to adapt comes from: a folder, or a Hub id. Safetensors weights and what belongs to them; no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanhua.errors import InputError
+from hanhua.progress import say
+from hanhua.weights import INDEX
+
+COMPANIONS = (
+    INDEX,
+    "config.json",
+    "generation_config.json",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "LICENSE*",
+    "USE_POLICY*",
+    "NOTICE*",
+)
+"""Files beside the weights that travel on. No code."""
+
+
+def resolve_base_model(model: str) -> Path:
+    """Return a model's folder for a folder or a Hub id.
+
+    Raises InputError when there is no such folder, or the Hub cannot give the model.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or model.startswith(".") or model.count("/") != 1:
+        raise InputError(f"{model}: no such folder (a model is a folder or a Hub id OWNER/NAME)")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    say(f"{model}: from the Hub")
+    try:
+        return Path(snapshot_download(model, allow_patterns=["model*.safetensors", *COMPANIONS]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"{model}: neither a folder here nor a model the Hub gave ({error}); "
+            "a gated model needs its licence accepted there and `hf auth login`"
+        ) from error

@@ -1,0 +1,104 @@
+"""`vocab-extension export`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hanhua.cli.vocab.options import AsJson, new_folder
+
+if TYPE_CHECKING:
+    from hanhua.vocab_extension.export_gguf import Exported
+
+
+class Format(str, Enum):
+    """What to write."""
+
+    gguf = "gguf"
+    tiktoken = "tiktoken"
+
+
+class Dtype(str, Enum):
+    """Numbers of a model's matrices."""
+
+    f32 = "f32"
+    f16 = "f16"
+    bf16 = "bf16"
+    as_stored = "as-stored"
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An extended tokenizer, or a resized Llama model")],
+    form: Annotated[Format, typer.Option("--format", help="gguf: llama.cpp and Ollama; tiktoken: ranks and a loader")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="gguf: a new file X.gguf; tiktoken: a new folder")],
+    dtype: Annotated[
+        Dtype, typer.Option(help="gguf: numbers of the model's matrices; norms are f32")
+    ] = Dtype.as_stored,
+    as_json: AsJson = False,
+) -> None:
+    """Write an extended tokenizer, or a model that has one, for llama.cpp, Ollama or tiktoken.
+
+    gguf: of a tokenizer its vocabulary; of a model all of it, and X.Modelfile for Ollama. Quantise the file with
+    llama.cpp's own llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
+    """
+    facts, lines = _gguf(folder, out, dtype) if form is Format.gguf else _tiktoken(folder, out, dtype)
+    if as_json:
+        from hanhua.cli.printing import print_json
+
+        print_json(facts)
+    else:
+        print("\n".join(lines))
+
+
+def _gguf(folder: Path, out: Path, dtype: Dtype) -> tuple[dict[str, Any], list[str]]:
+    from hanhua.vocab_extension.export_gguf import export_gguf
+
+    done = export_gguf(folder, out, dtype=dtype.value)
+    facts = {
+        "out": str(done.gguf),
+        "format": "gguf",
+        "modelfile": str(done.modelfile) if done.modelfile else None,
+        "tokens": done.tokens,
+        "merges": done.merges,
+        "tensors": done.tensors,
+        "size_bytes": done.size_bytes,
+        "chat_template": done.chat,
+    }
+    return facts, _gguf_lines(done)
+
+
+def _gguf_lines(done: Exported) -> list[str]:
+    what = f"{done.tensors:,} tensors" if done.modelfile else "a vocabulary without weights"
+    lines = [f"{done.gguf}: {done.tokens:,} tokens, {done.merges:,} merges, {what}, {done.size_bytes / 1e6:,.1f} MB"]
+    if done.modelfile:
+        said = {
+            "llama3": "with Llama 3's chat template",
+            "other": "without TEMPLATE: the chat template is not Llama 3's, and Ollama goes by the one in the GGUF",
+            "none": "without TEMPLATE: the model has no chat template",
+        }[done.chat]
+        lines += [
+            f"{done.modelfile}: {said}",
+            f"next: ollama create {done.gguf.stem.lower()} -f {done.modelfile}",
+            f'      llama-cli -m {done.gguf} -p "…"',
+        ]
+    return lines
+
+
+def _tiktoken(folder: Path, out: Path, dtype: Dtype) -> tuple[dict[str, Any], list[str]]:
+    from hanhua.errors import UsageError
+    from hanhua.vocab_extension.export_tiktoken import LOADER, RANKS, SPECIAL, export_tiktoken
+
+    if dtype is not Dtype.as_stored:
+        raise UsageError("--dtype is for --format gguf: a tiktoken file has no weights")
+    with new_folder(out) as partial:
+        done = export_tiktoken(folder, partial)
+    facts = {"out": str(out), "format": "tiktoken", "tokens": done.tokens, "special_tokens": done.special}
+    lines = [
+        f"{out / RANKS}: {done.tokens:,} tokens with their ids as ranks",
+        f"{out / SPECIAL}: {done.special:,} special tokens with their ids, and the pattern",
+        f"{out / LOADER}: load() gives the tiktoken.Encoding",
+    ]
+    return facts, lines

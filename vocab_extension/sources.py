@@ -1,0 +1,117 @@
+"""What is learned from: named sources of texts, each with a weight and perhaps a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+
+@dataclass(frozen=True)
+class Source:
+    """Texts of one origin.
+
+    weight: how much each occurrence counts beside those of other sources. max_characters: texts after
+    that many are not read; None: all.
+    """
+
+    name: str
+    texts: Iterable[str]
+    weight: float = 1.0
+    max_characters: int | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Different documents of one source, by its number, with the 64-bit digest of each."""
+
+    source: int
+    texts: list[str]
+    digests_D: npt.NDArray[np.uint64]
+
+
+class SeenDocuments:
+    """The digests of all documents read so far, in 8 to 16 bytes each: sorted arrays, merged as they grow."""
+
+    def __init__(self) -> None:
+        self._levels: list[npt.NDArray[np.uint64]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._levels))
+
+    def add(self, digests_D: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Add digests and return which of them were new, the first of equals only."""
+        different, first = np.unique(digests_D, return_index=True)
+        known = np.zeros(len(different), dtype=bool)
+        for level in self._levels:
+            at = np.minimum(np.searchsorted(level, different), len(level) - 1)
+            known |= level[at] == different
+        new_D = np.zeros(len(digests_D), dtype=bool)
+        new_D[first[~known]] = True
+        added = different[~known]
+        while self._levels and len(self._levels[-1]) <= 2 * len(added):
+            added = np.sort(np.concatenate((self._levels.pop(), added)))
+        if len(added):
+            self._levels.append(added)
+        return new_D
+
+
+@dataclass
+class Reader:
+    """Reads sources in batches of different documents; a text seen before, in any source, is not read again.
+
+    So one page copied ten thousand times weighs as much as one.
+    """
+
+    sources: tuple[Source, ...]
+    batch_characters: int
+    documents: int = 0
+    duplicates: int = 0
+    characters: int = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches, source by source."""
+        seen = SeenDocuments()
+        for number, source in enumerate(self.sources):
+            limit, taken = source.max_characters, 0
+            for texts in _chunks(source.texts, self.batch_characters):
+                digests_D = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], dtype=np.uint64)
+                new_D = seen.add(digests_D)
+                self.duplicates += int((~new_D).sum())
+                kept: list[int] = np.flatnonzero(new_D).tolist()
+                if limit is not None:
+                    kept, taken = _within(kept, texts, limit, taken)
+                if kept:
+                    batch = Batch(number, [texts[n] for n in kept], digests_D[kept])
+                    self.documents += len(kept)
+                    self.characters += sum(map(len, batch.texts))
+                    yield batch
+                if limit is not None and taken >= limit:
+                    break
+
+
+def _within(kept: list[int], texts: list[str], limit: int, taken: int) -> tuple[list[int], int]:
+    """Return those documents that begin before the limit, and the characters taken with them."""
+    inside = []
+    for n in kept:
+        if taken >= limit:
+            break
+        inside.append(n)
+        taken += len(texts[n])
+    return inside, taken
+
+
+def _chunks(texts: Iterable[str], characters: int) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    held = 0
+    for text in texts:
+        chunk.append(text)
+        held += len(text)
+        if held >= characters:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
