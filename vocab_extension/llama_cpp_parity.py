@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +49,7 @@ def llama_cpp_encoder(folder: Path) -> Iterator[Encode]:
     with TemporaryDirectory() as place:
         gguf = Path(place) / "vocabulary.gguf"
         tokens = export_gguf(folder, gguf, vocabulary_only=True).tokens
-        llama = _load_vocabulary(gguf)
+        llama = load_vocabulary(gguf)
         try:
             if llama.n_vocab() != tokens:
                 raise InvariantError(f"{folder}: llama.cpp has {llama.n_vocab():,} tokens of {tokens:,}")
@@ -66,13 +66,18 @@ def check_llama_cpp_installed() -> None:
         raise MissingExtra("comparing with llama.cpp", "llama-cpp") from None
 
 
-def _load_vocabulary(gguf: Path) -> Any:
+def load_vocabulary(gguf: Path) -> Any:
+    """Return llama.cpp's model of a GGUF file with its vocabulary alone; InvariantError when it refuses the file."""
     from llama_cpp import Llama
 
+    log = gguf.with_suffix(".log")
     try:
-        return Llama(model_path=str(gguf), vocab_only=True, verbose=False)
+        # A file, for llama_cpp wants a descriptor: it warns of a context of no length, which a vocabulary has.
+        with log.open("w", encoding="utf-8") as said, redirect_stderr(said):
+            return Llama(model_path=str(gguf), vocab_only=True, verbose=False)
     except (ValueError, RuntimeError) as error:
-        raise InvariantError(f"{gguf}: llama.cpp does not load this file ({error})") from error
+        told = log.read_text(encoding="utf-8").strip()
+        raise InvariantError(f"{gguf.name}: llama.cpp does not load this file ({error}). {told}") from error
 
 
 def _first_difference(found: list[int], expected: list[int]) -> str:

@@ -17,9 +17,10 @@ llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python (the extra
 from small_llama import chinese_texts, english_texts  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
+from hanhua.errors import InvariantError  # noqa: E402
 from hanhua.vocab_extension.export_gguf import export_gguf  # noqa: E402
 from hanhua.vocab_extension.extend import extended  # noqa: E402
-from hanhua.vocab_extension.llama_cpp_parity import differences  # noqa: E402
+from hanhua.vocab_extension.llama_cpp_parity import differences, load_vocabulary  # noqa: E402
 from hanhua.vocab_extension.samples import HAN_FREE, HAN_TEXTS, random_texts  # noqa: E402
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file  # noqa: E402
 
@@ -121,3 +122,9 @@ def llama_cpp_logits(gguf: Path, ids: list[int]) -> np.ndarray[Any, Any]:
     found = np.array(llama.scores[: len(ids)])
     llama.close()
     return found
+
+
+def test_a_file_that_llama_cpp_refuses_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"no model")
+    with pytest.raises(InvariantError, match=r"x\.gguf: llama\.cpp does not load this file"):
+        load_vocabulary(tmp_path / "x.gguf")

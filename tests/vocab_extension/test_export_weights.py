@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from small_model import write_small_model  # noqa: E402
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS  # noqa: E402
 from transformers.models.llama.configuration_llama import LlamaConfig  # noqa: E402
 
+from hanhua.cli.entry import run_command  # noqa: E402
+from hanhua.cli.vocab_extension import app  # noqa: E402
 from hanhua.errors import InputError, UsageError  # noqa: E402
 from hanhua.vocab_extension import gguf_weights  # noqa: E402
 from hanhua.vocab_extension.export_gguf import export_gguf  # noqa: E402
@@ -193,3 +196,20 @@ def test_values_beyond_float16_are_refused_and_nothing_is_left(base: Path, tmp_p
         export_gguf(model, tmp_path / "m.gguf", dtype="f16")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     export_gguf(model, tmp_path / "m.gguf", dtype="bf16")
+
+
+def test_the_command_says_what_to_do_next(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = write_small_model(tmp_path / "model", base)
+    words = ["export", str(model), "--format", "gguf", "--dtype", "f16", "--out", str(tmp_path / "Zh.gguf")]
+    monkeypatch.setattr(sys, "argv", ["vocab-extension", *words])
+    assert run_command(app) == 0
+    printed = capsys.readouterr().out
+    assert f"{tmp_path / 'Zh.Modelfile'}: without TEMPLATE" in printed
+    assert f"ollama create zh -f {tmp_path / 'Zh.Modelfile'}" in printed
+    assert run_command(app) == 2
+    assert "exists already" in capsys.readouterr().err
+    (tmp_path / "Zh.gguf").unlink()
+    assert run_command(app) == 2
+    assert "Zh.Modelfile: exists already" in capsys.readouterr().err

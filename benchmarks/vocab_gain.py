@@ -1,0 +1,121 @@
+"""What new tokens buy on text they were not learned from, and which settings of learning do best.
+
+    python benchmarks/vocab_gain.py --data DIR --hold-out 'zh_hans_laws*' 'zh_*comments*' --new-tokens 32000
+    python benchmarks/vocab_gain.py --data DIR --hold-out 'zh_hans_laws*' --compare evidence=words prior=0 balance=0
+
+For each pattern of --hold-out: learns from all files of DIR that match --learn but not it, then measures it. The last
+columns are tokens saved on its 5,000 commonest words standing alone, and standing behind a space, a comma
+and a bracket, where Llama 3's pattern glues mark and word together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tokenizers import Tokenizer
+
+from hanhua.base_tokenizer import resolve_base_tokenizer
+from hanhua.recipes.wiring import junk_test
+from hanhua.vocab_extension.config import VocabExtensionConfig
+from hanhua.vocab_extension.extend import extended
+from hanhua.vocab_extension.learn import learn_tokens
+from hanhua.vocab_extension.sources import Source
+from hanhua.vocab_extension.texts import TextFiles, sources_of
+from hanhua.vocab_extension.tokenizer_json import encode_all, read_bpe_file
+from hanhua.zh_text.scripts import is_han
+from hanhua.zh_text.segmentation import segment
+
+WORDS, CONTEXTS = 5_000, (" ", "，", "「")
+
+
+class Measured(NamedTuple):
+    """tokens: of the text. words: tokens of the words alone. glued: of the words in each context."""
+
+    tokens: int
+    words: int
+    glued: tuple[int, ...]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of text files")
+    parser.add_argument("--learn", default="zh_*", help="glob of the files to learn from")
+    parser.add_argument("--hold-out", nargs="+", required=True, help="globs, each held out in turn")
+    parser.add_argument("--new-tokens", type=int, default=32_000)
+    parser.add_argument("--compare", nargs="*", default=[], help="settings to try beside the default, key=value,…")
+    parser.add_argument("--characters", type=int, default=1_500_000, help="of each held-out file to measure on")
+    given = parser.parse_args()
+    base = resolve_base_tokenizer("llama3")
+    print("| held out | settings | base | extended | gain | saved on words | saved in context |")
+    print("|---|---|---|---|---|---|---|")
+    means: dict[str, list[float]] = {}
+    for pattern in given.hold_out:
+        held = sources_of([given.data / pattern])
+        texts = list(first_characters(held, given.characters))
+        words = common_words(texts)
+        before = measured(Tokenizer.from_file(str(base / "tokenizer.json")), texts, words)
+        sources = [
+            Source(file, TextFiles((file,))) for file in sources_of([given.data / given.learn]) if file not in held
+        ]
+        for settings in ["default", *given.compare]:
+            config = VocabExtensionConfig.model_validate({"new_tokens": given.new_tokens, **parsed(settings)})
+            learned = learn_tokens(sources, base=base, config=config, junk=junk_test())
+            file = extended(read_bpe_file(base), [token.data for token in learned.tokens])
+            after = measured(Tokenizer.from_str(json.dumps(file.data)), texts, words)
+            characters = sum(map(len, texts))
+            means.setdefault(settings, []).append(before.tokens / after.tokens)
+            cells = (pattern, settings, f"{characters / before.tokens:.3f}", f"{characters / after.tokens:.3f}")
+            print(f"| {' | '.join(cells)} | {before.tokens / after.tokens:.3f}× | {saved(before, after)} |", flush=True)
+    for settings, gains in means.items():
+        print(f"{settings}: mean gain {sum(gains) / len(gains):.3f}× over {len(gains)} held-out files")
+
+
+def saved(before: Measured, after: Measured) -> str:
+    """Return tokens saved on the words, and in each context as a share of that."""
+    alone = before.words - after.words
+    shares = (f"{(b - a) / max(alone, 1):.0%}" for b, a in zip(before.glued, after.glued, strict=True))
+    return f"{alone:,} of {before.words:,} | {' '.join(shares)}"
+
+
+def measured(tokenizer: Tokenizer, texts: list[str], words: list[str]) -> Measured:
+    def tokens(strings: list[str]) -> int:
+        return sum(map(len, encode_all(tokenizer, strings, batch=500)))
+
+    return Measured(tokens(texts), tokens(words), tuple(tokens([mark + w for w in words]) for mark in CONTEXTS))
+
+
+def common_words(texts: list[str]) -> list[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(
+            word for word in segment(text, engine="rjieba", new_words=False) if is_han(word) and len(word) > 1
+        )
+    return [word for word, _ in counts.most_common(WORDS)]
+
+
+def first_characters(sources: tuple[str, ...], characters: int) -> Iterator[str]:
+    taken = 0
+    for text in TextFiles(sources):
+        yield text
+        taken += len(text)
+        if taken >= characters:
+            return
+
+
+def parsed(settings: str) -> dict[str, object]:
+    if settings == "default":
+        return {}
+    pairs = (word.partition("=") for word in settings.split(","))
+    return {
+        key: None if value == "null" else [value] if key == "cover" else value for key, _, value in islice(pairs, None)
+    }
+
+
+if __name__ == "__main__":
+    main()
