@@ -42,7 +42,7 @@ BYTES_PER_TOKEN = 8
 class ProbeConfig:
     """What is tried and how. training: of each run; its length is `steps`, its seed one of `seeds`."""
 
-    methods: tuple[str, ...] = ("mean", "calibrated", "gaussian", "random")
+    methods: tuple[str, ...] = ("mean", "mean+calibrated", "calibrated", "gaussian", "random")
     steps: int = 50
     seeds: int = 2
     training: ContinuedPretrainConfig = TRAINING

@@ -20,7 +20,7 @@ def probe(
     corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
     init: Annotated[
         str, typer.Option(metavar="A,B,…", help="Methods to rank; INPUT+OUTPUT gives each matrix its own")
-    ] = "mean,calibrated,gaussian,random",
+    ] = "mean,mean+calibrated,calibrated,gaussian,random",
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps of each run")] = 50,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each method")] = 2,
     config: Annotated[
