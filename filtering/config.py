@@ -34,6 +34,9 @@ class _Section(BaseModel):
 class TextConfig(_Section):
     """What is changed in a text before it is judged."""
 
+    repair_mojibake: bool = Field(
+        default=True, description="Undo UTF-8 or GBK read in the wrong encoding, where it is certain (Chinese only)"
+    )
     clean: bool = Field(
         default=True, description="Drop control, private-use and invisible characters; \\r\\n becomes \\n"
     )
@@ -133,7 +136,7 @@ class HarmConfig(_Section):
 
 
 _NONE: Mapping[str, Mapping[str, Any]] = {
-    "text": {"clean": False, "join_hard_wraps": False},
+    "text": {"repair_mojibake": False, "clean": False, "join_hard_wraps": False},
     "language": dict.fromkeys(LanguageConfig.model_fields),
     "quality": dict.fromkeys(QualityConfig.model_fields),
     "duplicates": {"exact": False, "near": False},

@@ -15,6 +15,7 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
+from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalise import clean, join_hard_wraps
 from hanhua.filtering.pii import find_pii, mask_pii
 from hanhua.filtering.rules.boilerplate import boilerplate
@@ -35,7 +36,7 @@ class Judged:
 
     text: as it goes into the corpus; of a rejected document, as it was judged. digest: 16 bytes of the
     text before masking, without white space. signature: MinHash as uint32, empty when near copies are not
-    looked for.
+    looked for. repaired: its bytes had been read in the wrong encoding.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Judged:
     masked: dict[str, int] = field(default_factory=dict)
     digest: bytes = b""
     signature: bytes = b""
+    repaired: bool = False
 
 
 class Judge:
@@ -55,7 +57,8 @@ class Judge:
 
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
-        draft = self._normalised(Draft(text, language=language))
+        repaired = self._repaired(Draft(text, language=language))
+        draft = self._normalised(repaired)
         for rule in self._rules:
             verdict = rule(draft)
             if not verdict.keep:
@@ -68,11 +71,19 @@ class Judge:
             masked=dict(counts),
             digest=xxhash.xxh3_128_digest("".join(draft.text.split()).encode()),
             signature=self._signature(draft),
+            repaired=repaired.text != text,
         )
 
     def judge_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
         """Judge several, in order."""
         return [self.judge(text, language=language) for text, language in zip(texts, languages, strict=True)]
+
+    def _repaired(self, draft: Draft) -> Draft:
+        """Undo a wrong decoding. First of all: clean-up would drop the control characters it needs."""
+        if not self._config.text.repair_mojibake or not draft.chinese:
+            return draft
+        text = repair_mojibake(draft.text, draft.profile)
+        return draft if text == draft.text else Draft(text, language=draft.language)
 
     def _normalised(self, draft: Draft) -> Draft:
         text = draft.text

@@ -91,6 +91,7 @@ def _judge_all(
             for fields, judged in zip(batch.rest, results, strict=True):
                 tally = tallies[fields["corpus"]]
                 tally.read += 1
+                tally.repaired += judged.repaired
                 if judged.verdict.keep:
                     spool.add({**fields, "text": judged.text, "script": judged.script}, judged)
                     continue

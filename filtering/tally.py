@@ -28,6 +28,7 @@ class CorpusTally:
     train: int = 0
     heldout: int = 0
     characters_kept: int = 0
+    repaired: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
 
