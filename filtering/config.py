@@ -26,6 +26,23 @@ CATEGORIES = (
 )
 """Kinds of harmful content. Political speech is not one of them, by decision."""
 
+PII_KINDS = (
+    "EMAIL",
+    "ID_CARD",
+    "MOBILE",
+    "BANK_CARD",
+    "COMPANY_CODE",
+    "TW_ID",
+    "HK_ID",
+    "PASSPORT",
+    "PLATE",
+    "PHONE",
+    "IP",
+    "QQ",
+    "WECHAT",
+)
+"""Kinds of personal data; each is masked by its name in brackets."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,8 +133,16 @@ class PiiConfig(_Section):
     """What happens to personal data."""
 
     mode: Literal["mask", "drop", "off"] = Field(
-        default="mask", description="mask: [ID_CARD] [MOBILE] [EMAIL] [BANK_CARD] in its place; drop: the document goes"
+        default="mask", description="mask: [MOBILE], [EMAIL] … in its place; drop: the document goes"
     )
+    kinds: tuple[str, ...] = Field(default=PII_KINDS, description="Kinds that are looked for")
+
+    @model_validator(mode="after")
+    def _known(self) -> PiiConfig:
+        for kind in self.kinds:
+            if kind not in PII_KINDS:
+                raise ValueError(f"unknown kind {kind!r}; known: {', '.join(PII_KINDS)}")
+        return self
 
 
 class HarmConfig(_Section):

@@ -6,7 +6,7 @@ any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import xxhash
@@ -63,7 +63,7 @@ class Judge:
             verdict = rule(draft)
             if not verdict.keep:
                 return Judged(draft.text, verdict)
-        masked, counts = mask_pii(draft.text) if self._config.pii.mode == "mask" else (draft.text, {})
+        masked, counts = self._masked(draft.text)
         return Judged(
             masked,
             KEEP,
@@ -94,6 +94,10 @@ class Judge:
             text = join_hard_wraps(text)
         return draft if text == draft.text else Draft(text, language=draft.language)
 
+    def _masked(self, text: str) -> tuple[str, Mapping[str, int]]:
+        pii = self._config.pii
+        return mask_pii(text, kinds=pii.kinds) if pii.mode == "mask" else (text, {})
+
     def _signature(self, draft: Draft) -> bytes:
         near = self._config.duplicates
         if not near.near:
@@ -122,10 +126,10 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
     if scorer is not None:
         rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
     if config.pii.mode == "drop":
-        rules.append(_personal)
+        rules.append(lambda draft: _personal(draft, config.pii.kinds))
     return rules
 
 
-def _personal(draft: Draft) -> Verdict:
-    found = find_pii(draft.text)
+def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:
+    found = [one for one in find_pii(draft.text) if one.tag in kinds]
     return reject(f"pii.{found[0].tag.lower()}", len(found)) if found else KEEP
