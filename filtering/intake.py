@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,15 @@ class Intake:
         batch, size = Batch([], [], []), 0
         for name, (config, sources) in self._sources.items():
             labels = labels_of(sources)
-            for source in sources:
-                for text, fields in self._records(name, config, source, labels[source]):
-                    batch.texts.append(text)
-                    batch.languages.append(config.language)
-                    batch.rest.append(fields)
-                    size += len(text)
-                    if size >= BATCH_CHARACTERS or len(batch.texts) >= BATCH_RECORDS:
-                        yield batch
-                        batch, size = Batch([], [], []), 0
+            every = (pair for source in sources for pair in self._records(name, config, source, labels[source]))
+            for text, fields in islice(every, config.max_documents):
+                batch.texts.append(text)
+                batch.languages.append(config.language)
+                batch.rest.append(fields)
+                size += len(text)
+                if size >= BATCH_CHARACTERS or len(batch.texts) >= BATCH_RECORDS:
+                    yield batch
+                    batch, size = Batch([], [], []), 0
         if batch.texts:
             yield batch
 
