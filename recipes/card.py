@@ -74,7 +74,8 @@ def front_matter(job: ReleaseJob, name: str, scores: Mapping[str, Any] | None) -
     datasets = sorted({c.source.removeprefix(HUB_PREFIX) for c in job.corpora if c.source.startswith(HUB_PREFIX)})
     if datasets:
         data["datasets"] = datasets
-    data["tags"] = ["llama-3", "chinese", "continued-pretraining", *(["stand-in"] if job.stand_in else [])]
+    work = "vocabulary-extension" if job.kind == "tokenizer" else "continued-pretraining"
+    data["tags"] = ["llama-3", "chinese", work, *(["stand-in"] if job.stand_in else [])]
     benchmarks = (scores or {}).get("benchmarks") or {}
     # A stand-in's accuracy on a leaderboard would be read as a model's.
     if benchmarks and not job.stand_in:

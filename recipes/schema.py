@@ -17,7 +17,6 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 ReleaseKind = Literal["model", "adapter", "tokenizer"]
-Gpu = Literal["cpu", "rtx-4090-24gb", "a100-80gb", "h100-80gb", "h200-141gb", "b200-192gb"]
 
 
 class Base(BaseConfig):
@@ -45,14 +44,15 @@ class HardwareConfig(BaseModel):
 
     model_config = _STRICT
 
-    gpu: Gpu = Field(default="h100-80gb", description="Kind of accelerator")
-    gpus: int = Field(default=1, ge=1, description="Accelerators on one machine")
-    nodes: int = Field(default=1, ge=1, description="Machines")
-    cores: int = Field(default=16, ge=1, description="Processor cores of one machine, for filtering and learning")
-    gpu_hour_price: float | None = Field(
-        default=None, ge=0, description="Money for one accelerator and hour; null: hours are shown, no money"
+    devices: str = Field(
+        default="1x80GB",
+        pattern=r"^(\d+x)?(\d+GB|cpu)$",
+        description="Accelerators by number and memory, 8x80GB or 24GB; or cpu. Eight at most stand in one machine",
     )
-    currency: str = Field(default="USD", description="Of the price")
+    cores: int = Field(default=16, ge=1, description="Processor cores of one machine, for filtering and learning")
+    price_per_device_hour: float | None = Field(
+        default=None, ge=0, description="US dollars for one device and hour; null: what is usual for such a device"
+    )
 
 
 class ReleaseConfig(BaseModel):
