@@ -12,8 +12,8 @@ from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, ne
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.config import VocabExtensionConfig
-    from hanhua.vocab_extension.learn import Learned
-    from hanhua.vocab_extension.measure import Measure
+    from hanhua.vocab_extension.learning.learn import Learned
+    from hanhua.vocab_extension.measuring.measure import Measure
 
 
 Corpus = Annotated[
@@ -153,11 +153,11 @@ def learn_into(
     """Learn from the files of each source but for the 2% held out, write the tokenizer and verify it."""
     from hanhua.recipes.wiring import junk_test
     from hanhua.vocab_extension.extend import write_extended
-    from hanhua.vocab_extension.learn import learn_tokens
-    from hanhua.vocab_extension.sources import Source
+    from hanhua.vocab_extension.learning.learn import learn_tokens
+    from hanhua.vocab_extension.learning.sources import Source
+    from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
     from hanhua.vocab_extension.texts import TextFiles
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
-    from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
 
     sources = [
         Source(
@@ -191,8 +191,8 @@ def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dic
 
 
 def _measured(base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Measure]:
-    from hanhua.vocab_extension.measure import measure as measure_all
-    from hanhua.vocab_extension.measure import open_subject
+    from hanhua.vocab_extension.measuring.measure import measure as measure_all
+    from hanhua.vocab_extension.measuring.measure import open_subject
     from hanhua.vocab_extension.texts import TextFiles
 
     files = tuple(sorted({file for found in places.values() for file in found}))

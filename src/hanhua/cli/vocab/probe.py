@@ -69,7 +69,7 @@ def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_fiel
     from hanhua.cli.settings import read_settings, validated
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
     from hanhua.recipes.probe import TRAINING, ProbeConfig
-    from hanhua.vocab_extension.initialise import Methods
+    from hanhua.vocab_extension.rows.initialise import Methods
 
     given = read_settings(path, section="continued_pretrain")
     # A probe has one corpus and its own length; a recipe's share of each corpus says nothing here.

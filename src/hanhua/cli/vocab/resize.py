@@ -30,8 +30,8 @@ def resize(
     base that were never trained are found, named and left out of every mean and norm.
     """
     from hanhua.base_model import resolve_base_model
-    from hanhua.vocab_extension.initialise import Methods
-    from hanhua.vocab_extension.resize import grow_model
+    from hanhua.vocab_extension.rows.initialise import Methods
+    from hanhua.vocab_extension.rows.resize import grow_model
 
     methods = Methods.parse(init)
     folder = resolve_base_model(model)
