@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
+Trains = Literal["adapters", "rows", "embeddings", "adapters+embeddings", "everything"]
+Parallel = Literal["auto", "ddp", "fsdp2"]
 
 
 class LoraSettings(BaseModel):
@@ -76,13 +78,28 @@ class ContinuedPretrainConfig(BaseModel):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's second moment")
     max_grad_norm: float | None = Field(default=1.0, gt=0, description="Clip the gradient to this norm; null: do not")
-    lora: LoraSettings | None = Field(default=LoraSettings(), description="null: train all weights")
+    trains: Trains = Field(
+        default="adapters",
+        description="adapters: LoRA and the new rows. rows: the new rows alone. embeddings: both whole matrices of "
+        "words. adapters+embeddings: LoRA and those. everything: all weights",
+    )
+    lora: LoraSettings | None = Field(default=LoraSettings(), description="null: no adapters, so all weights train")
+    quantise: Literal["none", "nf4"] = Field(
+        default="none", description="nf4: frozen layers in four bits (QLoRA); needs a CUDA GPU and bitsandbytes"
+    )
     gradient_checkpointing: bool = Field(
         default=False, description="Recompute activations: less memory, a third more time"
     )
     precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; null: as torch finds them. Bits depend on it"
+    )
+    processes: int | None = Field(
+        default=None, ge=1, description="Processes, one a GPU; null: every GPU there is, and one on a CPU"
+    )
+    parallel: Parallel = Field(
+        default="auto",
+        description="ddp: the whole model in every process. fsdp2: its weights shared out. auto: ddp where it fits",
     )
     seed: int = Field(default=0, ge=0, description="Decides the order of the data, the adapters' start and dropout")
     checkpoint_every_steps: int = Field(
@@ -96,6 +113,10 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
             raise ValueError("every weight is 0, so there is nothing to train on")
+        if self.trains == "adapters+embeddings" and self.lora is None:
+            raise ValueError("trains is adapters+embeddings and lora is null: adapters need their settings")
+        if self.quantise != "none" and self.mode == "everything":
+            raise ValueError("quantise freezes the layers in four bits, so they cannot all be trained: use adapters")
         if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio + decay_ratio is above 1")
         if self.max_tokens is not None and self.max_tokens < self.tokens_per_step:
@@ -104,6 +125,16 @@ class ContinuedPretrainConfig(BaseModel):
                 "(sequence_tokens x micro_batch_sequences x gradient_accumulation)"
             )
         return self
+
+    @property
+    def mode(self) -> Trains:
+        """What is trained, with `lora: null` taken as everything."""
+        return "everything" if self.lora is None and self.trains == "adapters" else self.trains
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether linear layers are adapted."""
+        return self.mode in ("adapters", "adapters+embeddings")
 
     @property
     def tokens_per_step(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -39,10 +40,12 @@ def train(
     checkpoints: Checkpoints,
     logs: Path,
     name: str = "continued_pretrain",
+    after_step: Callable[[TrainState], None] | None = None,
 ) -> TrainState:
     """Train to the end of the mixture, from the last checkpoint if there is one; return where it ended.
 
-    The last step is always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite.
+    after_step: called in every process when a step is done and logged. The last step is
+    always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite.
     """
     wrapped = accelerator.prepare(model).train()
     parameters = trainable_parameters(model)
@@ -68,6 +71,8 @@ def train(
             state = _advanced(state, measured.loss, batch_sequences, data.length)
             bar.advance(batch_sequences * data.length, note=f"step {state.step:,}/{steps:,} loss {measured.loss:.3f}")
             log.write(state, measured, optimizer, seconds=time.monotonic() - began)
+            if after_step is not None:
+                after_step(state)
             if state.step % config.checkpoint_every_steps == 0 or state.step == steps or stop:
                 if accelerator.is_main_process:
                     checkpoints.save(state, parameters, optimizer)
