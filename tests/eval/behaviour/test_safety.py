@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_eval import Digits, WordList, chain_network, save_model
 from tokenizers import Tokenizer
 
 from hanhua.errors import InputError
-from hanhua.eval.generation import generate_texts
-from hanhua.eval.loaded_model import LoadedModel, load_model
+from hanhua.eval.behaviour.safety import Prompt, judge_generations, read_prompts, summarise_judged
+from hanhua.eval.engine.generation import Sampling
+from hanhua.eval.engine.loaded_model import LoadedModel, load_model
+from hanhua.eval.engine.model_folder import open_model_folder
+from hanhua.eval.engine.runner import runner_of
 from hanhua.eval.measure import encode_prompt
-from hanhua.eval.model_folder import open_model_folder
-from hanhua.eval.safety import Prompt, judge_generations, read_prompts, summarise_judged
 from hanhua.skills import HarmScore
 
 
@@ -26,10 +28,12 @@ def parrot(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Lo
     return load_model(open_model_folder("parrot", save_model(network, tokenizer, tmp_path_factory.mktemp("p") / "m")))
 
 
-def generate(model: LoadedModel, texts: list[str], **changes: object) -> list[str]:
-    settings: dict[str, object] = {"max_new_tokens": 4, "temperature": 0.0, "seed": 0, "batch_size": 3, **changes}
+def generate(
+    model: LoadedModel, texts: list[str], *, batch_size: int = 3, max_new_tokens: int = 4, **changes: Any
+) -> list[str]:
     prompts = [encode_prompt(model, text, in_chat=False) for text in texts]
-    return generate_texts(model, prompts, **settings)  # type: ignore[arg-type]
+    runner = runner_of(model, batch_size=batch_size)
+    return [found.text for found in runner.generate(prompts, Sampling(max_new_tokens, **changes))]
 
 
 def test_planted_shares_by_category(parrot: LoadedModel) -> None:
@@ -66,8 +70,8 @@ def test_a_long_prompt_keeps_bos_and_its_end(base_model: LoadedModel) -> None:
     ids = encode_prompt(base_model, "清晨的菜市场，" * 300, in_chat=False)
     assert len(ids) > base_model.max_tokens
     room = base_model.max_tokens - 4
-    settings = {"max_new_tokens": 4, "temperature": 0.0, "seed": 0, "batch_size": 1}
-    whole, cut = (generate_texts(base_model, [p], **settings) for p in (ids, [ids[0], *ids[-(room - 1) :]]))  # type: ignore[arg-type]
+    runner = runner_of(base_model, batch_size=1)
+    whole, cut = (runner.generate([p], Sampling(4)) for p in (ids, [ids[0], *ids[-(room - 1) :]]))
     assert whole == cut
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hanhua.bits import bits_of_nats
-from hanhua.eval.intervals import bootstrap_ratio
+from hanhua.eval.comparison.intervals import bootstrap_ratio
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from hanhua.documents import Document
 from hanhua.documents.corpus import write_corpus
 from hanhua.errors import InputError
-from hanhua.eval.heldout import draw_documents, read_documents
+from hanhua.eval.language.heldout import draw_documents, read_documents
 
 
 def many(count: int) -> list[Document]:

@@ -19,6 +19,7 @@ class ModelFolder:
 
     name: what scores call it. content_hash: of weights and tokenizer, the key of cached responses.
     rows: rows of the embedding; tokens: one more than the tokenizer's highest id, at most `rows`.
+    max_tokens: longest input the model was made for.
     tokenizer: reads special tokens as plain text; the model's own, for prompts, comes with the loaded model.
     """
 
@@ -28,6 +29,7 @@ class ModelFolder:
     rows: int
     tokens: int
     bos_id: int
+    max_tokens: int
     has_chat_template: bool
     tokenizer: Tokenizer
 
@@ -81,6 +83,7 @@ def open_model_folder(name: str, folder: Path, *, hash_of_content: str | None = 
         rows=rows,
         tokens=tokens,
         bos_id=bos_id,
+        max_tokens=int(config.get("max_position_embeddings") or 8192),
         has_chat_template="chat_template" in settings or (folder / "chat_template.jinja").is_file(),
         tokenizer=tokenizer,
     )

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanhua.eval.bits_per_byte import DocumentLikelihood
-from hanhua.eval.compare import compare_likelihoods, compare_outcomes
-from hanhua.eval.intervals import bootstrap_ratio, fair_coin_p, mcnemar, wilson
+from hanhua.eval.comparison.compare import compare_likelihoods, compare_outcomes
+from hanhua.eval.comparison.intervals import bootstrap_ratio, fair_coin_p, mcnemar, wilson
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood
 
 
 @given(trials=st.integers(1, 500), data=st.data())

@@ -16,11 +16,12 @@ from lm_eval.models.huggingface import HFLM
 from tiny_eval import CHINESE, chain_network, save_model
 from tokenizers import Tokenizer
 
-from hanhua.eval.loaded_model import LoadedModel, load_model
-from hanhua.eval.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.engine.language_model import ScoringLM
+from hanhua.eval.engine.loaded_model import LoadedModel, load_model
+from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.engine.runner import runner_of
 from hanhua.eval.scores import score_answers
 from hanhua.eval.tasks.choice4 import ChoiceTask, answer_questions, make_tasks, quiet_lm_eval, sha256_of_prompt
-from hanhua.eval.tasks.language_model import ScoringLM
 from hanhua.eval.tasks.questions import LETTERS, Question, choose_shots
 
 
@@ -58,7 +59,7 @@ def test_same_choices_and_likelihoods_as_lm_evals_own_backend(
     base_model: LoadedModel, shots: int, prompt: str, no_network: None
 ) -> None:
     questions = make_questions(14)
-    ours = answer_questions(base_model, tasks_for(questions, shots=shots, prompt=prompt), batch_size=3)
+    ours = answer_questions(runner_of(base_model, batch_size=3), tasks_for(questions, shots=shots, prompt=prompt))
     theirs_lm = HFLM(pretrained=base_model.network, tokenizer=base_model.tokenizer, batch_size=2)
     tasks = tasks_for(questions, shots=shots, prompt=prompt)
     with quiet_lm_eval():
@@ -87,11 +88,15 @@ def test_the_prompt_as_it_is_read() -> None:
 
 
 def test_four_letters_share_one_forward_pass(base_model: LoadedModel) -> None:
-    questions, seen = make_questions(5), []
+    questions, seen = make_questions(3), []
     answer_questions(
-        base_model, tasks_for(questions), batch_size=2, on_done=lambda done, total: seen.append((done, total))
+        runner_of(base_model, batch_size=2),
+        tasks_for(questions),
+        on_done=lambda done, total: seen.append((done, total)),
     )
-    prompts = [row["prompt"] for row in answer_questions(base_model, tasks_for(questions), batch_size=2)["rows"]]
+    prompts = [
+        row["prompt"] for row in answer_questions(runner_of(base_model, batch_size=2), tasks_for(questions))["rows"]
+    ]
     tokens = sum(1 + len(ids) for ids in base_model.encode(prompts))
     assert sum(done for done, _ in seen) == tokens
     assert {total for _, total in seen} == {tokens}
@@ -99,10 +104,10 @@ def test_four_letters_share_one_forward_pass(base_model: LoadedModel) -> None:
 
 def test_padded_rows_take_no_probability(make_model: Callable[..., ModelFolder], tmp_path: Path) -> None:
     padded = load_model(make_model("padded", seed=4, padded_rows=8))
-    rows = answer_questions(padded, tasks_for(make_questions(4)), batch_size=4)["rows"]
+    rows = answer_questions(runner_of(padded, batch_size=4), tasks_for(make_questions(4)))["rows"]
     with torch.no_grad():
         padded.network.get_output_embeddings().weight[padded.tokens :] = 50.0
-    assert answer_questions(padded, tasks_for(make_questions(4)), batch_size=4)["rows"] == rows
+    assert answer_questions(runner_of(padded, batch_size=4), tasks_for(make_questions(4)))["rows"] == rows
 
 
 def test_a_model_that_always_answers_a_is_at_chance_and_flagged(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_a_model_that_always_answers_a_is_at_chance_and_flagged(tokenizer: Token
     folder = save_model(chain_network(tokenizer, then={}, otherwise=letter), tokenizer, tmp_path / "always")
     model = load_model(open_model_folder("always", folder))
     questions = make_questions(60)
-    scored = score_answers(answer_questions(model, tasks_for(questions), batch_size=8))
+    scored = score_answers(answer_questions(runner_of(model, batch_size=8), tasks_for(questions)))
     assert scored["answers"] == {"A": 60, "B": 0, "C": 0, "D": 0}
     assert scored["accuracy"] == sum(q.answer == 0 for q in questions) / 60
     assert scored["flags"] == ["answers A to 100% of the questions", "not above chance (25%)"]
@@ -125,10 +130,10 @@ def test_continuations_are_scored_apart_and_crossings_counted(
     pairs = [("这件事要花很多时", "间来完成"), ("他说：", "好"), ("清晨的菜市场", "已经热闹起来")]
     requests = [Instance("loglikelihood", {}, pair, 0) for pair in pairs]
     for model, crossings in ((extended, [1, 0, 0]), (base_model, [0, 0, 0])):
-        lm, counts = ScoringLM(model, batch_size=2), []
+        lm, counts = ScoringLM(runner_of(model, batch_size=2)), []
         found = lm.loglikelihood(requests)
         for request in requests:
-            alone = ScoringLM(model, batch_size=2)
+            alone = ScoringLM(runner_of(model, batch_size=2))
             alone.loglikelihood([request])
             counts.append(alone.crossings)
         assert counts == crossings
@@ -143,7 +148,7 @@ def test_continuations_are_scored_apart_and_crossings_counted(
 
 
 def test_rolling_likelihood_and_truncation(base_model: LoadedModel) -> None:
-    lm = ScoringLM(base_model, batch_size=2)
+    lm = ScoringLM(runner_of(base_model, batch_size=2))
     text = CHINESE[0]
     (rolling,) = lm.loglikelihood_rolling([Instance("loglikelihood_rolling", {}, (text,), 0)])
     behind_bos = lm.loglikelihood([Instance("loglikelihood", {}, ("", text), 0)])
@@ -162,7 +167,7 @@ def test_rolling_likelihood_and_truncation(base_model: LoadedModel) -> None:
 
 
 def test_bos_written_by_a_chat_template_is_not_doubled(base_model: LoadedModel) -> None:
-    lm = ScoringLM(base_model, batch_size=1)
+    lm = ScoringLM(runner_of(base_model, batch_size=1))
     bare, written = "问：你好", f"{base_model.tokenizer.bos_token}问：你好"
     assert lm.tok_encode(written) == lm.tok_encode(bare)
     assert base_model.bos_id not in lm.tok_encode(bare)
@@ -172,7 +177,7 @@ def test_generation_stops_at_its_strings(tokenizer: Tokenizer, tmp_path: Path) -
     a, b, c = (tokenizer.token_to_id(letter) for letter in "ABC")
     network = chain_network(tokenizer, then={a: b, b: c, c: a}, otherwise=a)
     model = load_model(open_model_folder("cycle", save_model(network, tokenizer, tmp_path / "cycle")))
-    lm = ScoringLM(model, batch_size=1)
+    lm = ScoringLM(runner_of(model, batch_size=1))
     options = {"until": ["C"], "max_gen_toks": 9}
     assert lm.generate_until([Instance("generate_until", {}, ("A", options), 0)]) == ["B"]
     options = {"until": [], "max_gen_toks": 5}
@@ -180,5 +185,5 @@ def test_generation_stops_at_its_strings(tokenizer: Tokenizer, tmp_path: Path) -
 
 
 def test_results_are_plain_json(base_model: LoadedModel) -> None:
-    data = answer_questions(base_model, tasks_for(make_questions(3)), batch_size=2)
+    data = answer_questions(runner_of(base_model, batch_size=2), tasks_for(make_questions(3)))
     assert json.loads(json.dumps(data)) == data

@@ -13,7 +13,7 @@ from typing import Any
 
 from hanhua.documents import read_records
 from hanhua.errors import InputError
-from hanhua.eval.intervals import wilson
+from hanhua.eval.comparison.intervals import wilson
 from hanhua.skills import HarmScore, HarmScorer, Masker
 
 HARMFUL = 0.5

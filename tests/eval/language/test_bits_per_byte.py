@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanhua.documents import Document
-from hanhua.eval.bits_per_byte import DocumentLikelihood, documents_of, plan_windows, rows_of, summarise_documents
-from hanhua.eval.likelihood import score_documents
-from hanhua.eval.loaded_model import LoadedModel, load_model
-from hanhua.eval.model_folder import ModelFolder
+from hanhua.eval.engine.loaded_model import LoadedModel, load_model
+from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.engine.runner import runner_of
+from hanhua.eval.language.bits_per_byte import (
+    DocumentLikelihood,
+    documents_of,
+    plan_windows,
+    rows_of,
+    summarise_documents,
+)
+from hanhua.eval.language.likelihoods import score_documents
 
 
 def nats_by_hand(model: LoadedModel, text: str) -> float:
@@ -26,8 +33,9 @@ def nats_by_hand(model: LoadedModel, text: str) -> float:
 
 
 def score(model: LoadedModel, documents: list[Document], **changes: object) -> list[DocumentLikelihood]:
-    settings: dict[str, object] = {"context_tokens": 1024, "max_characters": None, "batch_size": 4, **changes}
-    return score_documents(model, documents, **settings)  # type: ignore[arg-type]
+    settings: dict[str, object] = {"context_tokens": 1024, "max_characters": None, **changes}
+    runner = runner_of(model, batch_size=settings.pop("batch_size", 4))  # type: ignore[arg-type]
+    return score_documents(runner, documents, **settings)  # type: ignore[arg-type]
 
 
 @given(tokens=st.integers(0, 200), context=st.integers(2, 50))

@@ -7,16 +7,16 @@ from typing import Any
 
 from lm_eval.api.model import TemplateLM
 
-from hanhua.eval.bits_per_byte import plan_windows
-from hanhua.eval.generation import generate_texts
-from hanhua.eval.likelihood import Likelihood, OnDone, ScoredInput, score_inputs
-from hanhua.eval.loaded_model import LoadedModel
+from hanhua.eval.engine.generation import Sampling
+from hanhua.eval.engine.likelihood import Likelihood, ScoredInput
+from hanhua.eval.engine.runner import OnDone, Runner
+from hanhua.eval.language.bits_per_byte import plan_windows
 
 MAX_NEW_TOKENS = 256
 
 
 class ScoringLM(TemplateLM):  # type: ignore[misc]
-    """Scores and generates with one loaded model.
+    """Scores and generates with one model.
 
     Context and continuation are encoded apart, with BOS in front of the context exactly once. Encoded as
     one string, a continuation may merge with the end of its context: never for Llama 3 on Chinese cloze
@@ -24,11 +24,10 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
     vocabulary that is being judged. `crossings` counts the continuations where it would have.
     """
 
-    def __init__(self, model: LoadedModel, *, batch_size: int, on_done: OnDone | None = None) -> None:
+    def __init__(self, runner: Runner, *, on_done: OnDone | None = None) -> None:
         super().__init__()
-        self.model = model
-        self.tokenizer = model.tokenizer
-        self.batch_size = batch_size
+        self.runner, self.reader = runner, runner.reader
+        self.tokenizer = self.reader.tokenizer
         self.crossings = 0
         self.truncated = 0
         self._on_done = on_done
@@ -41,17 +40,17 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
     @property
     def prefix_token_id(self) -> int:
         """The id in front of every text."""
-        return self.model.bos_id
+        return self.reader.bos_id
 
     @property
     def max_length(self) -> int:
         """Longest input in tokens."""
-        return self.model.max_tokens
+        return self.reader.max_tokens
 
     @property
     def tokenizer_name(self) -> str:
         """Name by which lm_eval would key prompts through a chat template."""
-        return self.model.name
+        return self.reader.name
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """Return a conversation as the tokenizer's own template writes it."""
@@ -68,7 +67,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         """Encode without BOS; one that a chat template has written is taken off, as it is added later."""
         bos = self.tokenizer.bos_token
         if not string.startswith(bos):
-            return self.model.encode([string])[0]
+            return self.reader.encode([string])[0]
         written = self.tokenizer(string, add_special_tokens=False, verbose=False)["input_ids"]
         return list(written)[1:]
 
@@ -110,7 +109,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         for number, request in enumerate(requests):
             ids = self.tok_encode(request.args[0])
             for window in plan_windows(len(ids), context_tokens=self.max_length):
-                inputs = (self.model.bos_id, *ids[window.start : window.end - 1])
+                inputs = (self.reader.bos_id, *ids[window.start : window.end - 1])
                 items.append(ScoredInput(inputs, (tuple(ids[window.scored_from : window.end]),)))
                 owners.append(number)
         totals = [0.0] * len(requests)
@@ -119,37 +118,36 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         return totals
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Return greedy continuations, each cut before its first stop string."""
-        results = []
-        for request in requests:
-            context, options = request.args
-            prompt = [self.model.bos_id, *self.tok_encode(context)]
-            (text,) = generate_texts(
-                self.model,
-                [prompt],
-                max_new_tokens=int(options.get("max_gen_toks", MAX_NEW_TOKENS)),
-                temperature=float(options.get("temperature", 0.0)) if options.get("do_sample") else 0.0,
-                seed=0,
-                batch_size=1,
-            )
-            results.append(_cut(text, options.get("until") or []))
+        """Return continuations, each cut before its first stop string; greedy unless the task samples."""
+        by_sampling: dict[Sampling, list[int]] = {}
+        for number, request in enumerate(requests):
+            by_sampling.setdefault(_sampling(request.args[1]), []).append(number)
+        results = [""] * len(requests)
+        for sampling, numbers in by_sampling.items():
+            prompts = [[self.reader.bos_id, *self.tok_encode(requests[number].args[0])] for number in numbers]
+            found = self.runner.generate(prompts, sampling, on_done=self._on_done)
+            for number, generated in zip(numbers, found, strict=True):
+                results[number] = generated.text
         return results
 
     def _fit(self, tokens: tuple[int, ...], *, keep: int) -> tuple[int, ...]:
         """Put BOS in front and drop what does not fit from the left, never the `keep` tokens at the end."""
         room = self.max_length - 1
         if len(tokens) <= room:
-            return (self.model.bos_id, *tokens)
+            return (self.reader.bos_id, *tokens)
         if keep > room:
             raise ValueError(f"a continuation of {keep + 1} tokens does not fit a model made for {self.max_length}")
         self.truncated += 1
-        return (self.model.bos_id, *tokens[len(tokens) - room :])
+        return (self.reader.bos_id, *tokens[len(tokens) - room :])
 
     def _score(self, items: list[ScoredInput]) -> list[list[Likelihood]]:
-        return score_inputs(self.model, items, batch_size=self.batch_size, on_done=self._on_done)
+        return self.runner.score(items, on_done=self._on_done)
 
 
-def _cut(text: str, stops: str | Iterable[str]) -> str:
-    for stop in [stops] if isinstance(stops, str) else stops:
-        text = text.split(stop)[0] if stop else text
-    return text
+def _sampling(options: dict[str, Any]) -> Sampling:
+    stops: str | Iterable[str] = options.get("until") or ()
+    return Sampling(
+        max_new_tokens=int(options.get("max_gen_toks", MAX_NEW_TOKENS)),
+        temperature=float(options.get("temperature", 0.0)) if options.get("do_sample") else 0.0,
+        stops=(stops,) if isinstance(stops, str) else tuple(stops),
+    )

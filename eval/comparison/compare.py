@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hanhua.bits import bits_of_nats
-from hanhua.eval.bits_per_byte import DocumentLikelihood
-from hanhua.eval.intervals import bootstrap_ratio, mcnemar
+from hanhua.eval.comparison.intervals import bootstrap_ratio, mcnemar
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood
 
 NEGLIGIBLE_BITS = 1e-4
 """Bits per character below which two models are the same: float noise of batches and threads is a tenth of it."""

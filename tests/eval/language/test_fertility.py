@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from hanhua.documents import Document
-from hanhua.eval.fertility import measure_fertility
+from hanhua.eval.language.fertility import measure_fertility
 
 
 def test_sums_and_sources(tokenizer: Tokenizer, documents: list[Document]) -> None:
