@@ -83,9 +83,7 @@ def _judge_all(
     """Run the first pass, from the checkpoint on, and leave it at the end."""
     began, before, clock = time.monotonic(), checkpoint.read_bytes, Clock()
     done = sum(tally.read for tally in findings.tallies.values())
-    batches = intake.batches(
-        source=checkpoint.source, records=checkpoint.records, of_corpus=checkpoint.of_corpus
-    )
+    batches = intake.batches(source=checkpoint.source, records=checkpoint.records, of_corpus=checkpoint.of_corpus)
     with (
         spool.writing(checkpoint.sizes, checkpoint.numbers),
         Progress("filtering", total=None, unit="documents", done=done) as bar,

@@ -31,8 +31,8 @@ _NAME = "checkpoint.json"
 class Checkpoint:
     """How far the first pass has come.
 
-    source, records: the file it is in, and how many of its records are done. of_corpus: and of its corpus. sizes: of the spool's files.
-    report: counts, samples and histograms so far, as data.
+    source, records: the file it is in, and how many of its records are done; of_corpus: of its whole corpus. sizes: of
+    the spool's files. report: counts, samples and histograms so far, as data.
     """
 
     key: str
