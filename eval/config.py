@@ -120,6 +120,7 @@ class EvalConfig(BaseModel):
     batch_size: int = Field(default=8, ge=1, description="Sequences a forward pass")
     seed: int = Field(default=0, ge=0, description="Draws documents, bootstrap samples and sampled generations")
     threads: int | None = Field(default=None, ge=1, description="CPU threads; null leaves it to torch")
+    processes: int = Field(default=1, ge=1, description="Copies of the model that work side by side, one a GPU or core")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Precision of the weights; auto is float32 on CPU and bfloat16 on a GPU"
     )

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 from hanhua.documents import Document
 from hanhua.errors import InputError, MissingExtra, UsageError
+from hanhua.eval.behaviour.safety import Prompt, read_prompts
 from hanhua.eval.config import Benchmark, EvalConfig, Gates
-from hanhua.eval.heldout import HeldOut, draw_documents
-from hanhua.eval.model_folder import ModelFolder
-from hanhua.eval.safety import Prompt, read_prompts
+from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.language.heldout import HeldOut, draw_documents
 from hanhua.eval.tasks.questions import Question, Shots, choose_shots, read_questions
 from hanhua.progress import say
 from hanhua.skills import Skills

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hanhua.eval.bits_per_byte import DocumentLikelihood, documents_of, rows_of
+from hanhua.eval.behaviour.safety import Prompt
 from hanhua.eval.config import EvalConfig, LanguageModelling, Safety
-from hanhua.eval.generation import generate_texts
-from hanhua.eval.likelihood import OnDone, score_documents
-from hanhua.eval.loaded_model import LoadedModel, execution, load_model
+from hanhua.eval.engine.generation import Sampling
+from hanhua.eval.engine.loaded_model import Reader, execution
+from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.engine.runner import OnDone, Runner, open_runner
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood, documents_of, rows_of
+from hanhua.eval.language.likelihoods import score_documents
 from hanhua.eval.material import Material, Questionnaire
-from hanhua.eval.model_folder import ModelFolder
 from hanhua.eval.parts import Parts, sha256_of_texts
-from hanhua.eval.safety import Prompt
 from hanhua.eval.tasks.choice4 import answer_questions, make_tasks, sha256_of_prompt
 from hanhua.eval.tasks.questions import sha256_of_questions
 from hanhua.progress import Progress, say
@@ -39,37 +40,49 @@ class Part:
     name: str
     unit: str
     key: dict[str, Any]
-    run: Callable[[LoadedModel, OnDone], Any]
+    run: Callable[[Runner, OnDone], Any]
     keep: Callable[[Measured, Any], None]
 
 
 def measure_models(
-    config: EvalConfig, models: Sequence[ModelFolder], material: Material, *, out: Path
+    config: EvalConfig, models: Sequence[ModelFolder], material: Material, *, out: Path, cache: Path | None = None
 ) -> dict[str, Measured]:
-    """Return every model's measurements by name; models are loaded one at a time, and only if needed."""
+    """Return every model's measurements by name; models are loaded one at a time, and only if needed.
+
+    cache: where answers are kept from batch to batch; below `out`, for this evaluation alone, unless given.
+    """
     parts, measured = Parts(out / "work" / "parts"), {}
     with execution(config.threads):
         for model in models:
-            measured[model.name] = _measure_model(config, model, material, parts, out)
+            with open_runner(
+                model,
+                dtype=config.dtype,
+                batch_size=config.batch_size,
+                cache=cache or out / "work" / "responses",
+                processes=config.processes,
+                threads=config.threads,
+            ) as runner:
+                measured[model.name] = _measure_model(config, model, runner, material, parts, out)
     return measured
 
 
-def _measure_model(config: EvalConfig, source: ModelFolder, material: Material, parts: Parts, out: Path) -> Measured:
-    measured, loaded = Measured(), None
+def _measure_model(
+    config: EvalConfig, source: ModelFolder, runner: Runner, material: Material, parts: Parts, out: Path
+) -> Measured:
+    measured = Measured()
     plan = list(_plan_parts(config, source, material))
     for number, part in enumerate(plan, 1):
         key = {"model": source.content_hash, "dtype": config.dtype, "batch_size": config.batch_size, **part.key}
         data = parts.get(key)
         began = time.monotonic()
         cached = data is not None
+        title = f"eval {source.name} ({number}/{len(plan)}) {part.name}"
         if data is None:
-            loaded = loaded or load_model(source, dtype=config.dtype)
-            title = f"eval {source.name} ({number}/{len(plan)}) {part.name}"
             with Progress(title, total=None, unit=part.unit) as bar:
-                data = part.run(loaded, _advancing(bar))
+                data = part.run(runner, _advancing(bar))
             parts.put(key, data)
         else:
-            say(f"eval {source.name} ({number}/{len(plan)}) {part.name}: kept from before")
+            say(f"{title}: kept from before")
         part.keep(measured, data)
         _log(out, model=source.name, part=part.name, seconds=round(time.monotonic() - began, 3), cached=cached)
     return measured
@@ -89,13 +102,12 @@ def _language_modelling_part(config: EvalConfig, settings: LanguageModelling, ma
     assert material.heldout is not None
     documents = material.heldout.documents[corpus][: settings.max_documents]
 
-    def run(model: LoadedModel, on_done: OnDone) -> list[dict[str, Any]]:
+    def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
         scored = score_documents(
-            model,
+            runner,
             documents,
             context_tokens=settings.context_tokens,
             max_characters=settings.max_characters,
-            batch_size=config.batch_size,
             on_done=on_done,
         )
         return rows_of(scored)
@@ -115,9 +127,9 @@ def _language_modelling_part(config: EvalConfig, settings: LanguageModelling, ma
 def _benchmark_part(config: EvalConfig, questionnaire: Questionnaire) -> Part:
     benchmark, shots = questionnaire.benchmark, questionnaire.shots
 
-    def run(model: LoadedModel, on_done: OnDone) -> dict[str, Any]:
+    def run(runner: Runner, on_done: OnDone) -> dict[str, Any]:
         tasks = make_tasks(benchmark.name, questionnaire.questions, shots, prompt=benchmark.prompt)
-        return answer_questions(model, tasks, batch_size=config.batch_size, on_done=on_done)
+        return answer_questions(runner, tasks, on_done=on_done)
 
     def keep(measured: Measured, data: Any) -> None:
         measured.answers[benchmark.name] = data
@@ -134,16 +146,11 @@ def _benchmark_part(config: EvalConfig, questionnaire: Questionnaire) -> Part:
 def _safety_part(config: EvalConfig, safety: Safety, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:
     in_chat = safety.chat_template and source.has_chat_template
 
-    def run(model: LoadedModel, on_done: OnDone) -> list[str]:
-        return generate_texts(
-            model,
-            [encode_prompt(model, prompt.text, in_chat=in_chat) for prompt in prompts],
-            max_new_tokens=safety.max_new_tokens,
-            temperature=safety.temperature,
-            seed=config.seed,
-            batch_size=config.batch_size,
-            on_done=on_done,
-        )
+    sampling = Sampling(safety.max_new_tokens, temperature=safety.temperature, seed=config.seed)
+
+    def run(runner: Runner, on_done: OnDone) -> list[str]:
+        encoded = [encode_prompt(runner.reader, prompt.text, in_chat=in_chat) for prompt in prompts]
+        return [found.text for found in runner.generate(encoded, sampling, on_done=on_done)]
 
     def keep(measured: Measured, data: Any) -> None:
         measured.generations = list(data)
@@ -159,7 +166,7 @@ def _safety_part(config: EvalConfig, safety: Safety, source: ModelFolder, prompt
     return Part("answers to safety prompts", "prompts", key, run, keep)
 
 
-def encode_prompt(model: LoadedModel, text: str, *, in_chat: bool) -> list[int]:
+def encode_prompt(model: Reader, text: str, *, in_chat: bool) -> list[int]:
     """Return a prompt's ids with BOS exactly once, bare or as the tokenizer's chat template puts it."""
     if not in_chat:
         return [model.bos_id, *model.encode([text])[0]]

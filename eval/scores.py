@@ -13,15 +13,15 @@ from typing import Any
 import zstandard
 
 from hanhua.artifacts.manifest import library_versions
-from hanhua.eval.bits_per_byte import DocumentLikelihood, rows_of, summarise_documents
-from hanhua.eval.compare import compare_likelihoods, compare_outcomes
+from hanhua.eval.behaviour.safety import Judged, summarise_judged
+from hanhua.eval.comparison.compare import compare_likelihoods, compare_outcomes
+from hanhua.eval.comparison.intervals import wilson
 from hanhua.eval.config import EvalConfig
-from hanhua.eval.fertility import measure_fertility
-from hanhua.eval.heldout import HeldOut
-from hanhua.eval.intervals import wilson
+from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood, rows_of, summarise_documents
+from hanhua.eval.language.fertility import measure_fertility
+from hanhua.eval.language.heldout import HeldOut
 from hanhua.eval.material import Material, Questionnaire
-from hanhua.eval.model_folder import ModelFolder
-from hanhua.eval.safety import Judged, summarise_judged
 from hanhua.eval.tasks.questions import LETTERS, sha256_of_questions
 
 ONE_LETTER_SHARE = 0.8

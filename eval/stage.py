@@ -9,11 +9,11 @@ from typing import Any
 from hanhua.artifacts.files import write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.documents import Document, read_corpus
+from hanhua.eval.behaviour.safety import Judged, judge_generations
+from hanhua.eval.comparison.gates import check_gates
 from hanhua.eval.config import EvalConfig
-from hanhua.eval.gates import check_gates
+from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.material import Material, read_material, require_models
-from hanhua.eval.model_folder import ModelFolder, open_model_folder
-from hanhua.eval.safety import Judged, judge_generations
 from hanhua.eval.scores import (
     chinese_and_english,
     compare_models,

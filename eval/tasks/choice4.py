@@ -21,9 +21,8 @@ import yaml
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.evaluator import evaluate
 
-from hanhua.eval.likelihood import OnDone
-from hanhua.eval.loaded_model import LoadedModel
-from hanhua.eval.tasks.language_model import ScoringLM
+from hanhua.eval.engine.language_model import ScoringLM
+from hanhua.eval.engine.runner import OnDone, Runner
 from hanhua.eval.tasks.questions import LETTERS, Question, Shots
 
 
@@ -72,10 +71,9 @@ def make_tasks(name: str, questions: Sequence[Question], shots: Shots, *, prompt
 
 
 def answer_questions(
-    model: LoadedModel,
+    runner: Runner,
     tasks: dict[str, ChoiceTask],
     *,
-    batch_size: int,
     on_done: OnDone | None = None,
 ) -> dict[str, Any]:
     """Run the tasks on a model and return {rows, crossings, truncated}, as JSON data.
@@ -84,7 +82,7 @@ def answer_questions(
     crossings: continuations whose tokens would have merged with the prompt's last one, had the two been
     encoded as one string; truncated: prompts too long for the model, cut on the left.
     """
-    lm = ScoringLM(model, batch_size=batch_size, on_done=on_done)
+    lm = ScoringLM(runner, on_done=on_done)
     with quiet_lm_eval():
         results = evaluate(lm, task_dict={"tasks": tasks}, bootstrap_iters=0, log_samples=True)
     samples = (sample for name in tasks for sample in results["samples"][name])

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from hanhua.artifacts import open_artifact
 from hanhua.cli.eval import app
 from hanhua.errors import GateError, HanhuaError, InputError, UsageError
-from hanhua.eval.model_folder import ModelFolder
+from hanhua.eval.engine.model_folder import ModelFolder
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from hanhua.documents.compression import open_decompressed
 from hanhua.documents.corpus import write_corpus
 from hanhua.errors import InputError, UsageError
 from hanhua.eval.config import EvalConfig
-from hanhua.eval.loaded_model import load_model
-from hanhua.eval.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.engine.loaded_model import load_model
+from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.stage import evaluate, evaluate_models
 from hanhua.skills import Skills
 

@@ -117,4 +117,9 @@ def _word_begins(strings: list[str]) -> Bools:
     begins[byte_at[np.cumsum(np.fromiter(map(len, words), dtype=np.int64, count=len(words)))]] = True
     breaks = np.flatnonzero(code_points == _LINE_BREAK)
     begins[byte_at[breaks]] = begins[byte_at[breaks + 1]] = True
+    # A mark belongs to the word it is glued to: ` 用户` is a part of ` 用户名`, and reaches into no other word.
+    lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
+    firsts = np.cumsum(lengths + 1) - lengths - 1
+    marked = firsts[np.fromiter((not string[:1].isalnum() for string in strings), dtype=bool, count=len(strings))]
+    begins[byte_at[marked + 1]] = False
     return begins

@@ -86,7 +86,7 @@ def learn_tokens(
     # In order of their names: the order they were given in must not matter.
     reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
     with TemporaryDirectory(dir=scratch) as folder:
-        counted, workers = _counted(reader, base, config, workers, Path(folder))
+        counted, workers = _counted(reader, file, config, workers, Path(folder))
     forms = Forms(file.bytes_of, TokenShape(config.max_token_characters, config.glued), 2 * wanted)
     cells = encode_strings(counted, base=base, form_V=forms.of_base_V, workers=workers)
     say(f"joining neighbours in {len(counted):,} different strings, {len(cells.form_T):,} base tokens")
@@ -97,7 +97,7 @@ def learn_tokens(
 
 
 def _counted(
-    reader: Reader, base: Path, config: VocabExtensionConfig, workers: int | None, folder: Path
+    reader: Reader, file: BpeFile, config: VocabExtensionConfig, workers: int | None, folder: Path
 ) -> tuple[CountedStrings, int]:
     """Return the counts of all sources and of the dictionary, and the number of workers."""
     batches = reader.batches()
@@ -107,7 +107,7 @@ def _counted(
     counts = count_batches(
         chain(first, batches),
         sources=len(reader.sources),
-        base=base,
+        base=file.place.parent,
         scripts=config.scripts,
         workers=workers,
         scratch=folder,
@@ -119,13 +119,21 @@ def _counted(
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
     weights = [source.weight for source in reader.sources]
     files = [
-        CountFile(file.path, file.rows, multiplier)
+        CountFile(found.path, found.rows, multiplier)
         for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
-        for file in source.files
+        for found in source.files
     ]
     if config.prior:
         mass = config.prior * characters if characters else NO_CORPUS_CHARACTERS
-        files.append(count_dictionary(folder / "dictionary.counts", characters=mass, scripts=config.scripts))
+        files.append(
+            count_dictionary(
+                folder / "dictionary.counts",
+                characters=mass,
+                scripts=config.scripts,
+                spaced=config.spaced_words if config.glued != "none" else 0.0,
+                base=file,
+            )
+        )
     counted = sum_counts(files, max_strings=config.max_strings)
     if counted.sampled:
         say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")

@@ -13,7 +13,7 @@ from hanhua.cli.settings import read_settings, validated
 
 if TYPE_CHECKING:
     from hanhua.eval.config import EvalConfig
-    from hanhua.eval.model_folder import ModelFolder
+    from hanhua.eval.engine.model_folder import ModelFolder
     from hanhua.skills import Skills
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -120,7 +120,7 @@ def _benchmark(option: str, *, fewshot: Path | None, shots: int) -> dict[str, An
 
 def _model(option: str) -> ModelFolder:
     from hanhua.errors import UsageError
-    from hanhua.eval.model_folder import open_model_folder
+    from hanhua.eval.engine.model_folder import open_model_folder
 
     name, equals, folder = option.partition("=")
     if not (name and equals and folder):
@@ -135,7 +135,7 @@ def _run(config: EvalConfig, models: list[ModelFolder], corpora: list[str], out:
     from hanhua.artifacts.files import read_json
     from hanhua.artifacts.manifest import MANIFEST, library_versions, write_manifest
     from hanhua.errors import UsageError
-    from hanhua.eval.heldout import read_documents
+    from hanhua.eval.language.heldout import read_documents
     from hanhua.eval.stage import evaluate_models
 
     if (out / MANIFEST).is_file():

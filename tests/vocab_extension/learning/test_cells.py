@@ -37,14 +37,16 @@ def test_cells_are_the_base_tokens_of_each_string(base_file: BpeFile) -> None:
     holds()
 
 
-def test_words_begin_where_jieba_cuts(base_file: BpeFile) -> None:
-    strings = ["用户名称管理", "，中华人民共和国万岁", "abc用户"]
+def test_words_begin_where_jieba_cuts_and_a_mark_belongs_to_the_first(base_file: BpeFile) -> None:
+    strings = ["用户名称管理", "，中华人民共和国万岁", "abc用户", " 互联网", "「系统"]
     cells, forms = encoded(base_file, strings)
     for number, string in enumerate(strings):
         at_T = np.flatnonzero((cells.string_T == number) & (cells.form_T != CUT))
         words = {0}
         for word in segment(string, engine="rjieba", new_words=False):
             words.add(max(words) + len(word.encode()))
+        if not string[0].isalnum():
+            words.discard(len(string[0].encode()))
         begin = len(string.encode()) - sum(len(forms.bytes_of[n]) for n in cells.form_T[at_T])
         for at in at_T:
             size = len(forms.bytes_of[cells.form_T[at]])

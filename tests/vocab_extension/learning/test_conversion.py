@@ -7,6 +7,7 @@ from hanhua.vocab_extension.learning.conversion import SCRIPTS, converted_all, o
 from hanhua.vocab_extension.learning.count import UNIT, Counted
 from hanhua.vocab_extension.learning.counts import sum_counts
 from hanhua.vocab_extension.learning.dictionary import count_dictionary, dictionary_frequencies
+from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 
 def convert(scripts: str, counted: Counted) -> Counted:
@@ -45,8 +46,8 @@ def test_no_phrase_reaches_over_two_strings() -> None:
     assert converted_all(["头\n发", "好"], convert) == ["頭\n發", "好"]
 
 
-def test_the_dictionary_is_scaled_to_the_mass_it_is_given(tmp_path: Path) -> None:
-    file = count_dictionary(tmp_path / "d", characters=1e8, scripts="as-is")
+def test_the_dictionary_is_scaled_to_the_mass_it_is_given(tmp_path: Path, base_file: BpeFile) -> None:
+    file = count_dictionary(tmp_path / "d", characters=1e8, scripts="as-is", spaced=0.0, base=base_file)
     assert not file.occurs
     counted = sum_counts([file], max_strings=10**6)
     mass = sum(len(s) * w for s, w in zip(counted.strings.to_pylist(), counted.weight_S.tolist(), strict=True))
@@ -54,6 +55,19 @@ def test_the_dictionary_is_scaled_to_the_mass_it_is_given(tmp_path: Path) -> Non
     assert counted.listed_S.all()
     assert not counted.count_S.any()
     assert len(dictionary_frequencies()) > 300_000
+
+
+def test_words_are_counted_behind_a_space_where_the_base_swallows_it(tmp_path: Path, llama3: Path) -> None:
+    base_file = read_bpe_file(llama3)
+    file = count_dictionary(tmp_path / "d", characters=1e8, scripts="as-is", spaced=0.5, base=base_file)
+    counted = sum_counts([file], max_strings=10**6)
+    weights = dict(zip(counted.strings.to_pylist(), counted.weight_S.tolist(), strict=True))
+    spaced = {string for string in weights if string.startswith(" ")}
+    encoder = base_file.pretoken_encoder()
+    for word in ("用户", "中国", "系统", "龘"):
+        swallowed = base_file.bytes_of[encoder.encode(" " + word, add_special_tokens=False).ids[0]] != b" "
+        assert (" " + word in spaced) == (swallowed and word in weights)
+    assert weights[" 用户"] == pytest.approx(weights["用户"] / 2, abs=1)
 
 
 def test_every_choice_is_known() -> None:

@@ -30,7 +30,7 @@ from hanhua.vocab_extension.rows.shards import from_float32, to_float32  # noqa:
 from hanhua.vocab_extension.rows.weight_source import EMBEDDINGS, HEAD  # noqa: E402
 from hanhua.weights import INDEX, weight_files  # noqa: E402
 
-MEAN = InitialiseConfig()
+MEAN = InitialiseConfig(method="mean")
 
 
 def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
@@ -150,7 +150,7 @@ def test_tied_heads_stay_tied(base: Path, extension: Path, tmp_path: Path) -> No
     assert loaded.get_output_embeddings().weight.shape == (1536, 16)
 
 
-@pytest.mark.parametrize("method", ["mean", "calibrated", "gaussian", "random"])
+@pytest.mark.parametrize("method", ["mean", "mean+calibrated", "calibrated", "gaussian", "random"])
 def test_methods_are_seeded_finite_and_know_untrained_rows(
     base: Path, extension: Path, tmp_path: Path, method: str
 ) -> None:
