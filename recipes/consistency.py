@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.documents.readers import HUB_PREFIX
-from hanhua.errors import InputError
+from hanhua.errors import InputError, UsageError
 from hanhua.recipes.places import At, Tree, leaves
 from hanhua.recipes.schema import Recipe
 
@@ -29,6 +30,7 @@ PATHS: tuple[At, ...] = (
 def check_consistency(recipe: Recipe, tree: Tree) -> None:
     """Note every mistake that shows only between values, each at the place it is best mended."""
     _check_base(recipe, tree)
+    _check_hardware(recipe, tree)
     _check_release(recipe, tree)
     _check_corpora(recipe, tree)
     _check_names(recipe, tree)
@@ -55,6 +57,13 @@ def _check_base(recipe: Recipe, tree: Tree) -> None:
             ("base",),
             f"give either `model` (a folder or Hub id) or `stand_in`: {trained[0]} needs weights, not a tokenizer",
         )
+
+
+def _check_hardware(recipe: Recipe, tree: Tree) -> None:
+    try:
+        find_hardware(recipe.hardware.devices)
+    except UsageError as error:
+        tree.wrong(("hardware", "devices"), str(error))
 
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
@@ -101,7 +110,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
     for name, corpus in recipe.corpora.items():
         try:
             corpus.sources()
-        except InputError as error:
+        except (InputError, OSError) as error:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in leaves(recipe.model_dump(mode="json", include={"eval"})):
         if is_path(at) and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
