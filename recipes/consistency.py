@@ -16,8 +16,13 @@ PATHS: tuple[At, ...] = (
     ("base", "model"),
     ("base", "tokenizer"),
     ("eval", "benchmarks", "*", "path"),
+    ("eval", "benchmarks", "*", "data"),
     ("eval", "benchmarks", "*", "fewshot_path"),
+    ("eval", "beside", "*", "model"),
+    ("eval", "behaviour", "prompts"),
     ("eval", "safety", "prompts"),
+    ("eval", "safety", "judge_labels"),
+    ("eval", "safety", "guard", "model"),
 )
 """The values that are paths: relative to the recipe that says them, or to the current folder for `-s`."""
 
