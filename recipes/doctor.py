@@ -14,6 +14,7 @@ from hanhua.artifacts.manifest import library_versions
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "accelerate", "peft", "tensorboard"),
+    "qlora": ("bitsandbytes",),
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
     "report": ("jinja2", "matplotlib"),
@@ -38,9 +39,6 @@ def diagnosis() -> dict[str, Any]:
     }
     found |= library_versions(_LIBRARIES)
     found |= {f"extra {extra}": readiness(extra) for extra in EXTRAS}
-    found["four-bit training"] = (
-        "ready" if find_spec("bitsandbytes") else "missing bitsandbytes: pip install bitsandbytes"
-    )
     found["Hub token"] = _hub_token()
     found["CUDA devices"] = _cuda_devices()
     return found

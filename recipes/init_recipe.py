@@ -153,7 +153,7 @@ def _text(
     extension = {"new_tokens": advice.new_tokens} if advice.new_tokens else None
     parts.append(_section("vocab_extension", extension) if extension else "vocab_extension: null      # see above")
     if advice.new_tokens:
-        parts.append(_section("initialise", {"method": "calibrated"}))
+        parts.append(_section("initialise", {"method": "mean+calibrated"}))
     chosen = ("sequence_tokens", "micro_batch_sequences", "gradient_accumulation", "gradient_checkpointing", "quantise")
     training = {"max_tokens": tokens, **{key: getattr(settings, key) for key in chosen}}
     parts.append(_section("continued_pretrain", {**training, "lora": {"rank": 64, "alpha": 16}}))

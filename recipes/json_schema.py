@@ -24,4 +24,18 @@ def recipe_json_schema() -> dict[str, Any]:
     for definition in schema.get("$defs", {}).values():
         # A child recipe may leave out what its parent says.
         definition.pop("required", None)
+    _allow_null_entries(schema)
     return {"$schema": DIALECT, **schema, "title": "Hanhua recipe"}
+
+
+def _allow_null_entries(schema: Any) -> None:
+    """Let an entry of a mapping with names of one's own be null, which takes an inherited one away."""
+    if isinstance(schema, list):
+        for item in schema:
+            _allow_null_entries(item)
+    elif isinstance(schema, dict):
+        entries = schema.get("additionalProperties")
+        if isinstance(entries, dict):
+            schema["additionalProperties"] = {"anyOf": [entries, {"type": "null"}]}
+        for value in schema.values():
+            _allow_null_entries(value)

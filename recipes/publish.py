@@ -31,6 +31,8 @@ LOADABLE = (
     "added_tokens.json",
     "special_tokens_map.json",
     "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
     "chat_template.jinja",
     "config.json",
     "generation_config.json",

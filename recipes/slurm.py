@@ -106,10 +106,16 @@ def _several_machines(loaded: LoadedRecipe, nodes: int, per_node: int, *, recipe
     root = runs.resolve() / loaded.recipe.name
     model = "initialise" if loaded.recipe.vocab_extension is not None else "base"
     named = str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe
+    config = loaded.recipe.continued_pretrain
+    assert config is not None
+    # A recipe's mixture stands with its corpora, which `hanhua train` does not know.
+    weights = config.weights or {name: corpus.weight for name, corpus in loaded.recipe.corpora.items()}
+    mixture = " ".join(f"-s weights.{name}={weight:g}" for name, weight in weights.items())
     launch = (
         f"accelerate launch --multi_gpu --num_machines {nodes} --num_processes {nodes * per_node} "
         '--machine_rank "$SLURM_PROCID" --main_process_ip "$head" --main_process_port 29500 '
-        '-m hanhua.cli.main train --model "$model" --corpus "$corpus" --out "$out" --config "$out.yaml"'
+        '-m hanhua.cli.main train --model "$model" --corpus "$corpus" --out "$out" --config "$out.yaml" '
+        f"{mixture}"
     )
     return [
         "# Several machines: one launcher on each, all training one model into a folder beside the run.",

@@ -132,3 +132,4 @@ def test_a_job_script_runs_what_it_says(tmp_path: Path) -> None:
     )
     assert launch[launch.index("--model") + 1] == str(run / "initialise" / "aa11")
     assert launch[launch.index("--corpus") + 1] == str(run / "filtering" / "bb22")
+    assert "weights.zh_edu=0.4" in launch and "weights.code_replay=0.05" in launch

@@ -42,7 +42,7 @@ MISTAKES = [
     ("new_tokens: 512", "new_token: 512", "10:3", "did you mean new_tokens?"),
     ("  max_tokens: 50000", "  max_token: 50000", "14:3", "did you mean max_tokens?"),
     ("lora: {rank: 8}", "lora: {rank: 8, alhpa: 16}", "16:19", "did you mean alpha?"),
-    ("lora: {rank: 8}", "lora: {r: 8}", "16:10", "known here: alpha, dropout, rank"),
+    ("lora: {rank: 8}", "lora: {r: 8}", "16:10", "known here: alpha"),
     ("  heldout_ratio: 0.1", "  heldout: 0.1", "7:3", "did you mean heldout_ratio?"),
     ("min_characters: 8", "min_chars: 8", "8:13", "did you mean min_characters?"),
     ("license: CC-BY-4.0", "licence: CC-BY-4.0", "4:41", "did you mean license?"),
@@ -73,7 +73,7 @@ MISTAKES = [
     # values that are not among the choices
     ("language: en}", "language: english}", "5:27", "did you mean en?"),
     ("evidence: runs", "evidence: word", "11:3", "did you mean words?"),
-    ("method: mean", "method: average", "12:14", "is not one of mean"),
+    ("method: mean", "method: average", "12:14", "should match pattern"),
     ("license_policy: commercial", "license_policy: comercial", "23:11", "did you mean commercial?"),
     ("devices: 1x80GB", "devices: one big gpu", "24:12", "should match pattern"),
     ("devices: 1x80GB", "devices: 8x81GB", "24:12", "no GPU of 81 GB is known"),
