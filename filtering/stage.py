@@ -83,7 +83,7 @@ def _judge_all(
     """Run the first pass, from the checkpoint on, and leave it at the end."""
     began, before, clock = time.monotonic(), checkpoint.read_bytes, Clock()
     done = sum(tally.read for tally in findings.tallies.values())
-    batches = intake.batches(source=checkpoint.source, records=checkpoint.records)
+    batches = intake.batches(source=checkpoint.source, records=checkpoint.records, of_corpus=checkpoint.of_corpus)
     with (
         spool.writing(checkpoint.sizes, checkpoint.numbers),
         Progress("filtering", total=None, unit="documents", done=done) as bar,
@@ -94,6 +94,7 @@ def _judge_all(
                 if judged.verdict.keep:
                     spool.add({**fields, "text": judged.text, "script": judged.script}, judged)
             checkpoint.source, checkpoint.records = batch.source, batch.records
+            checkpoint.of_corpus = batch.of_corpus
             checkpoint.read_bytes += sum(map(len, map(_encoded, batch.texts)))
             rate = (checkpoint.read_bytes - before) / 1e6 / max(time.monotonic() - began, 1e-3)
             bar.advance(len(results), note=f"{rate:.1f} MB/s", share=intake.share_read())

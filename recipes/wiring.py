@@ -17,7 +17,7 @@ from hanhua.artifacts.kinds import FORMAT_VERSION, STAGE_OF_KIND, STAGES, Stage
 from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
-from hanhua.recipes.schema import Recipe
+from hanhua.recipes.schema import Base, Recipe
 from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
@@ -57,11 +57,15 @@ class StageJob:
 
 def jobs(recipe: Recipe) -> list[StageJob]:
     """Return the stages a recipe runs, in order; a stage that is absent from the recipe is left out."""
-    made = [_filtering(recipe), _base(recipe)]
+    made = [_filtering(recipe)]
     model: Stage = "base"
+    if recipe.base is not None:
+        made.append(_base(recipe.base))
     if recipe.vocab_extension is not None:
-        made += [_vocab_extension(recipe), _initialise(recipe)]
-        model = "initialise"
+        made.append(_vocab_extension(recipe))
+        if recipe.base is not None and recipe.base.has_model:
+            made.append(_initialise(recipe))
+            model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
     if recipe.eval is not None:
@@ -167,7 +171,8 @@ def _filtering(recipe: Recipe) -> StageJob:
     config = recipe.filtering or FilteringConfig(preset="none")
     if config.preset != "none" and not config.decontamination.benchmarks and recipe.eval is not None:
         # What the recipe measures on must not be trained on.
-        asked = {"benchmarks": tuple(benchmark.path for benchmark in recipe.eval.benchmarks)}
+        local = [path for one in recipe.eval.benchmarks for path in (one.path, one.data) if path is not None]
+        asked = {"benchmarks": tuple(path for path in local if Path(path).exists())}
         config = config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
     return StageJob(
         stage="filtering",
@@ -180,14 +185,23 @@ def _filtering(recipe: Recipe) -> StageJob:
     )
 
 
-def _base(recipe: Recipe) -> StageJob:
-    named = (recipe.base.model, recipe.base.tokenizer)
+def _base(base: Base) -> StageJob:
+    named = (base.model, base.tokenizer)
     files = tuple(Path(name) for name in named if name is not None and Path(name).is_dir())
+    if not base.has_model:
+        return StageJob(
+            stage="base",
+            function="hanhua.recipes.tokenizer_base:prepare_tokenizer",
+            config={"tokenizer": base.tokenizer},
+            files=files,
+            sources=("recipes/tokenizer_base.py",),
+            libraries=("transformers", "tokenizers", "llama-models"),
+        )
     return StageJob(
         stage="base",
         function="hanhua.continued_pretrain.base:prepare_base",
-        config=recipe.base,
-        inputs={} if recipe.base.model is not None else {"corpus": "filtering"},
+        config=base,
+        inputs={} if base.model is not None else {"corpus": "filtering"},
         files=files,
         sources=("continued_pretrain",),
         libraries=(*_TORCH, "llama-models"),
@@ -252,15 +266,31 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
     )
 
 
+RELEASE_INPUTS = {
+    "model": ("base", "corpus", "tokenizer", "adapted", "scores"),
+    "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
+    "tokenizer": ("base", "corpus", "tokenizer"),
+}
+
+
 def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
+    assert recipe.release is not None
     return StageJob(
         stage="release",
         function="hanhua.recipes.release:make_release",
         config=_release_job(recipe),
-        inputs=_what_is_there(present, "base", "corpus", "tokenizer", "adapted", "scores"),
+        inputs=_what_is_there(present, *RELEASE_INPUTS[recipe.release.kind]),
         skills=("masker",),
-        sources=("recipes/release*.py", "recipes/card*.py", "recipes/licen*.py", "recipes/licences/*", _CARDS),
-        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models"),
+        sources=(
+            "recipes/release*.py",
+            "recipes/card*.py",
+            "recipes/licen*.py",
+            "recipes/licences/*",
+            "recipes/plots.py",
+            "recipes/report_svg.py",
+            _CARDS,
+        ),
+        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models", "matplotlib"),
     )
 
 
@@ -289,7 +319,7 @@ def _report_job(recipe: Recipe) -> ReportJob:
     return ReportJob(
         name=recipe.name,
         samples_per_reason=recipe.report.samples_per_reason,
-        stand_in=recipe.base.stand_in is not None,
+        stand_in=recipe.base is not None and recipe.base.stand_in is not None,
         recipe=without_folders(recipe),
     )
 

@@ -31,13 +31,14 @@ _NAME = "checkpoint.json"
 class Checkpoint:
     """How far the first pass has come.
 
-    source, records: the file it is in, and how many of its records are done. sizes: of the spool's files.
-    report: counts, samples and histograms so far, as data.
+    source, records: the file it is in, and how many of its records are done; of_corpus: of its whole corpus. sizes: of
+    the spool's files. report: counts, samples and histograms so far, as data.
     """
 
     key: str
     source: int = 0
     records: int = 0
+    of_corpus: int = 0
     read_bytes: int = 0
     finished: bool = False
     sizes: dict[str, int] = field(default_factory=dict)

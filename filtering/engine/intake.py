@@ -30,7 +30,8 @@ class Batch:
     """Records to judge: texts, languages and corpora go to the workers, the rest stays here.
 
     broken: what could not be used, among and behind the records. source, records: where reading stands at the
-    end of the batch, for a checkpoint: the number of the file, and of its records that are done.
+    end of the batch, for a checkpoint: the number of the file, and of its records that are done. of_corpus: the
+    same of the whole corpus, for its `max_documents`.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Batch:
     broken: list[Broken] = field(default_factory=list)
     source: int = 0
     records: int = 0
+    of_corpus: int = 0
     characters: int = 0
 
     def add(self, text: str, fields: dict[str, str]) -> None:
@@ -66,31 +68,43 @@ class Intake:
         self._sizes = [_size(source) for found in self.sources.values() for source in found]
         self._current: tuple[int, str] = (0, "")
 
-    def batches(self, *, source: int = 0, records: int = 0) -> Iterator[Batch]:
+    def batches(self, *, source: int = 0, records: int = 0, of_corpus: int = 0) -> Iterator[Batch]:
         """Yield the records in order, from a place a batch has named on. Raises InputError for a broken file."""
-        batch, number = Batch(), -1
+        batch = Batch()
         broken: list[Broken] = []
+        for number, name, path, label in self._files():
+            if number < source:
+                continue
+            taken = of_corpus if number == source else batch.of_corpus
+            limit = self._inputs[name].max_documents
+            self._current = (number, path)
+            skip = records if number == source else 0
+            for done, (text, fields) in self._records(name, path, label, broken=broken, skip=skip):
+                if limit is not None and taken >= limit:
+                    break
+                batch.add(text, fields)
+                batch.broken += broken
+                broken.clear()
+                taken += 1
+                batch.source, batch.records, batch.of_corpus = number, done, taken
+                if batch.full:
+                    yield batch
+                    batch = Batch(of_corpus=taken)
+            batch.broken += broken
+            broken.clear()
+            batch.source, batch.records = number + 1, 0
+            batch.of_corpus = 0 if path == self.sources[name][-1] else taken
+        if batch.texts or batch.broken:
+            yield batch
+
+    def _files(self) -> Iterator[tuple[int, str, str, str]]:
+        """Yield every file with its number, its corpus and its label."""
+        number = 0
         for name, found in self.sources.items():
             labels = labels_of(found)
             for path in found:
+                yield number, name, path, labels[path]
                 number += 1
-                if number < source:
-                    continue
-                self._current = (number, path)
-                skip = records if number == source else 0
-                for done, (text, fields) in self._records(name, path, labels[path], broken=broken, skip=skip):
-                    batch.add(text, fields)
-                    batch.broken += broken
-                    broken.clear()
-                    batch.source, batch.records = number, done
-                    if batch.full:
-                        yield batch
-                        batch = Batch()
-                batch.broken += broken
-                broken.clear()
-                batch.source, batch.records = number + 1, 0
-        if batch.texts or batch.broken:
-            yield batch
 
     def _records(
         self, name: str, source: str, label: str, *, broken: list[Broken], skip: int

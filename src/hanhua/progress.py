@@ -25,7 +25,7 @@ class Progress:
     def __init__(self, name: str, *, total: int | None, unit: str, done: int = 0) -> None:
         self.name, self.total, self.unit = name, total, unit
         self.done = self._done_before = done
-        self._began = self._shown = time.monotonic()
+        self._began = self._shown = self._logged = time.monotonic()
         self._share: float | None = None
         self._share_before = 0.0
         self._terminal = sys.stderr.isatty()
@@ -56,6 +56,9 @@ class Progress:
         if self._terminal:
             sys.stderr.write(f"\r\x1b[K{self._line(now, note)}"[:200])
             sys.stderr.flush()
+            if now - self._logged >= LINE_EVERY_SECONDS:  # for whoever watches the log from elsewhere
+                self._logged = now
+                _log(self._line(now, note))
         else:
             say(self._line(now, note))
 
@@ -80,6 +83,10 @@ class Progress:
 def say(message: str) -> None:
     """Print one line of progress to stderr, where data never goes."""
     print(message, file=sys.stderr, flush=True)
+    _log(message)
+
+
+def _log(message: str) -> None:
     for log in _logs:
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}", file=log, flush=True)
 

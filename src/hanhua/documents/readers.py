@@ -178,5 +178,16 @@ def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
         from datasets import load_dataset
     except ImportError:
         raise MissingExtra(f"reading {HUB_PREFIX}{name}", "scale") from None
-    repo, _, config = name.partition(":")
-    yield from load_dataset(repo, config or None, split=split, streaming=True)
+    repo, revision, config = parse_hub_name(name)
+    yield from load_dataset(repo, config, revision=revision, split=split, streaming=True)
+
+
+def parse_hub_name(name: str) -> tuple[str, str | None, str | None]:
+    """Return repository, revision and configuration of a Hub data set's name (with or without `hf://datasets/`).
+
+    >>> parse_hub_name("HuggingFaceFW/fineweb-2@3a1f:cmn_Hani")
+    ('HuggingFaceFW/fineweb-2', '3a1f', 'cmn_Hani')
+    """
+    place, _, config = name.removeprefix(HUB_PREFIX).partition(":")
+    repo, _, revision = place.partition("@")
+    return repo, revision or None, config or None
