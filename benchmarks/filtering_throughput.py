@@ -16,9 +16,11 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from hanhua.documents.readers import expand_paths, read_records
-from hanhua.filtering.clusters import find_clusters
 from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.duplicates.clusters import find_clusters
 from hanhua.filtering.judge import Judge, Judged
 
 
@@ -56,10 +58,11 @@ def measure(path: Path, judge: Judge, config: FilteringConfig, documents: int) -
 
 def copies(kept: list[Judged], config: FilteringConfig) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
-        digests, signatures = Path(folder, "digests"), Path(folder, "signatures")
+        digests, signatures, letters = (Path(folder, name) for name in ("digests", "signatures", "letters"))
         digests.write_bytes(b"".join(one.digest for one in kept))
         signatures.write_bytes(b"".join(one.signature for one in kept))
-        clusters = find_clusters(config.duplicates, digests=digests, signatures=signatures)
+        np.array([one.letters for one in kept], dtype=np.uint32).tofile(letters)
+        clusters = find_clusters(config.duplicates, digests=digests, signatures=signatures, letters=letters)
         return Counter(clusters.reason(index) for index in range(len(kept)) if clusters.is_copy(index))
 
 

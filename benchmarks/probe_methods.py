@@ -163,7 +163,7 @@ def write_base(given: argparse.Namespace, texts: Path) -> None:
     print(f"base: {facts['tokens']:,} tokens, loss {facts['first_loss']:.3f} → {facts['last_loss']:.3f} nats a token")
 
 
-def write_tokenizer(folder: Path, texts: list[str]) -> None:
+def write_tokenizer(folder: Path, texts: list[str], *, vocabulary: int = VOCABULARY) -> None:
     tokenizer = Tokenizer(models.BPE(ignore_merges=True))
     split = pre_tokenizers.Split(Regex(LLAMA3_PATTERN), behavior="isolated")
     spell = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -171,7 +171,7 @@ def write_tokenizer(folder: Path, texts: list[str]) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 256, show_progress=False, initial_alphabet=alphabet, special_tokens=[]
+        vocab_size=vocabulary - 256, show_progress=False, initial_alphabet=alphabet, special_tokens=[]
     )
     tokenizer.train_from_iterator(texts, trainer=trainer)
     tokenizer.add_special_tokens(llama3_special_tokens())

@@ -15,24 +15,18 @@ from pydantic import BaseModel, ValidationError
 
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.errors import InputError, RecipeError
+from hanhua.recipes.consistency import check_consistency, is_path
 from hanhua.recipes.places import At, Place, Tree, leaves, parse_value, read_tree
 from hanhua.recipes.schema import Recipe
 
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
-PATHS: tuple[At, ...] = (
-    ("corpora", "*", "path"),
-    ("base", "model"),
-    ("base", "tokenizer"),
-    ("eval", "benchmarks", "*", "path"),
-    ("eval", "benchmarks", "*", "data"),
-    ("eval", "benchmarks", "*", "fewshot_path"),
-    ("eval", "beside", "*", "model"),
-    ("eval", "behaviour", "prompts"),
-    ("eval", "safety", "prompts"),
-    ("eval", "safety", "judge_labels"),
-    ("eval", "safety", "guard", "model"),
+TABLES: tuple[At, ...] = (
+    ("corpora",),
+    ("vocab_extension", "weights"),
+    ("vocab_extension", "max_characters"),
+    ("continued_pretrain", "weights"),
 )
-"""The values that are paths: relative to the recipe that says them, or to the current folder for `-s`."""
+"""Mappings whose keys are the user's own; `null` takes an inherited entry away."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +52,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
         _override(tree, override)
     _fill_environment(tree)
     _resolve_paths(tree)
-    _drop_nulled_corpora(tree)
+    _drop_nulled_entries(tree)
     try:
         recipe = Recipe.model_validate(tree.data)
     except ValidationError as error:
         _explain(error, tree)
         raise RecipeError(tree.mistakes) from error
-    _check_names(recipe, tree)
-    _check_files(recipe, tree)
+    check_consistency(recipe, tree)
     if tree.mistakes:
         raise RecipeError(tree.mistakes)
     return LoadedRecipe(recipe, path, tree.places)
@@ -168,7 +161,7 @@ def _fill_environment(tree: Tree) -> None:
 
 def _resolve_paths(tree: Tree) -> None:
     for at, value in list(leaves(tree.data)):
-        if not isinstance(value, str) or not any(_matches(at, pattern) for pattern in PATHS):
+        if not isinstance(value, str) or not is_path(at):
             continue
         if value.startswith(HUB_PREFIX) or Path(value).is_absolute():
             continue
@@ -178,15 +171,15 @@ def _resolve_paths(tree: Tree) -> None:
         _set(tree.data, at, str(beside.resolve()))
 
 
-def _drop_nulled_corpora(tree: Tree) -> None:
-    """Let a child recipe or `-s corpora.web=null` take a corpus away."""
-    corpora = tree.data.get("corpora")
-    if isinstance(corpora, dict):
-        tree.data["corpora"] = {name: corpus for name, corpus in corpora.items() if corpus is not None}
-
-
-def _matches(at: At, pattern: At) -> bool:
-    return len(at) == len(pattern) and all(p in ("*", a) for a, p in zip(at, pattern, strict=True))
+def _drop_nulled_entries(tree: Tree) -> None:
+    """Let a child recipe or `-s corpora.web=null` take an entry of a table away."""
+    for at in TABLES:
+        holder: Any = tree.data
+        for step in at[:-1]:
+            holder = holder.get(step) if isinstance(holder, dict) else None
+        table = holder.get(at[-1]) if isinstance(holder, dict) else None
+        if isinstance(table, dict):
+            holder[at[-1]] = {name: value for name, value in table.items() if value is not None}
 
 
 def _set(data: Any, at: At, value: Any) -> None:
@@ -255,28 +248,3 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
         return [member for inner in get_args(annotation) for member in _members(inner)]
     return [annotation]
-
-
-def _check_names(recipe: Recipe, tree: Tree) -> None:
-    """Refuse sections that name a corpus the recipe does not have."""
-    for section in ("vocab_extension", "continued_pretrain"):
-        config = getattr(recipe, section)
-        for field in ("corpora", "weights"):
-            for name in getattr(config, field, None) or ():
-                if name not in recipe.corpora:
-                    near = difflib.get_close_matches(name, recipe.corpora, n=1)
-                    hint = f"did you mean {near[0]}?" if near else f"corpora: {', '.join(recipe.corpora)}"
-                    tree.wrong((section, field), f"no corpus {name!r} ({hint})")
-
-
-def _check_files(recipe: Recipe, tree: Tree) -> None:
-    """Refuse paths to nothing before anything runs."""
-    for name, corpus in recipe.corpora.items():
-        try:
-            corpus.sources()
-        except InputError as error:
-            tree.wrong(("corpora", name, "path"), str(error))
-    for at, value in leaves(recipe.model_dump(mode="json", include={"eval"})):
-        is_path = any(_matches(at, pattern) for pattern in PATHS)
-        if is_path and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
-            tree.wrong(at, f"{value}: no such file or folder")

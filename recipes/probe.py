@@ -24,9 +24,9 @@ from hanhua.errors import MissingExtra
 from hanhua.progress import say
 from hanhua.recipes.probe_corpus import write_probe_corpus
 from hanhua.recipes.probe_ranking import Measured, Standing, rank
-from hanhua.vocab_extension.initialise import Methods
-from hanhua.vocab_extension.resize import grow_model
-from hanhua.vocab_extension.weight_source import open_source
+from hanhua.vocab_extension.rows.initialise import Methods
+from hanhua.vocab_extension.rows.resize import grow_model
+from hanhua.vocab_extension.rows.weight_source import open_source
 from hanhua.weights import weight_files
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ BYTES_PER_TOKEN = 8
 class ProbeConfig:
     """What is tried and how. training: of each run; its length is `steps`, its seed one of `seeds`."""
 
-    methods: tuple[str, ...] = ("mean", "calibrated", "gaussian", "random")
+    methods: tuple[str, ...] = ("mean", "mean+calibrated", "calibrated", "gaussian", "random")
     steps: int = 50
     seeds: int = 2
     training: ContinuedPretrainConfig = TRAINING

@@ -17,8 +17,8 @@ from hanhua.artifacts.kinds import FORMAT_VERSION, STAGE_OF_KIND, STAGES, Stage
 from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
-from hanhua.recipes.schema import Recipe
-from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
+from hanhua.recipes.schema import Base, Recipe
+from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
@@ -57,11 +57,15 @@ class StageJob:
 
 def jobs(recipe: Recipe) -> list[StageJob]:
     """Return the stages a recipe runs, in order; a stage that is absent from the recipe is left out."""
-    made = [_filtering(recipe), _base(recipe)]
+    made = [_filtering(recipe)]
     model: Stage = "base"
+    if recipe.base is not None:
+        made.append(_base(recipe.base))
     if recipe.vocab_extension is not None:
-        made += [_vocab_extension(recipe), _initialise(recipe)]
-        model = "initialise"
+        made.append(_vocab_extension(recipe))
+        if recipe.base is not None and recipe.base.has_model:
+            made.append(_initialise(recipe))
+            model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
     if recipe.eval is not None:
@@ -103,7 +107,7 @@ def call(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mappi
 @cache
 def skills() -> Skills:
     """Return every skill there is; each is built once."""
-    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker())
+    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker(), contamination=contamination_test())
 
 
 def harm_scorer() -> HarmScorer:
@@ -125,6 +129,13 @@ def masker() -> Masker:
     from hanhua.filtering.pii import build_masker
 
     return build_masker()
+
+
+def contamination_test() -> ContaminationTest:
+    """Return the test for benchmark questions in training texts."""
+    from hanhua.filtering.decontamination.held import build_held_questions
+
+    return build_held_questions()
 
 
 @cache
@@ -175,14 +186,23 @@ def _filtering(recipe: Recipe) -> StageJob:
     )
 
 
-def _base(recipe: Recipe) -> StageJob:
-    named = (recipe.base.model, recipe.base.tokenizer)
+def _base(base: Base) -> StageJob:
+    named = (base.model, base.tokenizer)
     files = tuple(Path(name) for name in named if name is not None and Path(name).is_dir())
+    if not base.has_model:
+        return StageJob(
+            stage="base",
+            function="hanhua.recipes.tokenizer_base:prepare_tokenizer",
+            config={"tokenizer": base.tokenizer},
+            files=files,
+            sources=("recipes/tokenizer_base.py",),
+            libraries=("transformers", "tokenizers", "llama-models"),
+        )
     return StageJob(
         stage="base",
         function="hanhua.continued_pretrain.base:prepare_base",
-        config=recipe.base,
-        inputs={} if recipe.base.model is not None else {"corpus": "filtering"},
+        config=base,
+        inputs={} if base.model is not None else {"corpus": "filtering"},
         files=files,
         sources=("continued_pretrain",),
         libraries=(*_TORCH, "llama-models"),
@@ -241,21 +261,38 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
         config=recipe.eval,
         inputs=inputs,
         files=recipe.eval.input_paths(),
-        skills=("harm", "masker"),
+        skills=("harm", "masker", "contamination"),
         sources=("eval",),
         libraries=(*_TORCH, "lm_eval"),
     )
 
 
+RELEASE_INPUTS = {
+    "model": ("base", "corpus", "tokenizer", "adapted", "scores"),
+    "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
+    "tokenizer": ("base", "corpus", "tokenizer"),
+}
+
+
 def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
+    assert recipe.release is not None
     return StageJob(
         stage="release",
         function="hanhua.recipes.release:make_release",
         config=_release_job(recipe),
-        inputs=_what_is_there(present, "base", "corpus", "tokenizer", "adapted", "scores"),
+        inputs=_what_is_there(present, *RELEASE_INPUTS[recipe.release.kind]),
         skills=("masker",),
-        sources=("recipes/release*.py", "recipes/card*.py", "recipes/licen*.py", "recipes/licences/*", _CARDS),
-        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models"),
+        sources=(
+            "recipes/release*.py",
+            "recipes/eval_results.py",
+            "recipes/card*.py",
+            "recipes/licen*.py",
+            "recipes/licences/*",
+            "recipes/plots.py",
+            "recipes/report_svg.py",
+            _CARDS,
+        ),
+        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models", "matplotlib"),
     )
 
 
@@ -273,7 +310,13 @@ def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
         skills=("harm", "masker"),
-        sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
+        sources=(
+            "recipes/report*.py",
+            "eval/table.py",
+            "recipes/plots.py",
+            "recipes/headline.py",
+            "recipes/templates/report*",
+        ),
         libraries=("jinja2", "matplotlib"),
     )
 
@@ -284,7 +327,7 @@ def _report_job(recipe: Recipe) -> ReportJob:
     return ReportJob(
         name=recipe.name,
         samples_per_reason=recipe.report.samples_per_reason,
-        stand_in=recipe.base.stand_in is not None,
+        stand_in=recipe.base is not None and recipe.base.stand_in is not None,
         recipe=without_folders(recipe),
     )
 

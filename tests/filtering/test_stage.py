@@ -67,7 +67,7 @@ MESSY = [
 
 
 def test_one_and_two_workers_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hanhua.filtering.intake.BATCH_RECORDS", 16)
+    monkeypatch.setattr("hanhua.filtering.engine.intake.BATCH_RECORDS", 16)
     others = [*documents()[5:20], "渡船靠岸时钟声响了，卖藕的妇人挑着担子走进雾里，渐渐看不见了。"]
     inputs = {"zh": write_jsonl(tmp_path / "a.jsonl", MESSY), "zz": write_jsonl(tmp_path / "b.jsonl", others)}
     one = run(tmp_path / "one", inputs, workers=1, heldout_ratio=0.2)

@@ -84,7 +84,7 @@ vocab_extention: {new_tokens: 512}
         (GOOD.replace("texts.jsonl", "text.jsonl"), "4:8:", "no such file"),
         (GOOD.replace("path: texts.jsonl", "path: '${env:HANHUA_NOWHERE}'"), "4:8:", "HANHUA_NOWHERE is not set"),
         (GOOD.replace("path: texts.jsonl", "path: '${HOME}'"), "4:8:", "the only substitution"),
-        (GOOD + "  weights: {zhs: 1}\n", "10:3:", "no corpus 'zhs' (did you mean zh?)"),
+        (GOOD + "  weights: {zhs: 1}\n", "10:13:", "no corpus 'zhs' (did you mean zh?)"),
         (GOOD.replace("max_tokens: 50000", "max_tokens: -1"), "6:3:", "greater than or equal to 1"),
         (GOOD.replace("max_tokens: 50000", "max_tokens: .nan"), "6:3:", "max_tokens"),
         (GOOD + "extends: nothing_like_it\n", "10:1:", "no such recipe"),

@@ -11,6 +11,7 @@ import typer
 from hanhua.cli import eval as eval_cli
 from hanhua.cli import filter as filter_cli
 from hanhua.cli import publish as publish_cli
+from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
 from hanhua.cli.printing import print_json, print_table
@@ -29,6 +30,10 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
+app.command(epilog="Example: hanhua status runs/quickstart --watch")(runs_cli.status)
+app.command(epilog="Example: hanhua report runs/quickstart")(runs_cli.report)
+app.command(epilog="Example: hanhua compare runs/Llama-3-8B-zh runs/Llama-3-8B-zh-no-extension")(runs_cli.compare)
+app.command(epilog="Example: hanhua reproduce runs/quickstart")(runs_cli.reproduce)
 app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
@@ -40,7 +45,6 @@ Overrides = Annotated[
 ]
 Runs = Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart")]
 
 
 @app.command(epilog="Example: hanhua run quickstart -s corpora.zh.path=my_texts.jsonl.zst")
@@ -108,34 +112,6 @@ def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = 
         print_json({"valid": True, "recipe": loaded.recipe.model_dump(mode="json"), "origins": loaded.origins()})
     else:
         print(f"{loaded.path}: valid")
-
-
-@app.command(epilog="Example: hanhua status runs/quickstart")
-def status(run: RunFolder, as_json: AsJson = False) -> None:
-    """Show which stages of a run are done, begun or to do."""
-    from hanhua.progress import duration
-    from hanhua.recipes.status import stage_statuses
-
-    statuses = stage_statuses(run)
-    if as_json:
-        print_json([vars(one) for one in statuses])
-        return
-    rows = [(s.stage, s.state, "" if s.seconds is None else duration(s.seconds), s.folder) for s in statuses]
-    print_table(("stage", "state", "took", "folder"), rows)
-
-
-@app.command(epilog="Example: hanhua report runs/quickstart")
-def report(run: RunFolder, as_json: AsJson = False) -> None:
-    """Print a run's table again, with the paths of its report, model and release."""
-    from hanhua.recipes.runner import RunResult
-    from hanhua.recipes.status import open_latest
-    from hanhua.recipes.summary import run_summary, summary_text
-
-    summary = run_summary(RunResult(run, open_latest(run)))
-    if as_json:
-        print_json(summary)
-    else:
-        print(summary_text(summary))
 
 
 @recipes_app.callback(invoke_without_command=True)

@@ -1,0 +1,199 @@
+"""What continued pretraining will need, before anything is spent: memory, speed, hours, money.
+
+Memory is the closed form of `memory_parts`. Speed is operations per token (`step_flops_per_token`) over the share of
+the peak that is assumed, or the time to gather weights over the links where that is longer. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.hardware import Hardware, find_hardware, gpu_name
+from hanhua.continued_pretrain.memory_parts import memory_parts, trained_sizes
+from hanhua.continued_pretrain.model_shapes import ModelShape, step_flops_per_token
+
+Placement = Literal["single", "ddp", "fsdp2"]
+USABLE_RATIO = 0.95
+"""Of a device's memory: allocators leave gaps."""
+LARGER = ("1x80GB", "8x80GB", "16x80GB", "32x80GB", "64x80GB", "128x80GB", "256x80GB")
+
+
+@dataclass(frozen=True)
+class TrainingEstimate:
+    """What a run needs.
+
+    memory_bytes: of one device; memory_parts: by what it is for. placement: single, ddp or fsdp2, and why.
+    tokens_per_second: of all devices. mfu: operations done over the peak. dollars: None where no price is known.
+    remedies: when it does not fit, changes that each would make it fit. assumptions: in words.
+    """
+
+    fits: bool
+    placement: Placement
+    why: str
+    memory_bytes: int
+    memory_parts: dict[str, int]
+    device_memory_bytes: int
+    trained_parameters: int
+    flops_per_token: float
+    tokens_per_second: float
+    mfu: float
+    hours: float
+    dollars: float | None
+    remedies: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def estimate_training(
+    shape: ModelShape, *, config: ContinuedPretrainConfig, hardware: Hardware, tokens: int, new_rows: int = 0
+) -> TrainingEstimate:
+    """Return what training `tokens` tokens takes.
+
+    shape: of the base, before the new rows. tokens: of the whole run, all devices together.
+    """
+    whole = shape.with_rows(new_rows)
+    placement, why, parts = choose_placement(whole, config=config, hardware=hardware, new_rows=new_rows)
+    memory, limit = sum(parts.values()), hardware.memory_bytes * USABLE_RATIO
+    trained = trained_sizes(whole, config, new_rows)
+    flops = training_flops_per_token(whole, config, new_rows)
+    rate = _tokens_per_second(whole, config, hardware, flops=flops, placement=placement, trained=trained.total)
+    hours = tokens / rate / 3600
+    price = hardware.price_per_device_hour
+    return TrainingEstimate(
+        fits=memory <= limit,
+        placement=placement,
+        why=why,
+        memory_bytes=memory,
+        memory_parts=parts,
+        device_memory_bytes=hardware.memory_bytes,
+        trained_parameters=trained.total,
+        flops_per_token=flops,
+        tokens_per_second=rate,
+        mfu=rate * flops / (hardware.devices * hardware.peak_flops),
+        hours=hours,
+        dollars=hours * hardware.devices * price if price else None,
+        remedies=() if memory <= limit else tuple(_remedies(shape, config, hardware, new_rows)),
+        assumptions=tuple(_assumptions(config, hardware)),
+    )
+
+
+def choose_placement(
+    shape: ModelShape, *, config: ContinuedPretrainConfig, hardware: Hardware, new_rows: int
+) -> tuple[Placement, str, dict[str, int]]:
+    """Return how the model lies on the devices, why, and the memory of one. shape: with the new rows."""
+    on_gpu = hardware.kind == "gpu"
+
+    def parts(shards: int) -> dict[str, int]:
+        return memory_parts(shape, config, new_rows=new_rows, on_gpu=on_gpu, shards=shards)
+
+    alone = parts(1)
+    need, limit = sum(alone.values()), hardware.memory_bytes * USABLE_RATIO
+    sizes = f"{need / 1e9:,.1f} GB of {hardware.memory_bytes / 1e9:,.0f}"
+    if hardware.devices == 1:
+        return "single", f"one device: {sizes}", alone
+    if config.parallel == "ddp" or (config.parallel == "auto" and need <= limit):
+        why = "as asked" if config.parallel == "ddp" else f"the whole model fits each device ({sizes})"
+        return "ddp", f"{why}, and only what is trained has to be exchanged", alone
+    why = "as asked" if config.parallel == "fsdp2" else f"one device does not hold the model ({sizes})"
+    return "fsdp2", f"{why}, so its weights are shared out", parts(hardware.devices)
+
+
+def training_flops_per_token(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> float:
+    """Return the operations of a step per token. shape: with the new rows."""
+    trained = trained_sizes(shape, config, new_rows)
+    head_rows = trained.rows if shape.tied else trained.rows // 2
+    if trained.tables:
+        head_rows = shape.vocab_size * shape.hidden_size
+    return step_flops_per_token(
+        shape,
+        sequence_tokens=config.sequence_tokens,
+        trained=None if trained.layers else trained.adapters,
+        recompute=config.gradient_checkpointing,
+    ) + (0 if trained.layers else 2 * head_rows)
+
+
+def _tokens_per_second(
+    shape: ModelShape,
+    config: ContinuedPretrainConfig,
+    hardware: Hardware,
+    *,
+    flops: float,
+    placement: Placement,
+    trained: int,
+) -> float:
+    """Return tokens a second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
+    micro = config.sequence_tokens * config.micro_batch_sequences
+    compute = micro * config.gradient_accumulation * flops / (hardware.peak_flops * hardware.attained_ratio)
+    exchange = 2 * 4 * trained / hardware.link_bytes if placement != "single" else 0.0
+    if placement == "fsdp2":
+        gathers = 2 * config.gradient_accumulation * shape.parameters * 2 / hardware.link_bytes
+        seconds = max(compute, gathers) + exchange
+    else:
+        seconds = compute + exchange
+    return config.tokens_per_step * hardware.devices / seconds
+
+
+def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hardware, new_rows: int) -> Iterator[str]:
+    """Yield changes that each make it fit: of the recipe first, then of the machine."""
+
+    def fits(on: Hardware, **changes: Any) -> bool:
+        changed = config.model_copy(update=changes)
+        parts = choose_placement(shape.with_rows(new_rows), config=changed, hardware=on, new_rows=new_rows)[2]
+        return sum(parts.values()) <= on.memory_bytes * USABLE_RATIO
+
+    recompute: dict[str, Any] = {"gradient_checkpointing": True, "micro_batch_sequences": 1}
+    options: list[dict[str, Any]] = [
+        {"micro_batch_sequences": 1},
+        {"gradient_checkpointing": True},
+        recompute,
+        {"parallel": "auto", "gradient_checkpointing": True},
+        {**recompute, "trains": "adapters"},
+        {**recompute, "trains": "adapters", "quantise": "nf4"},
+        {**recompute, "trains": "rows", "quantise": "nf4"},
+    ]
+    found = False
+    for changes in options:
+        real = {name: value for name, value in changes.items() if getattr(config, name) != value}
+        if real and _possible(config, real, hardware) and not found and fits(hardware, **real):
+            found = True
+            yield ", ".join(f"{name}: {str(value).lower()}" for name, value in real.items())
+    for name in LARGER:
+        larger = find_hardware(name)
+        if larger.devices * larger.memory_bytes <= hardware.devices * hardware.memory_bytes:
+            continue
+        for changes in ({}, {"gradient_checkpointing": True}):
+            if fits(larger, **changes):
+                yield name + (" with gradient_checkpointing: true" if changes else "")
+                return
+
+
+def _possible(config: ContinuedPretrainConfig, changes: dict[str, Any], hardware: Hardware) -> bool:
+    if changes.get("trains") == "adapters" and config.lora is None:
+        return False
+    return not ("quantise" in changes and hardware.kind == "cpu")
+
+
+def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterator[str]:
+    yield (
+        f"{hardware.devices} x {gpu_name(hardware)}: {hardware.memory_bytes / 1e9:,.0f} GB and "
+        f"{hardware.peak_flops / 1e12:,.1f} TFLOP/s each, of which training reaches {hardware.attained_ratio:.0%}"
+    )
+    yield "attention counted as if each sequence were one document; shorter documents cost less"
+    if hardware.devices > 1:
+        yield (
+            f"links of {hardware.link_bytes / 1e9:,.0f} GB/s a device"
+            + ("" if hardware.nodes == 1 else f" between {hardware.nodes} machines")
+            + "; FSDP2 gathers weights twice a micro-batch while it computes"
+        )
+    yield f"{1 - USABLE_RATIO:.0%} of the memory left free for the allocator's gaps"
+    if hardware.price_per_device_hour:
+        yield f"${hardware.price_per_device_hour:,.2f} per device and hour"
+    if config.quantise == "nf4":
+        yield "nf4: dequantising is not counted, which costs 20 to 40% of the speed"
+
+
+def with_price(hardware: Hardware, dollars: float) -> Hardware:
+    """Return the same machine at another price per device and hour."""
+    return replace(hardware, price_per_device_hour=dollars)
