@@ -16,6 +16,8 @@ from hanhua.artifacts.files import read_json, write_durably, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.progress import say
 from hanhua.recipes.card import CardFacts, card_plots, compression_rows, write_card
+from hanhua.recipes.eval_results import FOLDER as ENTRIES
+from hanhua.recipes.eval_results import eval_result_files
 from hanhua.recipes.licences import (
     Duty,
     corpus_use,
@@ -55,6 +57,8 @@ def make_release(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path, 
         has_base=(out / BASE_FOLDER).is_dir(),
     )
     _write_results(out, scores, found)
+    if scores is not None and not config.stand_in:
+        _write_entries(out, scores)
     write_durably(out / "README.md", write_card(config, name, found))
     check_release(
         out, kind=config.kind, base=base, private_paths=[artifact.path.parent for artifact in inputs.values()]
@@ -108,6 +112,13 @@ def _write_results(out: Path, scores: Any, found: CardFacts) -> None:
             table.writerow(("corpus", "base_characters_per_token", "extended_characters_per_token", "gain"))
             for row in rows:
                 table.writerow((row["corpus"], *(f"{row[key]:.6f}" for key in ("base", "extended", "gain"))))
+
+
+def _write_entries(out: Path, scores: Mapping[str, Any]) -> None:
+    files = eval_result_files(scores, model="adapted")
+    for name, text in files.items():
+        (out / ENTRIES).mkdir(exist_ok=True)
+        write_durably(out / ENTRIES / name, text)
 
 
 def _facts(job: ReleaseJob, name: str, contents: Contents) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
 from hanhua.recipes.schema import Base, Recipe
-from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
+from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
@@ -107,7 +107,7 @@ def call(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mappi
 @cache
 def skills() -> Skills:
     """Return every skill there is; each is built once."""
-    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker())
+    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker(), contamination=contamination_test())
 
 
 def harm_scorer() -> HarmScorer:
@@ -129,6 +129,13 @@ def masker() -> Masker:
     from hanhua.filtering.pii import build_masker
 
     return build_masker()
+
+
+def contamination_test() -> ContaminationTest:
+    """Return the test for benchmark questions in training texts."""
+    from hanhua.filtering.decontamination.held import build_held_questions
+
+    return build_held_questions()
 
 
 @cache
@@ -260,7 +267,7 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
         config=recipe.eval,
         inputs=inputs,
         files=recipe.eval.input_paths(),
-        skills=("harm", "masker"),
+        skills=("harm", "masker", "contamination"),
         sources=("eval",),
         libraries=(*_TORCH, "lm_eval"),
     )
@@ -283,6 +290,7 @@ def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
         skills=("masker",),
         sources=(
             "recipes/release*.py",
+            "recipes/eval_results.py",
             "recipes/card*.py",
             "recipes/licen*.py",
             "recipes/licences/*",
@@ -308,7 +316,13 @@ def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
         skills=("harm", "masker"),
-        sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
+        sources=(
+            "recipes/report*.py",
+            "eval/table.py",
+            "recipes/plots.py",
+            "recipes/headline.py",
+            "recipes/templates/report*",
+        ),
         libraries=("jinja2", "matplotlib"),
     )
 
