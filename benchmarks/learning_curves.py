@@ -50,7 +50,7 @@ from hanhua.vocab_extension.resize import resize_folder
 ARMS = ("plain", "extended", "plain+replay", "extended+replay")
 MEASURED_AT = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 PIECE_CHARACTERS = 2000
-HELD_OUT_PIECES = 12
+HELD_OUT_PIECES = 8
 
 
 def main() -> None:
@@ -75,8 +75,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", default=None, help="base tokenizer; none: 8K tokens learned on the English")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--base-tokens", type=int, default=2_000_000, help="English tokens the base learns from")
-    parser.add_argument("--zh-bytes", type=int, default=600_000, help="bytes of Chinese each arm learns from")
+    parser.add_argument("--base-tokens", type=int, default=1_500_000, help="English tokens the base learns from")
+    parser.add_argument("--zh-bytes", type=int, default=300_000, help="bytes of Chinese each arm learns from")
     parser.add_argument("--new-tokens", type=int, default=4096)
     parser.add_argument("--replay", type=float, default=0.15, help="share of English tokens in the replay arms")
     parser.add_argument("--learning-rate", type=float, default=2e-3)

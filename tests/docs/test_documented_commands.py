@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import zstandard
 from documented import PROGRAMS, ROOT, Block, blocks, pages, words_of
 
@@ -22,8 +23,6 @@ def name(block: Block) -> str:
 
 
 def program(word: str) -> Any:
-    import typer
-
     from hanhua.cli import main, vocab_extension
 
     return typer.main.get_command({"hanhua": main.app, "vocab-extension": vocab_extension.app}[word])
@@ -50,8 +49,8 @@ def test_the_program_takes_what_the_docs_say(block: Block) -> None:
             continue
         try:
             parse(words_of(command))
-        except SystemExit:
-            pass  # --help
+        except (SystemExit, typer.Exit):
+            pass  # --help, --list-tasks
         except Exception as error:
             said = error.format_message() if hasattr(error, "format_message") else repr(error)
             pytest.fail(f"{name(block)}: {command}\n{said}")

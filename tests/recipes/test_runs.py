@@ -171,7 +171,7 @@ def json_documents(text: str) -> list[Any]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_quickstart_is_reproduced_to_the_bit(tmp_path: Path) -> None:
     hanhua("run", "quickstart", "--runs", tmp_path)
     found = hanhua("reproduce", tmp_path / "Llama-3-zh-quickstart", "--into", tmp_path / "again")
