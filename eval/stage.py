@@ -27,12 +27,13 @@ from hanhua.eval.scores import (
 )
 from hanhua.skills import Skills
 
-MODELS = ("base", "resized", "adapted")
-"""In order, each before the next; `resized` is absent where the vocabulary was not extended."""
+MODELS = ("base", "resized", "adapted", "restored")
+"""In order, each before the next; `resized` is absent where the vocabulary was not extended, `restored` where no
+instruct model was given."""
 
 
 def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
-    """Evaluate the models of a run: inputs corpus, base, resized (optional), adapted; models at `.path/model`.
+    """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
     after a kill, with the same `out`, it goes on behind the last finished part.
