@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from hanhua.eval.measure import Measuring
     from hanhua.eval.plan import Measured
 
-MODELS = ("base", "resized", "adapted")
-"""In order, each before the next; `resized` is absent where the vocabulary was not extended."""
+MODELS = ("base", "resized", "adapted", "restored")
+"""In order, each before the next; `resized` is absent where the vocabulary was not extended, `restored` where no
+instruct model was given."""
 
 
 def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
-    """Evaluate the models of a run: inputs corpus, base, resized (optional), adapted; models at `.path/model`.
+    """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
     after a kill, with the same `out`, it goes on behind the last finished batch.

@@ -41,8 +41,8 @@ def make_release(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path, 
     """Write the release folder into `out` and return its facts.
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
-    recipe has them `resized`, `corpus`, `tokenizer` and `scores`. Raises InputError for what cannot be released and
-    InvariantError for what does not load, or in which something changed that must not.
+    recipe has them `resized`, `restored` (then released), `corpus`, `tokenizer` and `scores`. Raises InputError for
+    what cannot be released and InvariantError for what does not load, or in which something changed that must not.
     """
     del skills  # the card shows counts and rates, no text that would need masking
     base, name = inputs["base"].path / "model", config.released_name()
@@ -60,8 +60,12 @@ def make_release(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path, 
     if scores is not None and not config.stand_in:
         _write_entries(out, scores)
     write_durably(out / "README.md", write_card(config, name, found))
+    # A restored model ends and pads as its instruct model does, which restoring itself has made sure of.
     check_release(
-        out, kind=config.kind, base=base, private_paths=[artifact.path.parent for artifact in inputs.values()]
+        out,
+        kind=config.kind,
+        base=contents.source if "restored" in inputs else base,
+        private_paths=[artifact.path.parent for artifact in inputs.values()],
     )
     unmet = [duty for duty in read_duties(out, config, name=name) if not duty.met]
     for duty in unmet:

@@ -23,6 +23,7 @@ from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skill
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
     from hanhua.recipes.report import ReportJob
+    from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _SPINE = Path(hanhua.__file__).parent
 _TEXT = ("tokenizers", "transformers", "opencc", "zstandard", "llama-models")
@@ -68,6 +69,8 @@ def jobs(recipe: Recipe) -> list[StageJob]:
             model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
+    if recipe.restore is not None:
+        made.append(_restore(recipe.restore))
     if recipe.eval is not None:
         made.append(_evaluation(recipe, model))
     present = {job.stage for job in made}
@@ -254,12 +257,26 @@ def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
     )
 
 
+def _restore(config: RestoreConfig) -> StageJob:
+    return StageJob(
+        stage="restore",
+        function="hanhua.vocab_extension.restore.stage:restore_model",
+        config=config,
+        inputs={"base": "base", "adapted": "continued_pretrain"},
+        files=(Path(config.instruct),) if Path(config.instruct).is_dir() else (),
+        sources=("vocab_extension",),
+        libraries=("numpy", "tokenizers"),
+    )
+
+
 def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
     inputs: dict[str, Stage] = {"corpus": "filtering", "base": "base"}
     if model == "initialise":
         inputs["resized"] = "initialise"
     if recipe.continued_pretrain is not None:
         inputs["adapted"] = "continued_pretrain"
+    if recipe.restore is not None:
+        inputs["restored"] = "restore"
     assert recipe.eval is not None
     return StageJob(
         stage="eval",
@@ -274,7 +291,7 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
 
 
 RELEASE_INPUTS = {
-    "model": ("base", "corpus", "tokenizer", "adapted", "scores"),
+    "model": ("base", "corpus", "tokenizer", "adapted", "restored", "scores"),
     "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
     "tokenizer": ("base", "corpus", "tokenizer"),
 }
@@ -309,7 +326,7 @@ def _release_job(recipe: Recipe) -> ReleaseJob:
 
 
 def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
-    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "scores", "release")
+    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "restored", "scores", "release")
     return StageJob(
         stage="report",
         function="hanhua.recipes.report:write_report",
