@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: quickstart test slow check format clean
+.PHONY: quickstart test slow soak check format docs clean
 
 quickstart: $(READY)
 	$(BIN)/hanhua run recipes/quickstart.yaml
@@ -15,6 +15,10 @@ test: $(READY)
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
 
+# What takes many minutes or tens of gigabytes: not part of .ci/run.
+soak: $(READY)
+	$(BIN)/python -m pytest -q -m soak
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -24,6 +28,11 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The site, in build/site: every page of docs/, and the configuration reference made from the schema.
+docs: $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from hanhua.cli.printing import print_table
 from hanhua.progress import Progress
-from hanhua.vocab_extension.llama_cpp_parity import compare, llama_cpp_encoder
+from hanhua.vocab_extension.proof.llama_cpp_parity import compare, llama_cpp_encoder
 from hanhua.vocab_extension.texts import TextFiles, sources_of
 
 SHOWN = 5

@@ -26,7 +26,7 @@ import numpy as np
 from hanhua.artifacts.files import write_json
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.extend import copy_settings, extended
-from hanhua.vocab_extension.initialise import METHODS
+from hanhua.vocab_extension.rows.initialise import METHODS
 from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, read_bpe_file
 from hanhua.weights import INDEX
 from hanhua.zh_text.scripts import is_han
@@ -117,10 +117,12 @@ def tensors(layers: int) -> Iterator[Tensor]:
     yield "lm_head.weight", (ROWS, WIDTH)
 
 
-def write_checkpoint(folder: Path, *, layers: int) -> int:
-    """Write shards, index and config; return the bytes of all weights."""
+def write_checkpoint(folder: Path, *, layers: int, added: float = 0.0) -> int:
+    """Write shards, index and config; return the bytes of all weights. added: how far from the usual weights."""
     folder.mkdir()
     noise = np.random.default_rng(0).standard_normal(TILE_VALUES, dtype=np.float32) * 0.02
+    if added:
+        noise += np.random.default_rng(1).standard_normal(TILE_VALUES, dtype=np.float32) * added
     tile = (noise.view(np.uint32) >> 16).astype(np.uint16).tobytes()
     listed = list(tensors(layers))
     each = -(-len(listed) // SHARDS)

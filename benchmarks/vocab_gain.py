@@ -24,8 +24,8 @@ from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.recipes.wiring import junk_test
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import extended
-from hanhua.vocab_extension.learn import learn_tokens
-from hanhua.vocab_extension.sources import Source
+from hanhua.vocab_extension.learning.learn import learn_tokens
+from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.texts import TextFiles, sources_of
 from hanhua.vocab_extension.tokenizer_json import encode_all, read_bpe_file
 from hanhua.zh_text.scripts import is_han

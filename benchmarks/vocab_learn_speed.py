@@ -26,10 +26,10 @@ from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.config import VocabExtensionConfig
-from hanhua.vocab_extension.forms import Forms
-from hanhua.vocab_extension.learn import learn_tokens
-from hanhua.vocab_extension.shape import TokenShape
-from hanhua.vocab_extension.sources import Source
+from hanhua.vocab_extension.learning.forms import Forms
+from hanhua.vocab_extension.learning.learn import learn_tokens
+from hanhua.vocab_extension.learning.shape import TokenShape
+from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.texts import TextFiles, sources_of
 from hanhua.vocab_extension.tokenizer_json import encode_all, pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import is_han

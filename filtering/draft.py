@@ -8,6 +8,7 @@ from functools import cached_property
 from hanhua.filtering.profile import Profile, profile_codes
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
+from hanhua.zh_text.segmentation import segment
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ class Draft:
 
     def __init__(self, text: str, *, language: str = "zh") -> None:
         self.text, self.language = text, language
+        self.measured: dict[str, float] = {}
+        """What the rules have measured so far, by the name of the reason they would give."""
+        self.questions: list[tuple[str, float]] = []
+        """The benchmark questions the text holds, each with the share of it."""
+
+    def measure(self, name: str, value: float) -> float:
+        """Note a measured value for the report, and return it."""
+        self.measured[name] = float(value)
+        return value
 
     @property
     def chinese(self) -> bool:
@@ -64,6 +74,16 @@ class Draft:
     def shingles(self) -> Hashes:
         """Hashes of the 5-grams of the folded text."""
         return hash_ngrams(self.folded_codes, SHINGLE)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines that hold something, without the space around them."""
+        return [line for line in map(str.strip, self.text.split("\n")) if line]
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of the text by rjieba, marks among them, spaces not."""
+        return [word for word in segment(self.text, engine="rjieba") if not word.isspace()]
 
     @cached_property
     def folded(self) -> Folded:

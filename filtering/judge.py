@@ -6,24 +6,31 @@ any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import xxhash
+from opencc import OpenCC
 
 from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.decontamination.index import benchmark, build_index
 from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.duplicates.lines import line_hashes
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
+from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalise import clean, join_hard_wraps
 from hanhua.filtering.pii import find_pii, mask_pii
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
 from hanhua.filtering.rules.encoding import encoding
+from hanhua.filtering.rules.entropy import entropy
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
+from hanhua.filtering.rules.lines import lines
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
+from hanhua.filtering.rules.words import words
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature
 
 Rule = Callable[[Draft], Verdict]
@@ -35,7 +42,9 @@ class Judged:
 
     text: as it goes into the corpus; of a rejected document, as it was judged. digest: 16 bytes of the
     text before masking, without white space. signature: MinHash as uint32, empty when near copies are not
-    looked for.
+    looked for. letters: letters and digits, by which the best of several copies is chosen. lines: hashes of its
+    lines, when they are looked for. repaired: its bytes had been read in the wrong encoding. questions: of
+    benchmarks, that it holds, with the share of each. measured: what the rules compared with their limits.
     """
 
     text: str
@@ -44,6 +53,15 @@ class Judged:
     masked: dict[str, int] = field(default_factory=dict)
     digest: bytes = b""
     signature: bytes = b""
+    letters: int = 0
+    lines: bytes = b""
+    repaired: bool = False
+    questions: list[tuple[str, float]] = field(default_factory=list)
+    measured: dict[str, float] = field(default_factory=dict)
+
+    def without_measures(self) -> Judged:
+        """Return the same without what was measured."""
+        return replace(self, measured={})
 
 
 class Judge:
@@ -52,15 +70,17 @@ class Judge:
     def __init__(self, config: FilteringConfig) -> None:
         self._config = config
         self._rules = rules_of(config)
+        self._converter = OpenCC(config.text.convert) if config.text.convert else None
 
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
-        draft = self._normalised(Draft(text, language=language))
+        repaired = self._repaired(Draft(text, language=language))
+        draft = self._normalised(repaired)
         for rule in self._rules:
             verdict = rule(draft)
             if not verdict.keep:
-                return Judged(draft.text, verdict)
-        masked, counts = mask_pii(draft.text) if self._config.pii.mode == "mask" else (draft.text, {})
+                return Judged(draft.text, verdict, questions=draft.questions, measured=draft.measured)
+        masked, counts = self._masked(draft.text)
         return Judged(
             masked,
             KEEP,
@@ -68,11 +88,22 @@ class Judge:
             masked=dict(counts),
             digest=xxhash.xxh3_128_digest("".join(draft.text.split()).encode()),
             signature=self._signature(draft),
+            letters=draft.profile.letters + draft.profile.digits,
+            lines=self._lines(masked),
+            repaired=repaired.text != text,
+            measured=draft.measured,
         )
 
     def judge_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
         """Judge several, in order."""
         return [self.judge(text, language=language) for text, language in zip(texts, languages, strict=True)]
+
+    def _repaired(self, draft: Draft) -> Draft:
+        """Undo a wrong decoding. First of all: clean-up would drop the control characters it needs."""
+        if not self._config.text.repair_mojibake or not draft.chinese:
+            return draft
+        text = repair_mojibake(draft.text, draft.profile)
+        return draft if text == draft.text else Draft(text, language=draft.language)
 
     def _normalised(self, draft: Draft) -> Draft:
         text = draft.text
@@ -81,7 +112,16 @@ class Judge:
             text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
         if self._config.text.join_hard_wraps and draft.chinese:
             text = join_hard_wraps(text)
+        if self._converter is not None and draft.chinese:
+            text = self._converter.convert(text)
         return draft if text == draft.text else Draft(text, language=draft.language)
+
+    def _lines(self, text: str) -> bytes:
+        return line_hashes(text).tobytes() if self._config.duplicates.max_line_documents is not None else b""
+
+    def _masked(self, text: str) -> tuple[str, Mapping[str, int]]:
+        pii = self._config.pii
+        return mask_pii(text, kinds=pii.kinds) if pii.mode == "mask" else (text, {})
 
     def _signature(self, draft: Draft) -> bytes:
         near = self._config.duplicates
@@ -106,15 +146,21 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: symbols(draft, quality),
         lambda draft: length(draft, quality),
         lambda draft: repetition(draft, quality),
+        lambda draft: entropy(draft, quality),
+        lambda draft: lines(draft, quality),
+        lambda draft: words(draft, quality),
         lambda draft: boilerplate(draft, quality),
     ]
+    index = build_index(config.decontamination)
+    if index is not None:
+        rules.append(lambda draft: benchmark(draft, config.decontamination, index=index))
     if scorer is not None:
         rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
     if config.pii.mode == "drop":
-        rules.append(_personal)
+        rules.append(lambda draft: _personal(draft, config.pii.kinds))
     return rules
 
 
-def _personal(draft: Draft) -> Verdict:
-    found = find_pii(draft.text)
+def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:
+    found = [one for one in find_pii(draft.text) if one.tag in kinds]
     return reject(f"pii.{found[0].tag.lower()}", len(found)) if found else KEEP

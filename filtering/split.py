@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.clusters import Clusters
+from hanhua.filtering.duplicates.clusters import Clusters
 
 Split = Literal["train", "heldout"]
 
@@ -24,25 +23,29 @@ class Splits:
         return "heldout" if self._heldout[index] else "train"
 
 
-def assign_splits(digests: Path, clusters: Clusters, *, corpora: Sequence[int], heldout_ratio: float) -> Splits:
-    """Assign a split to every spooled document, given its corpus by number.
+def assign_splits(digests: Path, clusters: Clusters, *, corpora: Path, heldout_ratio: float) -> Splits:
+    """Assign a split to every spooled document, given the number of its corpus (uint16 each).
 
-    A document is held out when the hash of its cluster's first text, as a fraction of all hashes, is below
-    the ratio: the same text falls on the same side in every corpus, run and order of input. By chance a
-    small corpus could have nothing on one side; then the document nearest to the threshold changes sides,
-    with its copies, so that any corpus of two documents or more can be both trained on and measured.
+    A cluster's id is the smallest hash of its texts, so it does not depend on the order of the input. A document
+    is held out when that id, as a fraction of all hashes, is below the ratio: the same text falls on the same
+    side in every corpus and run. By chance a small corpus could have nothing on one side; then the cluster
+    nearest to the threshold changes sides, so that any corpus of two documents or more can be both trained on
+    and measured.
     """
-    hashes = np.fromfile(digests, dtype=np.uint64).reshape(-1, 2)[:, 0][clusters.first]
-    fractions = hashes / 2.0**64
-    heldout = fractions < heldout_ratio
-    owner = np.asarray(corpora)
-    first = clusters.first == np.arange(len(fractions))
+    count = len(clusters.root)
+    ids = np.full(count, 2**64 - 1, dtype=np.uint64)
+    if count:
+        np.minimum.at(ids, clusters.root, np.memmap(digests, dtype=np.uint64, mode="r", shape=(count, 2))[:, 0])
+        ids = ids[clusters.root]
+    heldout = ids < np.uint64(int(heldout_ratio * 2**64))
+    owner = np.fromfile(corpora, dtype=np.uint16)
+    kept = ~clusters.copies()
     for corpus in np.unique(owner):
-        members = np.flatnonzero((owner == corpus) & first)
+        members = np.flatnonzero((owner == corpus) & kept)
         if len(members) < 2 or not heldout_ratio:
             continue
         if not heldout[members].any():
-            heldout[hashes == hashes[members].min()] = True
+            heldout[ids == ids[members].min()] = True
         elif heldout[members].all():
-            heldout[hashes == hashes[members].max()] = False
+            heldout[ids == ids[members].max()] = False
     return Splits(heldout)

@@ -16,17 +16,21 @@ from hanhua.recipes.licences import HARM_HEADING, TERMS, CorpusUse, corpus_use
 from hanhua.recipes.release_job import CorpusLine, ReleaseJob, is_hub_id
 
 TEMPLATES = Path(__file__).parent / "templates"
-MODELS = ("base", "resized", "adapted")
+MODELS = ("base", "resized", "adapted", "restored")
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the card is made from: facts by artifact, the training config, the scores (None: not evaluated)."""
+    """What the card is made from: facts by artifact, the training config, the scores (None: not evaluated).
+
+    has_base: whether an adapter's release carries the model it belongs to.
+    """
 
     parameters: int
     facts: Mapping[str, Mapping[str, Any]]
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] | None = None
+    has_base: bool = False
 
 
 def write_card(job: ReleaseJob, name: str, found: CardFacts) -> str:
@@ -61,15 +65,17 @@ def front_matter(job: ReleaseJob, name: str, scores: Mapping[str, Any] | None) -
     data: dict[str, Any] = {
         "language": ["zh", "en"],
         "license": TERMS[job.base_family].license_id,
-        "library_name": "transformers",
-        "pipeline_tag": "text-generation",
+        "library_name": "peft" if job.kind == "adapter" else "transformers",
     }
+    if job.kind != "tokenizer":
+        data["pipeline_tag"] = "text-generation"
     if not job.stand_in and is_hub_id(job.base_name):
-        data |= {"base_model": job.base_name, "base_model_relation": "finetune"}
+        data |= {"base_model": job.base_name, "base_model_relation": "adapter" if job.kind == "adapter" else "finetune"}
     datasets = sorted({c.source.removeprefix(HUB_PREFIX) for c in job.corpora if c.source.startswith(HUB_PREFIX)})
     if datasets:
         data["datasets"] = datasets
-    data["tags"] = ["llama-3", "chinese", "continued-pretraining", *(["stand-in"] if job.stand_in else [])]
+    work = "vocabulary-extension" if job.kind == "tokenizer" else "continued-pretraining"
+    data["tags"] = ["llama-3", "chinese", work, *(["stand-in"] if job.stand_in else [])]
     benchmarks = (scores or {}).get("benchmarks") or {}
     # A stand-in's accuracy on a leaderboard would be read as a model's.
     if benchmarks and not job.stand_in:
@@ -95,6 +101,26 @@ def compression_rows(found: CardFacts) -> list[dict[str, Any]]:
     ]
 
 
+def card_plots(found: CardFacts) -> dict[str, str]:
+    """Return the card's plots as SVG, by name: compression, and bits per character where there are scores."""
+    from hanhua.recipes.plots import Line, plot_bits, plot_compression
+
+    drawn = {}
+    rows = compression_rows(found)
+    if rows:
+        drawn["compression"] = plot_compression([(row["corpus"], row["base"], row["extended"]) for row in rows])
+    by_model = (found.scores or {}).get("language_modelling") or {}
+    lines = [
+        Line(corpus, model, by_model[model][corpus]["bits_per_character"], by_model[model][corpus].get("interval"))
+        for corpus in sorted({corpus for scores in by_model.values() for corpus in scores})
+        for model in _present(by_model)
+        if by_model[model].get(corpus, {}).get("bits_per_character") is not None
+    ]
+    if lines:
+        drawn["bits_per_character"] = plot_bits(lines)
+    return drawn
+
+
 def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
     scores = found.scores or {}
     matter = yaml.safe_dump(front_matter(job, name, found.scores), sort_keys=False, allow_unicode=True)
@@ -107,6 +133,8 @@ def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
         "instruct": "instruct" in job.base_name.lower(),
         "llama_tokenizer": job.stand_in_tokenizer == LLAMA3,
         "parameters": found.parameters,
+        "has_base": found.has_base,
+        "plots": card_plots(found).keys(),
         "vocabulary": _vocabulary(found.facts),
         "training": _training(found),
         "compression": compression_rows(found),
@@ -194,7 +222,7 @@ def _harm(by_model: Mapping[str, Any]) -> dict[str, Any] | None:
         }
         for model in models
     ]
-    shown = by_model.get("adapted") or by_model[models[-1]]
+    shown = by_model.get("restored") or by_model.get("adapted") or by_model[models[-1]]
     categories = [
         f"{category} {counts['harmful']}/{counts['prompts']}"
         for category, counts in sorted((shown.get("by_category") or {}).items())
@@ -235,11 +263,12 @@ def _masked(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _index_entries(benchmarks: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for task, scores in sorted(benchmarks.items()):
-        if "adapted" in scores:
+        released = scores.get("restored") or scores.get("adapted")
+        if released:
             yield {
                 "task": {"type": "text-generation", "name": "multiple choice"},
                 "dataset": {"type": task, "name": task},
-                "metrics": [{"type": "accuracy", "name": "accuracy", "value": round(scores["adapted"]["accuracy"], 4)}],
+                "metrics": [{"type": "accuracy", "name": "accuracy", "value": round(released["accuracy"], 4)}],
             }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hanhua.recipes.load import PATHS
+from hanhua.recipes.consistency import is_path
 from hanhua.recipes.places import leaves, read_tree
 
 
@@ -13,8 +13,7 @@ def rewritten_for(shipped: Path, target: Path) -> str:
     """Return the recipe's text with every relative data path rewritten to be right from `target`'s folder."""
     text = shipped.read_text(encoding="utf-8")
     for at, value in leaves(read_tree(shipped).data):
-        named = any(len(at) == len(p) and all(x in ("*", y) for x, y in zip(p, at, strict=True)) for p in PATHS)
-        if named and isinstance(value, str) and list(shipped.parent.glob(value)):
+        if is_path(at) and isinstance(value, str) and list(shipped.parent.glob(value)):
             moved = os.path.relpath(shipped.parent / value, target.resolve().parent)
             text = text.replace(value, Path(moved).as_posix())
     return text

@@ -15,19 +15,19 @@ from pydantic import BaseModel, ValidationError
 
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.errors import InputError, RecipeError
+from hanhua.recipes.consistency import check_consistency, is_path
 from hanhua.recipes.places import At, Place, Tree, leaves, parse_value, read_tree
 from hanhua.recipes.schema import Recipe
 
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
-PATHS: tuple[At, ...] = (
-    ("corpora", "*", "path"),
-    ("base", "model"),
-    ("base", "tokenizer"),
-    ("eval", "benchmarks", "*", "path"),
-    ("eval", "benchmarks", "*", "fewshot_path"),
-    ("eval", "safety", "prompts"),
+TABLES: tuple[At, ...] = (
+    ("corpora",),
+    ("vocab_extension", "weights"),
+    ("vocab_extension", "max_characters"),
+    ("continued_pretrain", "weights"),
+    ("restore", "scales"),
 )
-"""The values that are paths: relative to the recipe that says them, or to the current folder for `-s`."""
+"""Mappings whose keys are the user's own; `null` takes an inherited entry away."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
         _override(tree, override)
     _fill_environment(tree)
     _resolve_paths(tree)
-    _drop_nulled_corpora(tree)
+    _drop_nulled_entries(tree)
     try:
         recipe = Recipe.model_validate(tree.data)
     except ValidationError as error:
         _explain(error, tree)
         raise RecipeError(tree.mistakes) from error
-    _check_names(recipe, tree)
-    _check_files(recipe, tree)
+    check_consistency(recipe, tree)
     if tree.mistakes:
         raise RecipeError(tree.mistakes)
     return LoadedRecipe(recipe, path, tree.places)
@@ -148,6 +147,10 @@ def _override(tree: Tree, override: str) -> None:
 
 def _fill_environment(tree: Tree) -> None:
     for at, value in list(leaves(tree.data)):
+        if isinstance(value, str) and "\0" in value:
+            tree.wrong(at, "holds a NUL character, which nothing may be named with")
+            value = value.replace("\0", "")
+            _set(tree.data, at, value)
         if not isinstance(value, str) or "${" not in value:
             continue
         for name in _ENV.findall(value):
@@ -163,25 +166,25 @@ def _fill_environment(tree: Tree) -> None:
 
 def _resolve_paths(tree: Tree) -> None:
     for at, value in list(leaves(tree.data)):
-        if not isinstance(value, str) or not any(_matches(at, pattern) for pattern in PATHS):
+        if not isinstance(value, str) or not is_path(at):
             continue
         if value.startswith(HUB_PREFIX) or Path(value).is_absolute():
             continue
         beside = tree.folders.get(at, Path.cwd()) / value
-        if at[0] == "base" and not beside.exists() and not value.startswith("."):
+        if at[0] in ("base", "restore") and not beside.exists() and not value.startswith("."):
             continue  # a Hub id, or `llama3`
         _set(tree.data, at, str(beside.resolve()))
 
 
-def _drop_nulled_corpora(tree: Tree) -> None:
-    """Let a child recipe or `-s corpora.web=null` take a corpus away."""
-    corpora = tree.data.get("corpora")
-    if isinstance(corpora, dict):
-        tree.data["corpora"] = {name: corpus for name, corpus in corpora.items() if corpus is not None}
-
-
-def _matches(at: At, pattern: At) -> bool:
-    return len(at) == len(pattern) and all(p in ("*", a) for a, p in zip(at, pattern, strict=True))
+def _drop_nulled_entries(tree: Tree) -> None:
+    """Let a child recipe or `-s corpora.web=null` take an entry of a table away."""
+    for at in TABLES:
+        holder: Any = tree.data
+        for step in at[:-1]:
+            holder = holder.get(step) if isinstance(holder, dict) else None
+        table = holder.get(at[-1]) if isinstance(holder, dict) else None
+        if isinstance(table, dict):
+            holder[at[-1]] = {name: value for name, value in table.items() if value is not None}
 
 
 def _set(data: Any, at: At, value: Any) -> None:
@@ -193,27 +196,56 @@ def _set(data: Any, at: At, value: Any) -> None:
         data[at[-1]] = value
 
 
+EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a number; null turns a limit off",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected text; put quotes around what YAML reads as something else",
+    "tuple_type": "expected a list, such as [a, b]",
+    "list_type": "expected a list, such as [a, b]",
+    "dict_type": "expected keys with values, such as {key: value}",
+    "model_type": "expected keys with values, such as {key: value}",
+    "model_attributes_type": "expected keys with values, such as {key: value}",
+}
+
+
 def _explain(error: ValidationError, tree: Tree) -> None:
     for problem in error.errors(include_url=False, include_context=True):
         at = _written(problem["loc"], tree)
-        kind = problem["type"]
+        kind, given = problem["type"], problem.get("input")
         if kind == "extra_forbidden":
             known = _known_keys(at[:-1])
-            near = difflib.get_close_matches(at[-1], known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+            near = _nearest(at[-1], known)
+            hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
             tree.wrong(at, f"unknown key ({hint})")
         elif kind == "missing":
             tree.wrong(at, "missing, and it has no default")
         elif kind == "literal_error":
             expected = problem["ctx"]["expected"].replace("'", "")
-            choices = re.split(r", | or ", expected)
-            near = difflib.get_close_matches(str(problem["input"]), choices, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            tree.wrong(at, f"{problem['input']!r} is not one of {expected}{hint}")
+            near = _nearest(str(given), re.split(r", | or ", expected))
+            tree.wrong(at, f"{given!r} is not one of {expected}" + (f" (did you mean {near}?)" if near else ""))
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
-            tree.wrong(at, message + found)
+            message = EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
+            tree.wrong(
+                at, message + ("" if isinstance(given, dict) and kind not in EXPECTED else f", found {_shown(given)}")
+            )
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word somebody may have meant; `english` for `en` too."""
+    near = difflib.get_close_matches(word, known, n=1)
+    begun = [name for name in known if len(name) > 1 and word.lower().startswith(name.lower())]
+    return near[0] if near else max(begun, key=len, default=None)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _written(loc: tuple[int | str, ...], tree: Tree) -> At:
@@ -250,28 +282,3 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
         return [member for inner in get_args(annotation) for member in _members(inner)]
     return [annotation]
-
-
-def _check_names(recipe: Recipe, tree: Tree) -> None:
-    """Refuse sections that name a corpus the recipe does not have."""
-    for section in ("vocab_extension", "continued_pretrain"):
-        config = getattr(recipe, section)
-        for field in ("corpora", "weights"):
-            for name in getattr(config, field, None) or ():
-                if name not in recipe.corpora:
-                    near = difflib.get_close_matches(name, recipe.corpora, n=1)
-                    hint = f"did you mean {near[0]}?" if near else f"corpora: {', '.join(recipe.corpora)}"
-                    tree.wrong((section, field), f"no corpus {name!r} ({hint})")
-
-
-def _check_files(recipe: Recipe, tree: Tree) -> None:
-    """Refuse paths to nothing before anything runs."""
-    for name, corpus in recipe.corpora.items():
-        try:
-            corpus.sources()
-        except InputError as error:
-            tree.wrong(("corpora", name, "path"), str(error))
-    for at, value in leaves(recipe.model_dump(mode="json", include={"eval"})):
-        is_path = any(_matches(at, pattern) for pattern in PATHS)
-        if is_path and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
-            tree.wrong(at, f"{value}: no such file or folder")

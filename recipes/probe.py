@@ -24,13 +24,13 @@ from hanhua.errors import MissingExtra
 from hanhua.progress import say
 from hanhua.recipes.probe_corpus import write_probe_corpus
 from hanhua.recipes.probe_ranking import Measured, Standing, rank
-from hanhua.vocab_extension.initialise import Methods
-from hanhua.vocab_extension.resize import grow_model
-from hanhua.vocab_extension.weight_source import open_source
+from hanhua.vocab_extension.rows.initialise import Methods
+from hanhua.vocab_extension.rows.resize import grow_model
+from hanhua.vocab_extension.rows.weight_source import open_source
 from hanhua.weights import weight_files
 
 if TYPE_CHECKING:
-    from hanhua.eval.bits_per_byte import DocumentLikelihood
+    from hanhua.eval.language.bits_per_byte import DocumentLikelihood
 
 TRAINING = ContinuedPretrainConfig(sequence_tokens=512, micro_batch_sequences=2, gradient_accumulation=4)
 """How a probe trains where nothing else is said: as continued pretraining does, in steps of 4,096 tokens."""
@@ -42,7 +42,7 @@ BYTES_PER_TOKEN = 8
 class ProbeConfig:
     """What is tried and how. training: of each run; its length is `steps`, its seed one of `seeds`."""
 
-    methods: tuple[str, ...] = ("mean", "calibrated", "gaussian", "random")
+    methods: tuple[str, ...] = ("mean", "mean+calibrated", "calibrated", "gaussian", "random")
     steps: int = 50
     seeds: int = 2
     training: ContinuedPretrainConfig = TRAINING
@@ -198,19 +198,19 @@ def _unhashed(folder: Path, bench: _Bench) -> Artifact:
 
 def _score(bench: _Bench, name: str, folder: Path) -> list[dict[str, Any]]:
     """Return the held-out likelihood by document."""
-    from hanhua.eval.bits_per_byte import rows_of
-    from hanhua.eval.likelihood import score_documents
-    from hanhua.eval.loaded_model import execution, load_model
-    from hanhua.eval.model_folder import open_model_folder
+    from hanhua.eval.engine.loaded_model import execution, load_model
+    from hanhua.eval.engine.model_folder import open_model_folder
+    from hanhua.eval.engine.runner import runner_of
+    from hanhua.eval.language.bits_per_byte import rows_of
+    from hanhua.eval.language.likelihoods import score_documents
 
     with execution(bench.config.training.threads):
         model = load_model(open_model_folder(name, folder, hash_of_content="unused"))
         scored: list[DocumentLikelihood] = score_documents(
-            model,
+            runner_of(model, batch_size=4),
             bench.documents,
             context_tokens=bench.config.context_tokens,
             max_characters=bench.config.max_characters,
-            batch_size=4,
         )
     return rows_of(scored)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
-SIMPLEST_FIRST = ("mean", "calibrated", "gaussian", "random")
+SIMPLEST_FIRST = ("mean", "mean+calibrated", "calibrated", "gaussian", "random")
 NEGLIGIBLE_BITS = 1e-4
 """Bits per byte below which two runs are the same, whatever the interval says: noise of threads and batches."""
 

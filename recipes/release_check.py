@@ -8,8 +8,9 @@ from typing import Any
 
 from hanhua.artifacts.files import files_below, read_json
 from hanhua.errors import InvariantError
+from hanhua.recipes.release_contents import ADAPTER_FILE, BASE_FOLDER
 from hanhua.recipes.release_weights import read_tensors
-from hanhua.weights import StoredTensor
+from hanhua.weights import StoredTensor, read_header
 
 TEXT_ENDINGS = (".json", ".md", ".csv", ".txt", ".jinja", "")
 UNCHANGED_CONFIG = ("rope_parameters", "eos_token_id", "bos_token_id", "tie_word_embeddings", "max_position_embeddings")
@@ -17,20 +18,39 @@ UNCHANGED_GENERATION = ("eos_token_id", "bos_token_id")
 UNCHANGED_TOKENIZER = ("bos_token_id", "eos_token_id", "chat_template")
 
 
-def check_release(release: Path, *, base: Path, private_paths: Iterable[Path]) -> None:
+def check_release(release: Path, *, kind: str, base: Path, private_paths: Iterable[Path]) -> None:
     """Raise InvariantError that lists everything wrong with a release folder.
 
-    base: the base model's folder. private_paths: folders of this machine no published text may name.
-    The weights are checked by their headers, against the base's: same tensors, types and shapes but for the
-    vocabulary's rows.
+    kind: model, adapter or tokenizer. base: the base's folder. private_paths: folders of this machine no published
+    text may name. Weights are checked by their headers, against the base's: same tensors, types and shapes but for
+    the vocabulary's rows.
     """
-    wrong = [
-        *_wrong_weights(read_tensors(release), read_tensors(base)),
-        *_wrong_settings(release, base),
-        *_named_folders(release, private_paths),
-    ]
+    wrong = [*_wrong_tokenizer(release, base), *_named_folders(release, private_paths)]
+    model = release if kind == "model" else release / BASE_FOLDER
+    if (model / "config.json").is_file():
+        wrong += [*_wrong_weights(read_tensors(model), read_tensors(base)), *_wrong_settings(model, base)]
+    if kind == "adapter":
+        wrong += _wrong_adapter(release)
     if wrong:
         raise InvariantError(f"{release}: not fit to release:\n  " + "\n  ".join(wrong))
+
+
+def _wrong_adapter(release: Path) -> Iterable[str]:
+    named = read_json(release / "hanhua.json")
+    found = len(read_header(release / ADAPTER_FILE)[0])
+    if found != named["tensors"]:
+        yield f"{ADAPTER_FILE}: {found} tensors, where {named['tensors']} were trained"
+
+
+def _wrong_tokenizer(release: Path, base: Path) -> Iterable[str]:
+    from transformers import AutoTokenizer
+
+    tokenizer, base_tokenizer = (AutoTokenizer.from_pretrained(folder) for folder in (release, base))
+    for key in UNCHANGED_TOKENIZER:
+        yield from _changed("tokenizer", key, getattr(base_tokenizer, key), getattr(tokenizer, key))
+    pad = tokenizer.pad_token_id
+    if pad is not None and pad == tokenizer.eos_token_id:
+        yield f"tokenizer: pad is {pad}, which ends a text; a model trained so never stops"
 
 
 def _wrong_weights(ours: Mapping[str, StoredTensor], base: Mapping[str, StoredTensor]) -> Iterable[str]:
@@ -56,9 +76,7 @@ def _wrong_settings(release: Path, base: Path) -> Iterable[str]:
     generation, base_generation = (_generation(folder) for folder in (release, base))
     for key in UNCHANGED_GENERATION:
         yield from _changed("generation_config.json", key, base_generation.get(key), generation.get(key))
-    tokenizer, base_tokenizer = (AutoTokenizer.from_pretrained(folder) for folder in (release, base))
-    for key in UNCHANGED_TOKENIZER:
-        yield from _changed("tokenizer", key, getattr(base_tokenizer, key), getattr(tokenizer, key))
+    tokenizer = AutoTokenizer.from_pretrained(release)
     if len(tokenizer) > config.vocab_size:
         yield f"tokenizer: {len(tokenizer):,} ids, but the model has {config.vocab_size:,} rows"
     rows = read_tensors(release)["model.embed_tokens.weight"].shape[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -15,6 +15,9 @@ from hanhua.recipes.licences import Family, default_model_name, family_of
 
 if TYPE_CHECKING:
     from hanhua.recipes.schema import Recipe
+
+TOKENIZER_OF_LLAMA3 = "meta-llama/Meta-Llama-3-8B"
+"""Whose tokenizer `llama3` is; all of Llama 3, 3.1, 3.2 and 3.3 have the same tokens."""
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +45,7 @@ class ReleaseJob(BaseModel):
     model_config = _STRICT
 
     name: str
+    kind: Literal["model", "adapter", "tokenizer"] = "model"
     model_name: str | None = None
     license_policy: Literal["commercial", "research"] = "commercial"
     max_shard_gigabytes: float = Field(5.0, gt=0)
@@ -66,26 +70,40 @@ def release_job(recipe: Recipe) -> ReleaseJob:
     if recipe.release is None:
         raise ValueError("this recipe has no release section")
     base = recipe.base
+    assert base is not None  # a release has something to release, and that has a base
     settings = recipe.release.model_dump()
     # A stand-in's only Llama material is its tokenizer, and that alone brings the licence with it.
-    family = settings.pop("base_family", None) or family_of(base.model or base.tokenizer)
+    named = without_revision(base.model or base.tokenizer)
+    family = settings.pop("base_family", None) or family_of(named)
     if family is None and base.stand_in is None:
         raise UsageError(
-            f"base.model: {base.model!r} does not say which Llama 3 it is (3, 3.1, 3.2, 3.3), so the licence a release "
-            "falls under is unknown; use a Hub id or a folder named like Meta-Llama-3-8B, or leave `release` out"
+            f"base: {named!r} does not say which Llama 3 it is (3, 3.1, 3.2, 3.3), so the licence of a release "
+            "is unknown; say it with release.base_family, or use a Hub id or a folder named like Meta-Llama-3-8B"
         )
     return ReleaseJob(
         name=recipe.name,
         **settings,
-        base_name=base.model or "stand-in",
+        base_name="stand-in" if base.stand_in is not None else TOKENIZER_OF_LLAMA3 if named == LLAMA3 else named,
         base_family=family or "3",
         stand_in=base.stand_in is not None,
-        stand_in_tokenizer=base.tokenizer,
+        stand_in_tokenizer=without_revision(base.tokenizer),
         corpora=tuple(
-            CorpusLine(name=name, license=c.license, language=c.language, source=c.path, weight=c.weight)
+            CorpusLine(
+                name=name, license=c.license, language=c.language, source=without_revision(c.path), weight=c.weight
+            )
             for name, c in recipe.corpora.items()
         ),
     )
+
+
+def without_revision(name: str) -> str:
+    """Return a Hub id without the commit it is pinned to; a path stays as it is.
+
+    >>> without_revision("hf://datasets/HuggingFaceFW/fineweb-2@3a1f5c9:cmn_Hani")
+    'hf://datasets/HuggingFaceFW/fineweb-2:cmn_Hani'
+    """
+    is_data = name.startswith(HUB_PREFIX)
+    return name if "/" in name and not is_data and Path(name).exists() else re.sub(r"@[^:/]+(?=:|$)", "", name)
 
 
 def last_part(path: str) -> str:

@@ -11,9 +11,6 @@ from hanhua.skills import Skills
 
 Data = dict[str, Any]
 
-CHANCE = {"choice4": 0.25}
-"""What guessing gets, by kind of task."""
-
 
 def language_modelling_figures(scores: Mapping[str, Any]) -> list[Data]:
     """Return bits per character by corpus and model, with the paired changes that mean something."""
@@ -48,7 +45,7 @@ def benchmark_figures(scores: Mapping[str, Any]) -> list[Data]:
                 "shots": about.get("shots"),
                 "prompt": about.get("prompt"),
                 "questions_sha256": about.get("questions_sha256"),
-                "chance": CHANCE.get(str(about.get("task"))),
+                "chance": by_model[models[0]].get("chance") if models else None,
                 "models": [_accuracy(model, by_model[model]) for model in models],
                 "subjects": [
                     {
@@ -61,6 +58,24 @@ def benchmark_figures(scores: Mapping[str, Any]) -> list[Data]:
             }
         )
     return rows
+
+
+def side_by_side_figures(scores: Mapping[str, Any]) -> Data | None:
+    """Return the verdict's sentences and every measure as a row of cells, one a model; None for no evaluation."""
+    if not scores.get("verdict"):
+        return None
+    from hanhua.eval.table import score_rows
+
+    verdict = scores["verdict"]
+    return {
+        "sentences": list(verdict["text"]),
+        "note": verdict["note"],
+        "models": list(scores["models"]),
+        "rows": [
+            {"label": row[0].strip(), "inner": row[0].startswith("  "), "cells": list(row[1:])}
+            for row in score_rows(scores)
+        ],
+    }
 
 
 def safety_figures(scores: Mapping[str, Any], folder: Path, *, per_kind: int, skills: Skills) -> Data | None:

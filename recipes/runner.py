@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,10 @@ from hanhua.artifacts.kinds import STAGES, Stage
 from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.artifacts.store import Store
 from hanhua.errors import GateError, UsageError
-from hanhua.progress import duration, say
+from hanhua.progress import also_log_to, duration, say
 from hanhua.recipes.load import LoadedRecipe
+from hanhua.recipes.pins import Resolve, ask_hub
+from hanhua.recipes.provenance import pinned, write_lock
 from hanhua.recipes.wiring import StageJob, call, jobs, key_material, without_folders
 
 NEVER_RUN = "not run yet"
@@ -49,6 +52,7 @@ class RunResult:
 def plan(loaded: LoadedRecipe, *, runs: Path, until: Stage | None = None) -> list[Step]:
     """Say for every stage whether it is cached and, if not, why; run nothing."""
     store = Store(runs / loaded.recipe.name)
+    loaded, _ = pinned(loaded, store.root, resolve=None)
     artifacts: dict[Stage, Artifact] = {}
     steps: list[Step] = []
     for job in _until(jobs(loaded.recipe), until):
@@ -59,9 +63,17 @@ def plan(loaded: LoadedRecipe, *, runs: Path, until: Stage | None = None) -> lis
     return steps
 
 
-def run(loaded: LoadedRecipe, *, runs: Path, until: Stage | None = None, from_: Stage | None = None) -> RunResult:
+def run(
+    loaded: LoadedRecipe,
+    *,
+    runs: Path,
+    until: Stage | None = None,
+    from_: Stage | None = None,
+    resolve: Resolve = ask_hub,
+) -> RunResult:
     """Run a recipe to its end.
 
+    What it takes from the Hub is pinned to commits first, by the run's own lock file where that knows them.
     from_: stages before it must be finished for exactly this recipe, or UsageError lists the differences.
     Raises GateError at the very end when an evaluation gate is not met; everything is kept.
     """
@@ -71,7 +83,10 @@ def run(loaded: LoadedRecipe, *, runs: Path, until: Stage | None = None, from_: 
     todo = _until(jobs(loaded.recipe), until)
     if from_ is not None and from_ not in [job.stage for job in todo]:
         raise UsageError(f"--from {from_}: not a stage of this run ({', '.join(job.stage for job in todo)})")
-    with store.locked():
+    with store.locked(), also_log_to(store.root / "run.log"):
+        loaded, pins = pinned(loaded, store.root, resolve=resolve)
+        todo = _until(jobs(loaded.recipe), until)
+        write_lock(store.root, loaded, {}, pins=pins, hashes=store.hashes)
         for number, job in enumerate(todo, 1):
             step = _next_step(job, result.artifacts, store)
             label = f"[{number}/{len(todo)}] {job.stage}"
@@ -84,6 +99,7 @@ def run(loaded: LoadedRecipe, *, runs: Path, until: Stage | None = None, from_: 
                 result.artifacts[job.stage] = _make(job, result.artifacts, store, label, step)
                 result.made.append(job.stage)
             _remember(store, loaded, result)
+            write_lock(store.root, loaded, result.artifacts, pins=pins, hashes=store.hashes)
     result.seconds = time.monotonic() - began
     return result
 
@@ -125,10 +141,20 @@ def _make(job: StageJob, artifacts: Mapping[Stage, Artifact], store: Store, labe
         config=without_absolute_paths(job),
         inputs={name: artifacts[stage].content_hash for name, stage in job.inputs.items()},
         versions=library_versions(("hanhua", *job.libraries)),
-        build=lambda out: call(job, artifacts, out),
+        build=lambda out: _call_and_log(job, artifacts, out),
     )
     say(f"{label}: done in {duration(time.monotonic() - began)}")
     return artifact
+
+
+def _call_and_log(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mapping[str, Any]:
+    """Run the stage; what it fails with is kept in its log with the whole traceback."""
+    try:
+        return call(job, artifacts, out)
+    except Exception:
+        with (out / "logs" / "stage.log").open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
+        raise
 
 
 def without_absolute_paths(job: StageJob) -> Any:

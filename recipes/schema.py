@@ -12,8 +12,48 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.eval.config import EvalConfig
 from hanhua.filtering.config import FilteringConfig
 from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
+from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+ReleaseKind = Literal["model", "adapter", "tokenizer"]
+
+
+class Base(BaseConfig):
+    """The model to adapt: a folder or Hub id, or a stand-in; or, for work on the vocabulary alone, only a tokenizer."""
+
+    tokenizer: str = Field(
+        default="llama3",
+        description="Tokenizer of a stand-in, or of a recipe without a model: llama3, a folder, a Hub id",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Base:
+        if self.model is not None and self.stand_in is not None:
+            raise ValueError("give either `model` (a folder or Hub id) or `stand_in`, not both")
+        return self
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there are weights; without, there is a tokenizer only."""
+        return self.model is not None or self.stand_in is not None
+
+
+class HardwareConfig(BaseModel):
+    """What the run is meant for. It decides the estimates of `hanhua plan` and the job script, never a result."""
+
+    model_config = _STRICT
+
+    devices: str = Field(
+        default="1x80GB",
+        pattern=r"^(\d+x)?(\d+GB|cpu)$",
+        description="Accelerators by number and memory, 8x80GB or 24GB; or cpu. Eight at most stand in one machine",
+    )
+    cores: int = Field(default=16, ge=1, description="Processor cores of one machine, for filtering and learning")
+    price_per_device_hour: float | None = Field(
+        default=None, ge=0, description="US dollars for one device and hour; null: what is usual for such a device"
+    )
 
 
 class ReleaseConfig(BaseModel):
@@ -21,6 +61,11 @@ class ReleaseConfig(BaseModel):
 
     model_config = _STRICT
 
+    kind: ReleaseKind = Field(
+        default="model",
+        description="model: merged weights. adapter: the LoRA adapter, with the resized base it belongs to. tokenizer: "
+        "the extended tokenizer alone",
+    )
     license_policy: Literal["commercial", "research"] = Field(
         default="commercial",
         description="With commercial, an unlabelled or non-commercial corpus blocks a public release",
@@ -49,15 +94,17 @@ class Recipe(BaseModel):
     model_config = _STRICT
 
     name: str = Field(description="Name of the run's folder and, by default, of the model")
-    base: BaseConfig
+    base: Base | None = Field(default=None, description="Not needed where a recipe only filters")
     corpora: dict[str, CorpusConfig] = Field(description="The texts, by a short name of your choice")
     filtering: FilteringConfig | None = None
     vocab_extension: VocabExtensionConfig | None = None
     initialise: InitialiseConfig = Field(default_factory=InitialiseConfig)
     continued_pretrain: ContinuedPretrainConfig | None = None
+    restore: RestoreConfig | None = None
     eval: EvalConfig | None = None
     release: ReleaseConfig | None = None
     report: ReportConfig = Field(default_factory=ReportConfig)
+    hardware: HardwareConfig = Field(default_factory=HardwareConfig, description="For estimates and job scripts")
 
     @field_validator("name")
     @classmethod
@@ -75,9 +122,3 @@ class Recipe(BaseModel):
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"corpus name {name!r}: use lower-case letters, digits and '_'")
         return corpora
-
-    @model_validator(mode="after")
-    def _release_needs_training(self) -> Recipe:
-        if self.release is not None and self.continued_pretrain is None:
-            raise ValueError("release needs continued_pretrain: there is no adapted model to release")
-        return self

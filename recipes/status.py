@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from hanhua.errors import InputError
 
 @dataclass(frozen=True)
 class StageStatus:
-    """One stage of a run: `done`, `begun` or `to do`; folder and seconds where there are any."""
+    """One stage of a run: `done`, `running`, `stopped` or `to do`. says: the last line of its log."""
 
     stage: Stage
     state: str
     folder: str = ""
     seconds: float | None = None
+    says: str = ""
 
 
 def read_run(run: Path) -> dict[str, Any]:
@@ -42,16 +44,42 @@ def open_latest(run: Path) -> dict[Stage, Artifact]:
     return {stage: open_artifact(folder) for stage, folder in latest_artifacts(run).items()}
 
 
+def is_running(run: Path) -> bool:
+    """Return whether a process is at work in a run's folder."""
+    lock = run / ".lock"
+    if not lock.is_file():
+        return False
+    with lock.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def stage_statuses(run: Path) -> list[StageStatus]:
     """Return the state of every stage of a run."""
-    done = latest_artifacts(run)
+    done, running = latest_artifacts(run), is_running(run)
     statuses = []
     for stage in read_run(run)["stages"]:
         if stage in done:
             costs = done[stage] / "logs" / "stage.json"
             seconds = read_json(costs)["seconds"] if costs.is_file() else None
             statuses.append(StageStatus(stage, "done", str(done[stage]), seconds))
-        else:
-            begun = sorted((run / stage).glob("*.partial"))
-            statuses.append(StageStatus(stage, "begun" if begun else "to do", str(begun[-1]) if begun else ""))
+            continue
+        begun = sorted((run / stage).glob("*.partial"), key=lambda path: path.stat().st_mtime_ns)
+        state = ("running" if running else "stopped") if begun else "to do"
+        folder = begun[-1] if begun else None
+        statuses.append(StageStatus(stage, state, str(folder or ""), says=last_word(folder) if folder else ""))
     return statuses
+
+
+def last_word(folder: Path) -> str:
+    """Return the last line of an unfinished stage's log, without its time."""
+    log = folder / "logs" / "stage.log"
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
+    return lines[-1][20:] if lines and len(lines[-1]) > 20 else ""

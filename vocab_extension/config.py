@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ROUND_TO = 256
+_METHOD = "(mean|calibrated|gaussian|random)"
 
 
 class VocabExtensionConfig(BaseModel):
@@ -40,6 +41,14 @@ class VocabExtensionConfig(BaseModel):
         le=100,
         description="Weight of the frequencies in jieba's dictionary beside the corpus, which is 1: general Chinese "
         "for a narrow corpus. 0: the corpus alone",
+    )
+    spaced_words: float = Field(
+        default=0.25,
+        ge=0,
+        le=100,
+        description="What a dictionary word weighs behind a space (` 用户名`), where it weighs 1 alone; counted where "
+        "the base takes the space and the first character as one token, so that the bare word's token cannot stand. "
+        "0: only what the corpus holds",
     )
     evidence: Literal["runs", "words", "hybrid"] = Field(
         default="runs",
@@ -88,10 +97,12 @@ class InitialiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Literal["mean", "calibrated", "gaussian", "random"] = Field(
-        default="mean",
+    method: str = Field(
+        default="mean+calibrated",
+        pattern=rf"^{_METHOD}(\+{_METHOD})?$",
         description="mean: of the rows of the base tokens a new one is made of. calibrated: that mean at the norm of "
         "the base's own Han rows for the input, weighted by length for the output (Joshi et al., 2608.03494). "
-        "gaussian: drawn from the spread of the trained rows. random: normal, at the model's initializer_range",
+        "gaussian: drawn narrowly around the mean of all trained rows. random: normal, at the model's "
+        "initializer_range. A+B: A for the input rows, B for the output rows",
     )
     seed: int = Field(default=0, ge=0, description="Seed of gaussian and random")

@@ -14,12 +14,12 @@ from hanhua.progress import say
 from hanhua.skills import Skills
 from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
-from hanhua.vocab_extension.learn import learn_tokens
-from hanhua.vocab_extension.measure import measure, open_subject
-from hanhua.vocab_extension.sources import Source
+from hanhua.vocab_extension.learning.learn import learn_tokens
+from hanhua.vocab_extension.learning.sources import Source
+from hanhua.vocab_extension.measuring.measure import measure, open_subject
+from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
 from hanhua.vocab_extension.texts import encodable
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file
-from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
 
 
 def learn_tokenizer(
@@ -74,7 +74,7 @@ def resize_model(
 
     inputs: `base` with weights in `model/`, `tokenizer`.
     """
-    from hanhua.vocab_extension.resize import resize_folder
+    from hanhua.vocab_extension.rows.resize import resize_folder
 
     model = inputs["base"].path / "model"
     done = resize_folder(model, tokenizer=inputs["tokenizer"].path, out=out / "model", config=config)

@@ -6,34 +6,56 @@ import re
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+import numpy.typing as npt
+
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
 from hanhua.zh_text.folding import Folded
 from hanhua.zh_text.matcher import LexiconMatcher
 
 MIN_LABELS = 3
+MIN_LINES = 4
 HEAD = 4000
 _LINK = re.compile(r"https?://[^\s)\]】》]+|www\.[^\s)\]】》]+")
 
 
 def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
-    """Reject a text in which labels (首页, 上一篇, 版权所有 …) and bare links make up too much.
+    """Reject a text in which labels (首页, 上一篇, 版权所有 …) and bare links make up too much, or too many lines.
 
     At least three different labels are needed: one sentence may well say 点击进入.
     """
-    if limits.max_boilerplate_ratio is None or not draft.chinese:
+    off = limits.max_boilerplate_ratio is None and limits.max_boilerplate_line_ratio is None
+    if off or not draft.chinese:
         return KEEP
     folded = _head(draft)
     hits = _labels().find(folded)
     if len({hit.term for hit in hits}) < MIN_LABELS:
         return KEEP
-    covered = bytearray(len(folded.text))
+    covered = np.zeros(len(folded.text), dtype=bool)
     for hit in hits:
-        covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
+        covered[hit.start : hit.end] = True
     end = int(folded.offsets[-1]) + 1
     links = sum(sum(map(str.isalnum, link)) for link in _LINK.findall(draft.text, 0, end))
-    ratio = min(1.0, (sum(covered) + links) / max(len(covered), 1))
-    return reject("boilerplate", ratio) if ratio > limits.max_boilerplate_ratio else KEEP
+    ratio = draft.measure("boilerplate", min(1.0, (int(covered.sum()) + links) / max(len(covered), 1)))
+    if limits.max_boilerplate_ratio is not None and ratio > limits.max_boilerplate_ratio:
+        return reject("boilerplate", ratio)
+    ratio = draft.measure("boilerplate.lines", _line_ratio(draft.text[:end], covered, folded))
+    if limits.max_boilerplate_line_ratio is not None and ratio > limits.max_boilerplate_line_ratio:
+        return reject("boilerplate.lines", ratio)
+    return KEEP
+
+
+def _line_ratio(text: str, covered: npt.NDArray[np.bool_], folded: Folded) -> float:
+    """Return the share of lines of which labels cover the most; links and lines without letters do not count."""
+    breaks = [at for at, character in enumerate(text) if character == "\n"]
+    line_of = np.searchsorted(breaks, folded.offsets)
+    letters = np.bincount(line_of, minlength=len(breaks) + 1)
+    labels = np.bincount(line_of, weights=covered, minlength=len(breaks) + 1)
+    with_letters = letters > 0
+    if np.count_nonzero(with_letters) < MIN_LINES:
+        return 0.0
+    return float(np.count_nonzero(labels[with_letters] > 0.5 * letters[with_letters]) / np.count_nonzero(with_letters))
 
 
 def _head(draft: Draft) -> Folded:

@@ -23,12 +23,12 @@ _HAN = re.compile(f"[{HAN}]")
 def encoding(draft: Draft, limits: QualityConfig) -> Verdict:
     """Reject texts with too many U+FFFD, or too much of them mojibake."""
     profile = draft.profile
-    replaced = profile.replacements / max(profile.visible, 1)
+    replaced = draft.measure("encoding.replacement", profile.replacements / max(profile.visible, 1))
     if limits.max_replacement_ratio is not None and replaced > limits.max_replacement_ratio:
         return reject("encoding.replacement", replaced)
     if limits.max_mojibake_ratio is None:
         return KEEP
-    misread = _misread_characters(draft) / max(profile.visible, 1)
+    misread = draft.measure("encoding.mojibake", _misread_characters(draft) / max(profile.visible, 1))
     return reject("encoding.mojibake", misread) if misread > limits.max_mojibake_ratio else KEEP
 
 

@@ -30,11 +30,22 @@ def language(draft: Draft, limits: LanguageConfig) -> Verdict:
         return reject("language.ko", hangul)
     if limits.min_han_ratio is not None and han < limits.min_han_ratio:
         return reject(f"language.{_foreign(draft.text)}", han)
+    draft.measure("language.han", han)
     if limits.ask_model_kana_ratio is not None and kana > limits.ask_model_kana_ratio:
         guess = guess_language(draft.text)
         if guess == "ja":
             return reject("language.ja", kana)
-    return KEEP
+    if profile.han and profile.script not in limits.scripts:
+        return reject(f"language.{profile.script}")
+    return _by_score(draft, limits)
+
+
+def _by_score(draft: Draft, limits: LanguageConfig) -> Verdict:
+    if limits.min_score is None:
+        return KEEP
+    guesses = _detector().detect(" ".join(draft.text[:_MODEL_CHARACTERS].split()), model="lite", k=3)
+    score = draft.measure("language.score", min(1.0, sum(float(g["score"]) for g in guesses if g["lang"] in CHINESE)))
+    return reject(f"language.{guesses[0]['lang']}", score) if score < limits.min_score else KEEP
 
 
 def guess_language(text: str) -> str:

@@ -27,7 +27,7 @@ def repetition(draft: Draft, limits: QualityConfig) -> Verdict:
     ):
         if limit is None:
             continue
-        ratio = measure(draft)
+        ratio = draft.measure(f"repetition.{detail}", measure(draft))
         if ratio > limit:
             return reject(f"repetition.{detail}", ratio)
     return KEEP

@@ -24,7 +24,7 @@ COMPANIONS = (
 
 
 def resolve_base_model(model: str) -> Path:
-    """Return a model's folder for a folder or a Hub id.
+    """Return a model's folder for a folder or a Hub id, OWNER/NAME or OWNER/NAME@REVISION.
 
     Raises InputError when there is no such folder, or the Hub cannot give the model.
     """
@@ -38,7 +38,10 @@ def resolve_base_model(model: str) -> Path:
 
     say(f"{model}: from the Hub")
     try:
-        return Path(snapshot_download(model, allow_patterns=["model*.safetensors", *COMPANIONS]))
+        repo, _, revision = model.partition("@")
+        return Path(
+            snapshot_download(repo, revision=revision or None, allow_patterns=["model*.safetensors", *COMPANIONS])
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(
             f"{model}: neither a folder here nor a model the Hub gave ({error}); "

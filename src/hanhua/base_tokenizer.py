@@ -108,7 +108,8 @@ def _from_hub(base: str) -> Path:
 
     wanted = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
     try:
-        folder = Path(snapshot_download(base, allow_patterns=wanted))
+        repo, _, revision = base.partition("@")
+        folder = Path(snapshot_download(repo, revision=revision or None, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(f"{base}: neither a folder here nor a tokenizer the Hub gave ({error})") from error
     if not (folder / "tokenizer.json").is_file():

@@ -25,7 +25,9 @@ class Progress:
     def __init__(self, name: str, *, total: int | None, unit: str, done: int = 0) -> None:
         self.name, self.total, self.unit = name, total, unit
         self.done = self._done_before = done
-        self._began = self._shown = time.monotonic()
+        self._began = self._shown = self._logged = time.monotonic()
+        self._share: float | None = None
+        self._share_before = 0.0
         self._terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -38,9 +40,15 @@ class Progress:
             seconds = time.monotonic() - self._began
             say(f"{self.name}: {self.done:,} {self.unit} in {duration(seconds)}")
 
-    def advance(self, amount: int = 1, *, note: str = "") -> None:
-        """Count `amount` more as done; `note` is shown behind the numbers."""
+    def advance(self, amount: int = 1, *, note: str = "", share: float | None = None) -> None:
+        """Count `amount` more as done; `note` is shown behind the numbers.
+
+        share: of all the work, where the total in units is not known; the time left is told by it.
+        """
         self.done += amount
+        if share is not None:
+            self._share_before = share if self._share is None else self._share_before
+            self._share = share
         now = time.monotonic()
         if now - self._shown < (0.1 if self._terminal else LINE_EVERY_SECONDS):
             return
@@ -48,6 +56,9 @@ class Progress:
         if self._terminal:
             sys.stderr.write(f"\r\x1b[K{self._line(now, note)}"[:200])
             sys.stderr.flush()
+            if now - self._logged >= LINE_EVERY_SECONDS:  # for whoever watches the log from elsewhere
+                self._logged = now
+                _log(self._line(now, note))
         else:
             say(self._line(now, note))
 
@@ -58,6 +69,11 @@ class Progress:
             left = (self.total - self.done) / rate if rate else 0.0
             parts[0] += f"/{self.total:,} {self.unit} ({self.done / self.total:.0%})"
             parts += [f"{rate:,.0f}/s", f"{duration(left)} left"]
+        elif self._share is not None:
+            parts[0] += f" {self.unit} ({self._share:.0%})"
+            pace = (self._share - self._share_before) / max(now - self._began, 1e-9)
+            parts.append(f"{rate:,.0f}/s")
+            parts += [f"{duration((1 - self._share) / pace)} left"] if pace > 0 else []
         else:
             parts[0] += f" {self.unit}"
             parts.append(f"{rate:,.0f}/s")
@@ -67,6 +83,10 @@ class Progress:
 def say(message: str) -> None:
     """Print one line of progress to stderr, where data never goes."""
     print(message, file=sys.stderr, flush=True)
+    _log(message)
+
+
+def _log(message: str) -> None:
     for log in _logs:
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}", file=log, flush=True)
 

@@ -64,7 +64,7 @@ def test_run_shows_a_table(texts: Path, tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--preset", "strict"], "--preset: Input should be 'balanced' or 'none'"),
+        (["--preset", "strict"], "--preset: Input should be 'balanced', 'fineweb2-zh' or 'none'"),
         (["--heldout-ratio", "2"], "--heldout-ratio: Input should be less than or equal to 0.5"),
         (["--language", "de"], "language: Input should be 'zh', 'en' or 'other'"),
         (["--pii", "hide"], "--pii: Input should be"),

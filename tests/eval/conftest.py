@@ -18,8 +18,8 @@ from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import BOS, EOS
 from hanhua.documents import Document
-from hanhua.eval.loaded_model import LoadedModel, load_model
-from hanhua.eval.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.engine.loaded_model import LoadedModel, load_model
+from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 
 
 @pytest.fixture(scope="session")

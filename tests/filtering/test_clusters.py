@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opencc import OpenCC
 
-from hanhua.filtering.clusters import Clusters, find_clusters
 from hanhua.filtering.config import DuplicatesConfig, FilteringConfig
+from hanhua.filtering.duplicates.clusters import Clusters, find_clusters
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature, widen
 from hanhua.zh_text.folding import code_points
@@ -27,7 +28,10 @@ def clusters_of(texts: list[str], folder: Path, config: DuplicatesConfig = CONFI
     assert all(one.verdict.keep for one in judged), [one.verdict for one in judged if not one.verdict.keep]
     (folder / "digests").write_bytes(b"".join(one.digest for one in judged))
     (folder / "signatures").write_bytes(b"".join(one.signature for one in judged))
-    return find_clusters(config, digests=folder / "digests", signatures=folder / "signatures")
+    np.array([one.letters for one in judged], dtype=np.uint32).tofile(folder / "letters")
+    return find_clusters(
+        config, digests=folder / "digests", signatures=folder / "signatures", letters=folder / "letters"
+    )
 
 
 def random_text(size: int, rng: random.Random) -> str:
@@ -44,7 +48,7 @@ def test_kinds_of_copies(tmp_path: Path) -> None:
     twin = OpenCC("s2t").convert(first)
     full_width = first.replace("，", " ， ").replace("。", "．")
     clusters = clusters_of([first, other, first, first.replace("，", "，\n\u3000\u3000"), twin, full_width], tmp_path)
-    assert clusters.first.tolist() == [0, 1, 0, 0, 0, 0]
+    assert clusters.root.tolist() == [0, 1, 0, 0, 0, 0]
     copies = [index for index in range(6) if clusters.is_copy(index)]
     assert [clusters.reason(index) for index in copies] == ["duplicate.exact"] * 2 + ["duplicate.near"] * 2
 
@@ -53,9 +57,9 @@ def test_each_kind_can_be_turned_off(tmp_path: Path) -> None:
     rng = random.Random(1)
     text = random_text(300, rng)
     texts = [text, text, edited(text, 0.01, rng)]
-    assert clusters_of(texts, tmp_path, DuplicatesConfig(near=False)).first.tolist() == [0, 0, 2]
-    assert clusters_of(texts, tmp_path, DuplicatesConfig(exact=False, near=False)).first.tolist() == [0, 1, 2]
-    assert clusters_of([], tmp_path).first.tolist() == []
+    assert clusters_of(texts, tmp_path, DuplicatesConfig(near=False)).root.tolist() == [0, 0, 2]
+    assert clusters_of(texts, tmp_path, DuplicatesConfig(exact=False, near=False)).root.tolist() == [0, 1, 2]
+    assert clusters_of([], tmp_path).root.tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_recall_follows_similarity(share: float, low: float, high: float, tmp_pa
     rng = random.Random(share)
     pairs = [(text, edited(text, share, rng)) for text in (random_text(400, rng) for _ in range(40))]
     clusters = clusters_of([text for pair in pairs for text in pair], tmp_path)
-    found = sum(int(clusters.first[2 * i + 1]) == 2 * i for i in range(len(pairs))) / len(pairs)
+    found = sum(int(clusters.root[2 * i + 1]) == 2 * i for i in range(len(pairs))) / len(pairs)
     assert low <= found <= high
 
 
@@ -76,7 +80,40 @@ def test_chains_end_at_the_first(tmp_path: Path) -> None:
     chain = [random_text(500, rng)]
     for _ in range(6):
         chain.append(edited(chain[-1], 0.01, rng))
-    assert clusters_of(chain, tmp_path).first.tolist() == [0] * 7
+    assert clusters_of(chain, tmp_path).root.tolist() == [0] * 7
+
+
+def test_the_longest_copy_is_kept_wherever_it_stands(tmp_path: Path) -> None:
+    rng = random.Random(8)
+    whole, other = random_text(400, rng), random_text(400, rng)
+    clusters = clusters_of([whole[:360], other, whole, whole[:380], whole], tmp_path)
+    assert clusters.root.tolist() == [0, 1, 0, 0, 0]
+    assert clusters.kept.tolist() == [2, 1, 2, 2, 2]
+    assert [clusters.reason(index) for index in (0, 3, 4)] == ["duplicate.near", "duplicate.near", "duplicate.exact"]
+
+
+def test_at_most_64_bytes_a_document_are_resident(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    count, width = 60_000, CONFIG.bands * CONFIG.rows
+    rng.integers(0, 1 << 63, (count, 2), dtype=np.uint64).tofile(tmp_path / "digests")
+    signatures = rng.integers(0, 1 << 32, (count, width), dtype=np.uint32)
+    signatures[1::2] = signatures[::2]  # every second one a copy
+    signatures.tofile(tmp_path / "signatures")
+    del signatures
+    np.full(count, 400, dtype=np.uint32).tofile(tmp_path / "letters")
+    monkey = pytest.MonkeyPatch()
+    # Blocks have a fixed size; small ones, so that they do not hide what grows with the documents.
+    monkey.setattr("hanhua.filtering.duplicates.clusters._BLOCK", 1 << 8)
+    tracemalloc.start()
+    clusters = find_clusters(
+        CONFIG, digests=tmp_path / "digests", signatures=tmp_path / "signatures", letters=tmp_path / "letters"
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    monkey.undo()
+    assert np.array_equal(clusters.root, np.arange(count) // 2 * 2)
+    assert peak < 64 * count, f"{peak / count:.1f} bytes a document"
+    assert not list(tmp_path.glob("band-*"))
 
 
 @given(st.text(max_size=60), st.integers(1, 20))

@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanhua.filtering.pii import build_masker, find_pii, is_identity_number, mask_pii, passes_luhn
+from hanhua.filtering.pii import build_masker, find_pii, mask_pii
+from hanhua.filtering.pii.checksums import (
+    is_company_code,
+    is_hong_kong_id,
+    is_identity_number,
+    is_taiwan_id,
+    passes_luhn,
+)
 
 # Reserved or impossible in life, valid in form: nobody was born on 1900-01-01 in 东城区 and has a number of today.
 ID, ID_X = "110101190001012175", "11010119000101105X"
 MOBILE, CARD_19, CARD_16 = "13800138000", "6222020000000000000", "4111111111111111"
-FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
+COMPANY = "91350100M000100Y43"  # the example in GB 32100
+FULL_WIDTH = str.maketrans("0123456789XMY", "０１２３４５６７８９ＸＭＹ")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,44 @@ FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
         ("邮箱ａ：zhang@example．com", "邮箱ａ：[EMAIL]"),
         (f"{ID} {ID_X} {ID}", "[ID_CARD] [ID_CARD] [ID_CARD]"),
         (f"何小满，{CARD_19}，{MOBILE}", "何小满，[BANK_CARD]，[MOBILE]"),
+        (f"统一社会信用代码：{COMPANY}，住所", "统一社会信用代码：[COMPANY_CODE]，住所"),
+        (f"代码{COMPANY.translate(FULL_WIDTH)}。", "代码[COMPANY_CODE]。"),
+        ("91 350100 M000100Y4 3", "[COMPANY_CODE]"),
+        ("身分證字號：A123456789，戶籍", "身分證字號：[TW_ID]，戶籍"),
+        ("居留證 A800000014", "居留證 [TW_ID]"),
+        ("香港身份證A123456(3)", "香港身份證[HK_ID]"),
+        ("HKID: AB987654（3）。", "HKID: [HK_ID]。"),
+        ("身份證號碼 A1234563", "身份證號碼 [HK_ID]"),
+        ("护照号：E12345678，签发", "护照号：[PASSPORT]，签发"),
+        ("護照號碼 312345678", "護照號碼 [PASSPORT]"),
+        ("港澳通行证C12345678", "港澳通行证[PASSPORT]"),
+        ("passport no. EA1234567", "passport no. [PASSPORT]"),
+        ("车牌京A88888的轿车", "车牌[PLATE]的轿车"),
+        ("粤B·D12345 停在门口", "[PLATE] 停在门口"),
+        ("沪AF12345", "[PLATE]"),
+        ("座机 010-62345678，分机 12", "座机 [PHONE]，分机 12"),
+        ("(0755) 2345 6789", "[PHONE]"),
+        ("家里电话0571-8765432", "家里电话[PHONE]"),
+        ("传真：01062345678", "传真：[PHONE]"),
+        ("電話：(02)2345-6789", "電話：[PHONE]"),
+        ("台北 02-2345-6789", "台北 [PHONE]"),
+        ("手機 0912-345-678", "手機 [MOBILE]"),
+        ("0912345678", "[MOBILE]"),
+        ("+886 912 345 678", "[MOBILE]"),
+        ("致電 2345 6789 查詢", "致電 [PHONE] 查詢"),
+        ("+852 9123 4567", "[PHONE]"),
+        ("Tel: 21234567", "Tel: [PHONE]"),
+        ("登录 IP 为 61.135.169.121，时间", "登录 IP 为 [IP]，时间"),
+        ("来自 240e:390:1ff:9c40::1 的请求", "来自 [IP] 的请求"),
+        ("我的QQ号是123456789，加我", "我的QQ号是[QQ]，加我"),
+        ("QQ:10001", "QQ:[QQ]"),
+        ("加qq1234567890", "加qq[QQ]"),
+        ("微信号：zhang_san88", "微信号：[WECHAT]"),
+        ("微信号 xiaomingtongxue", "微信号 [WECHAT]"),
+        ("加微信abc12345领取", "加微信[WECHAT]领取"),
+        ("vx: lin2024old", "vx: [WECHAT]"),
+        ("微信13800138000", "微信[MOBILE]"),
+        ("邮箱是 12345678@qq.com", "邮箱是 [EMAIL]"),
     ],
 )
 def test_masks(text: str, masked: str) -> None:
@@ -82,20 +128,60 @@ def test_masks(text: str, masked: str) -> None:
         "微博@小明，大家好。com",
         "3.14159265358979323846",
         "4096 8192 1024 2048 4111 1111 1111 1111 9000",  # fours among fours
+        "统一社会信用代码 91350100M000100Y44",  # wrong check character
+        "序列号 91350100M000100Y4",
+        "SHA A1B2C3D4E5F6A7B8C9",
+        "型号 A123456788",  # Taiwan's check digit fails
+        "A1234567890",
+        "订单号A123456789",
+        "芯片 A123456(4)",  # Hong Kong's check digit fails
+        "零件 A1234563 已停产",  # no bracket, and nothing calls it an identity number
+        "E12345678 号高速公路",  # nothing calls it a passport
+        "护照是旅行的证件，2024年签发了100000000本",
+        "沪A股今天涨了，京G45高速堵车，豫R区",
+        "鲁A级景区，粤B2-20090191号",  # a licence number of a website
+        "客服 400-810-8080，心理援助热线 12356、4001619995",
+        "拨打110、119、12320、12345",
+        "2010-62345678",  # a longer number
+        "0000-62345678，文号 0123-12345678",
+        "在 2345 6789 行之间，共 23456789 行",
+        "版本 16.1.12.40，第 5.4.3.2 节，v61.135.169.121",
+        "127.0.0.1 10.0.3.25 192.168.1.10 255.255.255.0 8.8.8.8 203.0.113.7 1.2.3.4.5",
+        "2001:db8::1 和 fe80::1 是文档里的地址，时间 2024:10:12",
+        "QQ2013 版，QQ 音乐 10.5，QQ群很多，qq空间",
+        "微信 Android 版 8.0，微信支付 JSAPI，微信小程序：component",
+        "微信公众号：renminribao",
+        "2024-01-15 至 2024-12-31，第 20240115 号文件",
+        "π≈3.1415926535，UPC 036000291452，电压 220-380",
+        "ISBN 7-02-000220-X，ISSN 1000-1234，GB/T 2260-2007",
     ],
 )
 def test_lookalikes_stay(text: str) -> None:
     assert mask_pii(text) == (text, {})
 
 
+def test_only_the_kinds_that_are_asked_for() -> None:
+    text = f"手机{MOBILE}，邮箱 a@example.com"
+    assert mask_pii(text, kinds=("EMAIL",)) == (f"手机{MOBILE}，邮箱 [EMAIL]", {"EMAIL": 1})
+
+
+def test_a_long_list_is_masked_in_no_time() -> None:
+    text = "\n".join(f"何小满 1380013{number:04} a{number}@example.com" for number in range(8000))
+    assert mask_pii(text)[1] == {"MOBILE": 8000, "EMAIL": 8000}
+
+
 def test_every_wrong_check_digit_is_refused() -> None:
     assert [d for d in "0123456789X" if is_identity_number(ID[:17] + d)] == [ID[17]]
     assert [d for d in "0123456789" if passes_luhn(CARD_19[:18] + d)] == [CARD_19[18]]
+    assert [d for d in "0123456789ABCDEFGHJKLMNPQRTUWXY" if is_company_code(COMPANY[:17] + d)] == ["3"]
+    assert [d for d in "0123456789" if is_taiwan_id("A12345678" + d)] == ["9"]
+    assert [d for d in "0123456789A" if is_hong_kong_id("A123456" + d)] == ["3"]
 
 
 PIECES = st.one_of(
-    st.sampled_from([ID, ID_X, MOBILE, CARD_19, CARD_16, "a@example.com", "[MOBILE]"]),
-    st.sampled_from([" ", "-", "，", "电话", "订单号", "x", "１"]),
+    st.sampled_from([ID, ID_X, MOBILE, CARD_19, CARD_16, COMPANY, "a@example.com", "[MOBILE]"]),
+    st.sampled_from(["A123456(3)", "A123456789", "E12345678", "京A88888", "010-62345678", "61.135.169.121", "a12345b"]),
+    st.sampled_from([" ", "-", "，", "电话", "订单号", "护照", "微信号", "QQ", "身份證", "x", "１", "."]),
     st.text(max_size=5),
 )  # fmt: skip
 

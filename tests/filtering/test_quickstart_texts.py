@@ -70,6 +70,7 @@ def test_dirty_texts_are_judged_as_expected(number: int, record: dict[str, Any],
         return
     assert place in kept, rejected.get(place)
     text = kept[place].text
+    assert text == expected.get("text", text)
     assert {tag for tag in ("ID_CARD", "MOBILE", "EMAIL", "BANK_CARD") if f"[{tag}]" in text} == set(expected["masked"])
     for lookalike in record.get("lookalikes", []):
         assert lookalike in text

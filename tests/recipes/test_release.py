@@ -112,7 +112,7 @@ def test_config_says_the_same_to_older_readers(release: Artifact) -> None:
 def test_scaled_rope_reads_the_same_old_and_new(tmp_path: Path) -> None:
     from transformers import AutoConfig, LlamaConfig
 
-    from hanhua.recipes.release import readable_by_older
+    from hanhua.recipes.release_contents import readable_by_older
 
     rope = {
         "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,

@@ -10,8 +10,8 @@ from small_llama import chinese_texts, write_small_base
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
-from hanhua.vocab_extension.learn import Learned, learn_tokens
-from hanhua.vocab_extension.sources import Source
+from hanhua.vocab_extension.learning.learn import Learned, learn_tokens
+from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 SMALL = VocabExtensionConfig(new_tokens=600, min_count=3, min_documents=2, prior=0)

@@ -10,8 +10,8 @@ from transformers import AutoTokenizer
 from hanhua.base_tokenizer import llama3_special_tokens
 from hanhua.bits import bytes_to_token
 from hanhua.vocab_extension.extend import extended, write_extended
-from hanhua.vocab_extension.learn import Learned
-from hanhua.vocab_extension.samples import HAS_HAN
+from hanhua.vocab_extension.learning.learn import Learned
+from hanhua.vocab_extension.proof.samples import HAS_HAN
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

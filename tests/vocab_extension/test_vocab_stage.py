@@ -79,6 +79,6 @@ def test_the_initialise_stage_writes_a_model(base: Path, extension: Path, tmp_pa
     out.mkdir()
     facts = resize_model(InitialiseConfig(), inputs, out, skills=Skills())
     assert (facts["first_new_id"], facts["vocab_size"], facts["new_tokens"]) == (1024, 1536, 512)
-    assert (facts["method"], facts["tied"]) == ("mean", False)
+    assert (facts["method"], facts["tied"]) == ("mean+calibrated", False)
     assert not (out / "model" / "manifest.json").exists()
     json.dumps(facts, allow_nan=False)

@@ -43,7 +43,8 @@ def run_command(command: Callable[[], object]) -> int:
     except OSError as error:
         _trace()
         hint = "; free some space and run the same command again" if error.errno == errno.ENOSPC else ""
-        say(f"error: {error.filename or ''}: {error.strerror or error}{hint}")
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"error: {where}{error.strerror or error}{hint}")
         return 1
     return 0
 

@@ -60,7 +60,7 @@ def open_decompressed(path: Path) -> Iterator[BinaryIO]:
     inside the `with` block.
     """
     try:
-        with path.open("rb") as raw:
+        with path.open("rb") as raw, _noted(path, raw):
             if path.suffix == ".gz":
                 with gzip.open(raw) as unpacked:
                     yield unpacked  # type: ignore[misc]
@@ -76,6 +76,24 @@ def open_decompressed(path: Path) -> Iterator[BinaryIO]:
         raise InputError(f"{path}: not a valid {path.suffix} file ({error})") from error
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+_open: dict[Path, BinaryIO] = {}
+
+
+@contextmanager
+def _noted(path: Path, raw: BinaryIO) -> Iterator[None]:
+    _open[path] = raw
+    try:
+        yield
+    finally:
+        _open.pop(path, None)
+
+
+def position_in(path: Path) -> int:
+    """Return how many bytes of a file that is being read were taken from the disk; 0 when it is not open."""
+    raw = _open.get(path)
+    return raw.tell() if raw is not None and not raw.closed else 0
 
 
 def bare_suffix(path: Path) -> str:

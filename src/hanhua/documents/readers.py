@@ -1,4 +1,4 @@
-"""Records out of people's files: .jsonl, .json, .txt, .parquet, each also .gz or .zst, and Hub data sets.
+"""Records out of people's files: .jsonl, .json, .txt, .csv, .tsv, .parquet, also .gz or .zst, and Hub data sets.
 
 A `.txt` file holds one document a line, as `datasets` reads it. A broken record is counted and skipped
 with its place; a broken file is an error.
@@ -7,15 +7,19 @@ with its place; a broken file is an error.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanhua.documents.compression import bare_suffix, open_decompressed
+from hanhua.documents.delimited import SUFFIXES as DELIMITED
+from hanhua.documents.delimited import read_delimited
+from hanhua.documents.encodings import NotDecodable, decode_whole, decoded_lines
 from hanhua.errors import InputError, MissingExtra
 
-FORMATS = (".jsonl", ".json", ".txt", ".parquet")
+FORMATS = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
 HUB_PREFIX = "hf://datasets/"
 
 
@@ -66,7 +70,7 @@ def expand_paths(pattern: str | Path) -> list[Path]:
     """Return the data files a path, folder or glob stands for, sorted; InputError when there is none."""
     path = Path(pattern)
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.is_file() and bare_suffix(p) in FORMATS]
+        found = [p for p in _below(path) if p.is_file() and bare_suffix(p) in FORMATS]
     elif any(c in str(pattern) for c in "*?["):
         found = [p for p in Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))) if p.is_file()]
     else:
@@ -76,6 +80,21 @@ def expand_paths(pattern: str | Path) -> list[Path]:
     if not found:
         raise InputError(f"{pattern}: no {', '.join(FORMATS)} file here")
     return sorted(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; InputError for a folder that cannot be read, which `rglob` passes over."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names)
+
+
+def read_fields(path: Path, *, on_broken: OnBroken) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield number and fields of each record of one file, whatever its fields are called."""
+    yield from _raw_records(path, "train", on_broken)
 
 
 def _raw_records(
@@ -90,6 +109,8 @@ def _raw_records(
         yield from _parquet(path)
     elif suffix == ".json":
         yield from _json(path, broken)
+    elif suffix in DELIMITED:
+        yield from read_delimited(path, suffix, broken)
     elif suffix in (".jsonl", ".txt"):
         yield from _lines(path, suffix, broken)
     else:
@@ -97,34 +118,33 @@ def _raw_records(
 
 
 def _lines(path: Path, suffix: str, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
-    with open_decompressed(path) as file:
-        for number, line in enumerate(file):
-            place = f"{path}#{number}"
-            try:
-                text = line.decode("utf-8-sig" if number == 0 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                broken(place, f"not UTF-8 (byte {error.start}: {line[error.start : error.start + 4]!r})")
-                continue
-            if not text.strip():
-                continue
-            if suffix == ".txt":
-                yield number, {"text": text}
-                continue
-            try:
-                fields = json.loads(text)
-            except ValueError as error:
-                broken(place, f"not JSON ({error})")
-                continue
-            if isinstance(fields, dict):
-                yield number, fields
-            else:
-                broken(place, f"a JSON {type(fields).__name__}, where an object was expected")
+    for number, line in decoded_lines(path):
+        place = f"{path}#{number}"
+        if isinstance(line, NotDecodable):
+            broken(place, str(line))
+            continue
+        text = line.rstrip("\r\n")
+        if not text.strip():
+            continue
+        if suffix == ".txt":
+            yield number, {"text": text}
+            continue
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            broken(place, f"not JSON ({error})")
+            continue
+        if isinstance(fields, dict):
+            yield number, fields
+        else:
+            broken(place, f"a JSON {type(fields).__name__}, where an object was expected")
 
 
 def _json(path: Path, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_decompressed(path) as file:
+        text = decode_whole(file.read(), path)
         try:
-            data = json.load(file)
+            data = json.loads(text)
         except ValueError as error:
             raise InputError(f"{path}: not readable as JSON ({error})") from error
     items = data if isinstance(data, list) else [data]
@@ -158,5 +178,16 @@ def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:
         from datasets import load_dataset
     except ImportError:
         raise MissingExtra(f"reading {HUB_PREFIX}{name}", "scale") from None
-    repo, _, config = name.partition(":")
-    yield from load_dataset(repo, config or None, split=split, streaming=True)
+    repo, revision, config = parse_hub_name(name)
+    yield from load_dataset(repo, config, revision=revision, split=split, streaming=True)
+
+
+def parse_hub_name(name: str) -> tuple[str, str | None, str | None]:
+    """Return repository, revision and configuration of a Hub data set's name (with or without `hf://datasets/`).
+
+    >>> parse_hub_name("HuggingFaceFW/fineweb-2@3a1f:cmn_Hani")
+    ('HuggingFaceFW/fineweb-2', '3a1f', 'cmn_Hani')
+    """
+    place, _, config = name.removeprefix(HUB_PREFIX).partition(":")
+    repo, _, revision = place.partition("@")
+    return repo, revision or None, config or None

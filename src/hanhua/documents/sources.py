@@ -15,12 +15,17 @@ class CorpusConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = Field(description="File, folder, glob or hf://datasets/ID; relative paths start at the recipe's folder")
+    path: str = Field(
+        description="File, folder, glob, or hf://datasets/ID[@REVISION][:CONFIG]; relative paths start at the recipe"
+    )
     language: Literal["zh", "en", "other"] = Field("zh", description="What the text is meant to be")
     weight: float = Field(1.0, ge=0, description="Share of the training mixture, relative to the other corpora")
     license: str = Field("", description="Licence of the texts; an empty one blocks a public commercial release")
     text_field: str = Field("text", description="Field of a record that holds its text")
     split: str = Field("train", description="Split of a Hub data set")
+    max_documents: int | None = Field(
+        None, ge=1, description="Read only the first so many documents; null: all of them (a Hub set may be terabytes)"
+    )
 
     def sources(self) -> list[str]:
         """Return the files (or the one Hub data set) behind `path`, sorted."""

@@ -11,7 +11,7 @@ import typer
 from hanhua.cli.vocab.options import AsJson, new_folder
 
 if TYPE_CHECKING:
-    from hanhua.vocab_extension.export_gguf import Exported
+    from hanhua.vocab_extension.export.gguf_file import Exported
 
 
 class Format(str, Enum):
@@ -54,7 +54,7 @@ def export(
 
 
 def _gguf(folder: Path, out: Path, dtype: Dtype) -> tuple[dict[str, Any], list[str]]:
-    from hanhua.vocab_extension.export_gguf import export_gguf
+    from hanhua.vocab_extension.export.gguf_file import export_gguf
 
     done = export_gguf(folder, out, dtype=dtype.value)
     facts = {
@@ -89,7 +89,7 @@ def _gguf_lines(done: Exported) -> list[str]:
 
 def _tiktoken(folder: Path, out: Path, dtype: Dtype) -> tuple[dict[str, Any], list[str]]:
     from hanhua.errors import UsageError
-    from hanhua.vocab_extension.export_tiktoken import LOADER, RANKS, SPECIAL, export_tiktoken
+    from hanhua.vocab_extension.export.tiktoken_file import LOADER, RANKS, SPECIAL, export_tiktoken
 
     if dtype is not Dtype.as_stored:
         raise UsageError("--dtype is for --format gguf: a tiktoken file has no weights")

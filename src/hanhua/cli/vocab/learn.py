@@ -12,8 +12,8 @@ from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, ne
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.config import VocabExtensionConfig
-    from hanhua.vocab_extension.learn import Learned
-    from hanhua.vocab_extension.measure import Measure
+    from hanhua.vocab_extension.learning.learn import Learned
+    from hanhua.vocab_extension.measuring.measure import Measure
 
 
 Corpus = Annotated[
@@ -26,6 +26,10 @@ Evidence = Annotated[
 ]
 Prior = Annotated[
     float, typer.Option(metavar="W", min=0, help="Weight of jieba's dictionary beside the corpus; without one, alone")
+]
+SpacedWords = Annotated[
+    float,
+    typer.Option(metavar="W", min=0, help="Weight of a dictionary word behind a space, where the base swallows it"),
 ]
 Scripts = Annotated[
     str, typer.Option(metavar="KIND", help="as-is, hans, hant-tw, hant-hk, or both: converted by OpenCC")
@@ -49,7 +53,10 @@ MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="A new token was
 MinDocuments = Annotated[int, typer.Option(metavar="N", min=1, max=32, help="… in so many documents")]
 MaxCharacters = Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Longest new token")]
 MaxStrings = Annotated[
-    int, typer.Option(metavar="N", min=1000, help="Different strings learned from at most, some 350 bytes each")
+    int,
+    typer.Option(
+        metavar="N", min=1000, help="Different strings learned from at most; some 500 to 900 bytes of memory each"
+    ),
 ]
 Workers = Annotated[
     Optional[int],  # noqa: UP045
@@ -64,6 +71,7 @@ def learn(
     new_tokens: NewTokens = 8000,
     evidence: Evidence = "runs",
     prior: Prior = 0.6,
+    spaced_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
     cover: Cover = None,
     weight: Weights = None,
@@ -87,15 +95,15 @@ def learn(
     from hanhua.cli.settings import validated
     from hanhua.vocab_extension.config import VocabExtensionConfig
 
-    patterns = corpus or []
     given = {
         "new_tokens": new_tokens,
         "evidence": evidence,
         "prior": prior,
+        "spaced_words": spaced_words,
         "scripts": scripts,
         "cover": cover or (),
-        "weights": _by_source("--weight", weight, patterns),
-        "max_characters": _by_source("--max-read", max_read, patterns),
+        "weights": _by_source("--weight", weight, corpus or []),
+        "max_characters": _by_source("--max-read", max_read, corpus or []),
         "balance": balance,
         "min_count": min_count,
         "min_documents": min_documents,
@@ -103,7 +111,7 @@ def learn(
         "max_strings": max_strings,
     }
     config = validated(VocabExtensionConfig, given)
-    _learn(config, patterns, base, Reading(text_field, split), out=out, workers=workers, as_json=as_json)
+    _learn(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers, as_json=as_json)
 
 
 def _learn(
@@ -153,11 +161,11 @@ def learn_into(
     """Learn from the files of each source but for the 2% held out, write the tokenizer and verify it."""
     from hanhua.recipes.wiring import junk_test
     from hanhua.vocab_extension.extend import write_extended
-    from hanhua.vocab_extension.learn import learn_tokens
-    from hanhua.vocab_extension.sources import Source
+    from hanhua.vocab_extension.learning.learn import learn_tokens
+    from hanhua.vocab_extension.learning.sources import Source
+    from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
     from hanhua.vocab_extension.texts import TextFiles
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
-    from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
 
     sources = [
         Source(
@@ -191,8 +199,8 @@ def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dic
 
 
 def _measured(base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Measure]:
-    from hanhua.vocab_extension.measure import measure as measure_all
-    from hanhua.vocab_extension.measure import open_subject
+    from hanhua.vocab_extension.measuring.measure import measure as measure_all
+    from hanhua.vocab_extension.measuring.measure import open_subject
     from hanhua.vocab_extension.texts import TextFiles
 
     files = tuple(sorted({file for found in places.values() for file in found}))

@@ -10,8 +10,8 @@ import typer
 from hanhua.cli.vocab.options import FORMATS, AsJson, Plot, Split, TextField, texts_by_source
 
 if TYPE_CHECKING:
-    from hanhua.vocab_extension.bootstrap import Interval
-    from hanhua.vocab_extension.measure import Measure
+    from hanhua.vocab_extension.measuring.bootstrap import Interval
+    from hanhua.vocab_extension.measuring.measure import Measure
 
 _MAX_TEXTS, _MAX_TOKENIZER = 24, 16
 
@@ -36,10 +36,10 @@ def measure(
     document's own characters: zh-Hans, zh-Hant, zh (both, or too short to tell), ja, ko, latin, code, other.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.vocab_extension.measure import measure_with_languages, open_subject
+    from hanhua.vocab_extension.measuring.measure import measure_with_languages, open_subject
 
     if plot is not None:
-        from hanhua.vocab_extension.figures import check_plot
+        from hanhua.vocab_extension.measuring.figures import check_plot
 
         check_plot(plot)
     subjects = []
@@ -51,7 +51,7 @@ def measure(
         subjects.append(open_subject(resolve_base_tokenizer(folder), name=folder, base_size=base_size))
     rows = measure_with_languages(subjects, texts_by_source(texts, text_field, split))
     if plot is not None:
-        from hanhua.vocab_extension.figures import draw_measures
+        from hanhua.vocab_extension.measuring.figures import draw_measures
 
         draw_measures(rows, plot)
     if as_json:

@@ -20,7 +20,7 @@ def probe(
     corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
     init: Annotated[
         str, typer.Option(metavar="A,B,…", help="Methods to rank; INPUT+OUTPUT gives each matrix its own")
-    ] = "mean,calibrated,gaussian,random",
+    ] = "mean,mean+calibrated,calibrated,gaussian,random",
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps of each run")] = 50,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each method")] = 2,
     config: Annotated[
@@ -69,7 +69,7 @@ def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_fiel
     from hanhua.cli.settings import read_settings, validated
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
     from hanhua.recipes.probe import TRAINING, ProbeConfig
-    from hanhua.vocab_extension.initialise import Methods
+    from hanhua.vocab_extension.rows.initialise import Methods
 
     given = read_settings(path, section="continued_pretrain")
     # A probe has one corpus and its own length; a recipe's share of each corpus says nothing here.
@@ -92,8 +92,9 @@ def _print_probed(probed: Probed) -> None:
     from hanhua.recipes.probe_ranking import recommended, verdict
 
     print_table(("init", "before", "after", "to the best", "95% interval"), [_row(s) for s in probed.standings])
+    seeds = "1 seed" if probed.seeds == 1 else f"{probed.seeds} seeds"
     print(
-        f"bits per byte on {probed.heldout_documents} held-out documents, {probed.seeds} seeds of {probed.steps} steps "
+        f"bits per byte on {probed.heldout_documents} held-out documents, {seeds} of {probed.steps} steps "
         f"({probed.tokens_per_run:,} tokens); the base with its own tokenizer: {probed.base_bits_per_byte:.4f}"
     )
     print("\n".join(verdict(probed.standings)))

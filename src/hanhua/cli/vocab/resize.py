@@ -9,14 +9,21 @@ import typer
 
 from hanhua.cli.vocab.options import AsJson, Model, new_folder
 
+Init = Annotated[
+    str,
+    typer.Option(
+        metavar="METHOD",
+        help="mean, calibrated, gaussian or random, or A+B: A for input rows, B for output rows; see "
+        "vocab-extension probe",
+    ),
+]
+
 
 def resize(
     model: Model,
     tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="The extended tokenizer")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the resized model")],
-    init: Annotated[
-        str, typer.Option(metavar="METHOD", help="mean, calibrated, gaussian or random; see vocab-extension probe")
-    ] = "mean",
+    init: Init = "mean+calibrated",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of gaussian and random")] = 0,
     pad_to: Annotated[
         int,
@@ -30,8 +37,8 @@ def resize(
     base that were never trained are found, named and left out of every mean and norm.
     """
     from hanhua.base_model import resolve_base_model
-    from hanhua.vocab_extension.initialise import Methods
-    from hanhua.vocab_extension.resize import grow_model
+    from hanhua.vocab_extension.rows.initialise import Methods
+    from hanhua.vocab_extension.rows.resize import grow_model
 
     methods = Methods.parse(init)
     folder = resolve_base_model(model)

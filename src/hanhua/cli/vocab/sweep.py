@@ -12,11 +12,11 @@ import typer
 from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Plot, Split, TextField, new_folder, texts_by_source
 
 if TYPE_CHECKING:
-    from hanhua.vocab_extension.model_shape import ModelShape
-    from hanhua.vocab_extension.recommend import Recommendation
-    from hanhua.vocab_extension.sweep import Sweep
+    from hanhua.vocab_extension.measuring.model_shape import ModelShape
+    from hanhua.vocab_extension.measuring.recommend import Recommendation
+    from hanhua.vocab_extension.measuring.sweep import Sweep
+    from hanhua.vocab_extension.measuring.times_seen import Budget
     from hanhua.vocab_extension.texts import TextFiles
-    from hanhua.vocab_extension.times_seen import Budget
 
 LEARNED, ADVISED = "learned", "advised"
 
@@ -89,7 +89,7 @@ def sweep(
     training budget, and how many ends of words fall inside tokens.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.vocab_extension.recommend import Rule, recommend
+    from hanhua.vocab_extension.measuring.recommend import Rule, recommend
 
     wanted = _sizes(sizes)
     _check_usage(corpus, extension, texts, plot, budgets=(budget_mb, budget_tokens))
@@ -136,8 +136,8 @@ def _swept(
     base: Path, learned: Path, wanted: list[int], read: _Read, *, budget: Budget, min_seen: int, shape: ModelShape
 ) -> Sweep:
     from hanhua.vocab_extension.learned_list import read_learned
-    from hanhua.vocab_extension.sweep import sizes_to_sweep
-    from hanhua.vocab_extension.sweep import sweep as sweep_sizes
+    from hanhua.vocab_extension.measuring.sweep import sizes_to_sweep
+    from hanhua.vocab_extension.measuring.sweep import sweep as sweep_sizes
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 
     file = read_bpe_file(base)
@@ -182,7 +182,7 @@ def _check_usage(
     if not corpus and budgets == (None, None):
         raise UsageError("without --corpus the training budget is not known: add --budget-mb or --budget-tokens")
     if plot is not None:
-        from hanhua.vocab_extension.figures import check_plot
+        from hanhua.vocab_extension.measuring.figures import check_plot
 
         check_plot(plot)
 
@@ -190,7 +190,7 @@ def _check_usage(
 def _shape(model: str, config: Path | None) -> ModelShape:
     from hanhua.cli.printing import closest
     from hanhua.errors import UsageError
-    from hanhua.vocab_extension.model_shape import SHAPES, read_model_shape
+    from hanhua.vocab_extension.measuring.model_shape import SHAPES, read_model_shape
 
     if config is not None:
         return read_model_shape(config)
@@ -202,7 +202,7 @@ def _shape(model: str, config: Path | None) -> ModelShape:
 
 
 def _budget(megabytes: float | None, tokens: float | None, corpus: TextFiles) -> Budget:
-    from hanhua.vocab_extension.times_seen import Budget
+    from hanhua.vocab_extension.measuring.times_seen import Budget
 
     if megabytes is None and tokens is None:
         megabytes = round(sum(len(text.encode()) for text in corpus) / 1e6, 3)
@@ -214,8 +214,8 @@ def _learn(texts: TextFiles, new_tokens: int, base: Path, out: Path) -> Path:
     from hanhua.recipes.wiring import junk_test
     from hanhua.vocab_extension.config import VocabExtensionConfig
     from hanhua.vocab_extension.extend import write_extended
-    from hanhua.vocab_extension.learn import learn_tokens
-    from hanhua.vocab_extension.sources import Source
+    from hanhua.vocab_extension.learning.learn import learn_tokens
+    from hanhua.vocab_extension.learning.sources import Source
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 
     config = VocabExtensionConfig(new_tokens=new_tokens)
@@ -240,7 +240,7 @@ def _working_folder(out: Path | None) -> Iterator[Path]:
 def _write(work: Path, done: Sweep, advice: Recommendation, *, plot: Path | None) -> None:
     from hanhua.artifacts.files import write_durably, write_json
     from hanhua.cli.vocab.sweep_tables import sweep_as_json, sweep_text
-    from hanhua.vocab_extension.figures import draw_sweep
+    from hanhua.vocab_extension.measuring.figures import draw_sweep
 
     write_json(work / "sweep.json", sweep_as_json(done, advice))
     write_durably(work / "sweep.txt", sweep_text(done, advice) + "\n")
@@ -251,8 +251,8 @@ def _write(work: Path, done: Sweep, advice: Recommendation, *, plot: Path | None
 def _write_advised(out: Path, learned: Path, new_tokens: int, *, base: Path) -> None:
     """Write the tokenizer advised, verified like one just learned."""
     from hanhua.vocab_extension.learned_list import write_prefix
+    from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
-    from hanhua.vocab_extension.verify import raise_if_broken, verify_extension
 
     out.mkdir()
     write_prefix(learned, read_bpe_file(base), new_tokens, out)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hanhua.tables import table_text
 
 if TYPE_CHECKING:
-    from hanhua.vocab_extension.bootstrap import Interval
-    from hanhua.vocab_extension.recommend import Recommendation
-    from hanhua.vocab_extension.sweep import Sweep
+    from hanhua.vocab_extension.measuring.bootstrap import Interval
+    from hanhua.vocab_extension.measuring.recommend import Recommendation
+    from hanhua.vocab_extension.measuring.sweep import Sweep
 
 COLUMNS = 120
 

@@ -11,8 +11,8 @@ import typer
 from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, texts_by_source
 
 if TYPE_CHECKING:
-    from hanhua.vocab_extension.trials import Trial
-    from hanhua.vocab_extension.verify import Examination
+    from hanhua.vocab_extension.proof.trials import Trial
+    from hanhua.vocab_extension.proof.verify import Examination
 
 
 def verify(
@@ -40,7 +40,7 @@ def verify(
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.errors import InputError, InvariantError, UsageError
-    from hanhua.vocab_extension.verify import examine
+    from hanhua.vocab_extension.proof.verify import examine
 
     if structure_only and (texts or llama_cpp):
         raise UsageError("--structure-only tries nothing: leave out --texts and --llama-cpp, or it")
@@ -64,15 +64,15 @@ def verify(
 
 
 def _need_llama_cpp() -> None:
-    from hanhua.vocab_extension.gguf_vocabulary import check_gguf_installed
-    from hanhua.vocab_extension.llama_cpp_parity import check_llama_cpp_installed
+    from hanhua.vocab_extension.export.gguf_vocabulary import check_gguf_installed
+    from hanhua.vocab_extension.proof.llama_cpp_parity import check_llama_cpp_installed
 
     check_gguf_installed()
     check_llama_cpp_installed()
 
 
 def _certify(found: Examination, out: Path) -> str:
-    from hanhua.vocab_extension.certificate import checker_command, write_certificate
+    from hanhua.vocab_extension.proof.certificate import checker_command, write_certificate
 
     write_certificate(found, out)
     return checker_command(found, out)
@@ -94,7 +94,7 @@ def _print_json(found: Examination, *, folder: str, base: str, confirm: str | No
 
 
 def _report(found: Examination) -> Iterator[str]:
-    from hanhua.vocab_extension.verify import failure_lines
+    from hanhua.vocab_extension.proof.verify import failure_lines
 
     for check in found.checks:
         how = "proved" if check.proved else "tried"

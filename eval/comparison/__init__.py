@@ -1,0 +1,1 @@
+"""Before and after: intervals, paired tests, verdicts and gates."""

@@ -1,0 +1,1 @@
+"""The engine: a model in memory, likelihoods and continuations, and what was answered before."""

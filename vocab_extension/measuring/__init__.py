@@ -1,0 +1,1 @@
+"""What an extension buys and costs: compression with intervals, the sizes compared, a recommendation."""
