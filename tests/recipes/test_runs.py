@@ -133,7 +133,8 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     _, words = process.communicate(timeout=60)
     assert process.returncode == 130 and "run the same command again to go on" in words and "Traceback" not in words
     # Not communicate(): it would leave out what readline() has read ahead.
-    seen = [row for answer in json_documents(begun + watcher.stdout.read()) for row in answer]
+    with watcher.stdout as rest:
+        seen = [row for answer in json_documents(begun + rest.read()) for row in answer]
     assert watcher.wait(timeout=30) == 0
     assert "running" in {row["state"] for row in seen if row["stage"] == "continued_pretrain"}
     assert {row["stage"]: row["state"] for row in hanhua("status", tmp_path / RUN)}["continued_pretrain"] == "stopped"
@@ -151,8 +152,8 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     time.sleep(3.0)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    process.stderr.close()
-    assert process.wait(timeout=20) == 130
+    process.communicate(timeout=20)
+    assert process.returncode == 130
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> bool:
