@@ -154,7 +154,7 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     time.sleep(0.5)  # two signals at once would arrive as one
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # a shell calls both 130
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> bool:
