@@ -191,6 +191,8 @@ def _model_stages(
         stages.append(StageEstimate("initialise", hours, memory_bytes=400_000_000, disk_bytes=weights, note=note))
     if recipe.continued_pretrain is not None:
         stages.append(_training_stage(weights, training, hardware))
+    if recipe.restore is not None:
+        stages.append(StageEstimate("restore", None, disk_bytes=weights, note="reads three models, tensor by tensor"))
     if recipe.eval is not None:
         stages.append(StageEstimate("eval", None, note="by its benchmarks; see docs/evaluation.md"))
     if recipe.release is not None:
