@@ -38,7 +38,10 @@ from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.pack import document_marks, load_tokenizer
-from hanhua.continued_pretrain.stage import prepare_data, pretrain_folder
+from hanhua.continued_pretrain.parallel import place
+from hanhua.continued_pretrain.prepare import prepare_data
+from hanhua.continued_pretrain.stage import pretrain_folder
+from hanhua.continued_pretrain.start import start_run
 from hanhua.documents import Document, read_corpus, read_records
 from hanhua.documents.corpus import write_corpus
 from hanhua.vocab_extension.config import InitialiseConfig
@@ -47,7 +50,7 @@ from hanhua.vocab_extension.resize import resize_folder
 ARMS = ("plain", "extended", "plain+replay", "extended+replay")
 MEASURED_AT = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 PIECE_CHARACTERS = 2000
-HELD_OUT_PIECES = 12
+HELD_OUT_PIECES = 8
 
 
 def main() -> None:
@@ -72,8 +75,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", default=None, help="base tokenizer; none: 8K tokens learned on the English")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--base-tokens", type=int, default=2_000_000, help="English tokens the base learns from")
-    parser.add_argument("--zh-bytes", type=int, default=600_000, help="bytes of Chinese each arm learns from")
+    parser.add_argument("--base-tokens", type=int, default=1_500_000, help="English tokens the base learns from")
+    parser.add_argument("--zh-bytes", type=int, default=300_000, help="bytes of Chinese each arm learns from")
     parser.add_argument("--new-tokens", type=int, default=4096)
     parser.add_argument("--replay", type=float, default=0.15, help="share of English tokens in the replay arms")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -230,7 +233,7 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
         for language in ("zh", "en")
     }
     with reproducible(config.threads):
-        data = prepare_data(config, corpus, folder, work, processes=1)
+        data = prepare_data(config, corpus, folder, work, batch_sequences=config.micro_batch_sequences)
         model = build_training_model(folder, config, first_new_id=None, dtype=torch.float32)
         steps = len(data.mixture) // config.micro_batch_sequences
         due = {max(1, round(steps * share)) for share in MEASURED_AT}
@@ -247,16 +250,19 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
 
         curve.resumed_at = time.process_time()
         measure(TrainState())
-        state = train(
+        accelerator = make_accelerator("fp32")
+        run = start_run(
             model,
+            place(model, accelerator, "single"),
             data,
             config,
-            accelerator=make_accelerator("fp32"),
+            accelerator=accelerator,
             checkpoints=Checkpoints(work / "checkpoints", run={"arm": arm, "seed": seed}),
-            logs=work / "logs",
+            out=work,
             name=f"{arm}, seed {seed}",
             after_step=measure,
         )
+        state = train(run)
     shutil.rmtree(work, ignore_errors=True)
     facts = {"tokens": state.tokens, "rows": read_json(folder / "config.json")["vocab_size"]}
     return {"arm": arm, "seed": seed, **facts, "curve": curve.rows}

@@ -3,7 +3,7 @@
     checkpoints/step-00000200/   trained.safetensors    what is trained
                                  optimizer.safetensors  AdamW's moments and step counts, by parameter name
                                  state.json             step, data position, tokens, the run it belongs to
-                                 complete.json          written last: size and sha256 of the others
+                                 complete.json          written last: size, sha256, tensors of the others
 
 Written aside, fsynced, renamed. There is no random state to keep: data order, learning rate and the
 seed of dropout are functions of the step (`loop`). No pickle anywhere.
@@ -14,57 +14,98 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import difference
+from hanhua.continued_pretrain.trained import laid_as, whole
 from hanhua.errors import HanhuaError, InputError, InvariantError
 from hanhua.progress import say
 
 KEPT = 2
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 TRAINED, OPTIMIZER, STATE, COMPLETE = "trained.safetensors", "optimizer.safetensors", "state.json", "complete.json"
+
+
+MEAN_OF_STEPS = 20
 
 
 @dataclass(frozen=True)
 class TrainState:
-    """Where training stands: steps done, sequences and tokens consumed (the data position), losses so far."""
+    """Where training stands: steps done, sequences and tokens consumed (the data position), losses so far.
+
+    mean_loss: running mean over some twenty steps.
+    """
 
     step: int = 0
     sequences: int = 0
     tokens: int = 0
     first_loss: float | None = None
     last_loss: float | None = None
+    mean_loss: float | None = None
+
+    def advanced(self, loss: float, sequences: int, length: int) -> TrainState:
+        """Return the state after a step of so many sequences."""
+        mean = loss if self.mean_loss is None else self.mean_loss + (loss - self.mean_loss) / MEAN_OF_STEPS
+        return replace(
+            self,
+            step=self.step + 1,
+            sequences=self.sequences + sequences,
+            tokens=self.tokens + sequences * length,
+            first_loss=loss if self.first_loss is None else self.first_loss,
+            last_loss=loss,
+            mean_loss=mean,
+        )
 
 
 class Checkpoints:
     """The checkpoints of one run, below `folder`.
 
-    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused.
+    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused. keep: the newest
+    so many stay, and for good those whose step is a multiple of keep_every.
     """
 
-    def __init__(self, folder: Path, *, run: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, *, run: Mapping[str, Any], keep: int = KEPT, keep_every: int | None = None
+    ) -> None:
         self.folder, self.run = folder, dict(run)
+        self.keep, self.keep_every = keep, keep_every
         folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> Path:
-        """Write a checkpoint and drop the ones before the last two; HanhuaError when the disk is full."""
+    def save(
+        self,
+        state: TrainState,
+        parameters: Mapping[str, nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        *,
+        write: bool = True,
+    ) -> Path:
+        """Write the checkpoint of a step and remove what need not be kept; return its folder.
+
+        Every process calls this, since weights that are shared out are gathered first; one has `write`. Raises
+        HanhuaError when it cannot be written, the one before being as it was.
+        """
         target = self.folder / f"step-{state.step:08d}"
+        tensors = {name: whole(parameter) for name, parameter in parameters.items()}
+        moments = _moments(parameters, optimizer)
+        if not write:
+            return target
         aside = target.with_name(target.name + ".partial")
         shutil.rmtree(aside, ignore_errors=True)
         try:
             aside.mkdir()
-            tensors = {name: p.detach().cpu().contiguous() for name, p in parameters.items()}
             save_file(tensors, aside / TRAINED)
-            save_file(_moments(parameters, optimizer), aside / OPTIMIZER)
+            save_file(moments, aside / OPTIMIZER)
             write_json(aside / STATE, {"run": self.run, **asdict(state)})
-            write_json(aside / COMPLETE, {name: _durable(aside / name) for name in (TRAINED, OPTIMIZER, STATE)})
+            counts = {TRAINED: len(tensors), OPTIMIZER: len(moments), STATE: None}
+            write_json(aside / COMPLETE, {name: _durable(aside / name, count) for name, count in counts.items()})
             shutil.rmtree(target, ignore_errors=True)
             aside.rename(target)
             fsync_folder(self.folder)
@@ -75,12 +116,21 @@ class Checkpoints:
                 f"{target}: the checkpoint could not be written ({error}); {free / 1e6:,.0f} MB are free there. "
                 "The checkpoint before it is kept: free some space and run the same command again"
             ) from error
-        for old in self._finished()[:-KEPT]:
-            shutil.rmtree(old)
+        for old in self._finished()[: -self.keep]:
+            if self.keep_every is None or int(old.name.removeprefix("step-")) % self.keep_every:
+                shutil.rmtree(old)
         return target
 
+    def stored_run(self) -> dict[str, Any] | None:
+        """Return what the newest whole checkpoint says of its run; None when there is none."""
+        for folder in reversed(self._finished()):
+            if _damage(folder) is None:
+                run: dict[str, Any] = read_json(folder / STATE)["run"]
+                return run
+        return None
+
     def load_latest(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer | None = None
     ) -> TrainState | None:
         """Restore the last whole checkpoint into parameters and optimizer; None when there is none.
 
@@ -100,9 +150,29 @@ class Checkpoints:
                     f"{folder}: a checkpoint of another run ({'; '.join(lines[:4])}); "
                     "use another output folder, or delete this one"
                 )
-            _restore(folder, parameters, optimizer)
-            return TrainState(**data)
+            _restore(folder, parameters)
+            state = TrainState(**data)
+            if optimizer is not None:
+                self.load_moments(state, parameters, optimizer)
+            return state
         return None
+
+    def load_moments(
+        self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Restore AdamW's state of the parameters it moves from the checkpoint of `state`."""
+        folder = self.folder / f"step-{state.step:08d}"
+        moments = load_file(folder / OPTIMIZER)
+        wanted = {f"{moment}:{name}" for name in parameters for moment in MOMENTS}
+        if set(moments) != wanted:
+            raise InvariantError(
+                f"{folder}: {len(moments)} optimizer tensors, where {len(parameters)} trained ones have {len(wanted)}"
+            )
+        for name, parameter in parameters.items():
+            kept = {key: laid_as(moments[f"{key}:{name}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
+            # AdamW's fused kernel wants its step count on the device, the others want it on the CPU.
+            device = parameter.device if optimizer.defaults.get("fused") else torch.device("cpu")
+            optimizer.state[parameter] = {"step": moments[f"step:{name}"].to(device), **kept}
 
     def latest(self) -> Path | None:
         """Return the folder of the newest checkpoint on disk."""
@@ -113,31 +183,25 @@ class Checkpoints:
 
 
 def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return AdamW's state as `moment:parameter` tensors."""
+    """Return AdamW's state as `moment:parameter` tensors, of the parameters it moves."""
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    moved = {name: parameter for name, parameter in parameters.items() if id(parameter) in held}
     tensors = {}
-    for name, parameter in parameters.items():
+    for name, parameter in moved.items():
         for moment, value in optimizer.state[parameter].items():
-            tensors[f"{moment}:{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
-    if len(tensors) != 3 * len(parameters):
-        raise InvariantError(f"{len(tensors)} optimizer tensors for {len(parameters)} parameters, not three for each")
+            tensors[f"{moment}:{name}"] = whole(value)
+    if len(tensors) != len(MOMENTS) * len(held):
+        raise InvariantError(f"{len(tensors)} optimizer tensors for {len(held)} parameters, not three for each")
     return tensors
 
 
-def _restore(folder: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    trained, moments = load_file(folder / TRAINED), load_file(folder / OPTIMIZER)
-    wanted = {f"{moment}:{name}" for name in parameters for moment in ("step", "exp_avg", "exp_avg_sq")}
-    if set(trained) != set(parameters) or set(moments) != wanted:
-        raise InvariantError(
-            f"{folder}: {len(trained)} trained and {len(moments)} optimizer tensors, "
-            f"where this model has {len(parameters)} and {len(wanted)}"
-        )
+def _restore(folder: Path, parameters: Mapping[str, nn.Parameter]) -> None:
+    trained = load_file(folder / TRAINED)
+    if set(trained) != set(parameters):
+        raise InvariantError(f"{folder}: {len(trained)} trained tensors, where this model has {len(parameters)}")
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(trained[name])
-            on = dict.fromkeys(("exp_avg", "exp_avg_sq"), parameter.device)
-            # AdamW's fused kernel wants its step count on the device, the others want it on the CPU.
-            on["step"] = parameter.device if optimizer.defaults.get("fused") else torch.device("cpu")
-            optimizer.state[parameter] = {key: moments[f"{key}:{name}"].to(device) for key, device in on.items()}
+            parameter.copy_(laid_as(trained[name], parameter))
 
 
 def _damage(folder: Path) -> str | None:
@@ -153,7 +217,13 @@ def _damage(folder: Path) -> str | None:
     return None
 
 
-def _durable(path: Path) -> dict[str, Any]:
+def _durable(path: Path, tensors: int | None) -> dict[str, Any]:
+    """Make a file durable and return its size and hash, having counted the tensors that really are in it."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return {"size": path.stat().st_size, "sha256": sha256_of(path)}
+    if tensors is not None:
+        with safe_open(path, "pt") as saved:
+            found = len(saved.keys())
+        if found != tensors:
+            raise InvariantError(f"{path}: {found} tensors written of {tensors}")
+    return {"size": path.stat().st_size, "sha256": sha256_of(path), "tensors": tensors}

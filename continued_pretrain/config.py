@@ -29,9 +29,31 @@ class LoraSettings(BaseModel):
     rslora: bool = Field(
         default=True, description="Scale by 1/sqrt(rank), so that a higher rank does not learn more slowly"
     )
+    dora: bool = Field(
+        default=False, description="Learn the size of each output apart from its direction (DoRA): slower, better"
+    )
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", description="Linear layers to adapt by name (q_proj, …); all-linear is all but lm_head"
     )
+
+
+class PhaseSettings(BaseModel):
+    """A part of the run with settings of its own; what is null is as in the run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="Shown in progress and log: rows, main, anneal")
+    tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
+    trains: Literal["rows", "embeddings"] | None = Field(
+        default=None, description="rows or embeddings: these alone, of what the run trains; null: all of it"
+    )
+    weights: dict[str, float] | None = Field(default=None, description="Shares of the corpora in this phase")
+    learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the adapters")
+    rows_learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the new rows")
+    schedule: Schedule | None = Field(default=None, description="cosine or wsd, over this phase")
+    warmup_ratio: float | None = Field(default=None, ge=0, le=0.5, description="Share of this phase's steps")
+    decay_ratio: float | None = Field(default=None, ge=0, le=1, description="wsd: share of this phase's steps")
+    min_learning_rate_ratio: float | None = Field(default=None, ge=0, le=1, description="Rate at the phase's end")
 
 
 class ContinuedPretrainConfig(BaseModel):
@@ -77,6 +99,9 @@ class ContinuedPretrainConfig(BaseModel):
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's second moment")
+    z_loss: float = Field(
+        default=0.0, ge=0, le=1, description="Weight of the squared log-normaliser in the loss; 1e-4 is usual, 0 is off"
+    )
     max_grad_norm: float | None = Field(default=1.0, gt=0, description="Clip the gradient to this norm; null: do not")
     trains: Trains = Field(
         default="adapters",
@@ -84,15 +109,28 @@ class ContinuedPretrainConfig(BaseModel):
         "words. adapters+embeddings: LoRA and those. everything: all weights",
     )
     lora: LoraSettings | None = Field(default=LoraSettings(), description="null: no adapters, so all weights train")
+    phases: tuple[PhaseSettings, ...] = Field(
+        default=(), description="The run in parts, each with its own mixture and schedule; empty: one part"
+    )
     quantise: Literal["none", "nf4"] = Field(
         default="none", description="nf4: frozen layers in four bits (QLoRA); needs a CUDA GPU and bitsandbytes"
     )
     gradient_checkpointing: bool = Field(
         default=False, description="Recompute activations: less memory, a third more time"
     )
+    compile: bool = Field(default=False, description="torch.compile each layer: slow to begin, then faster on a GPU")
     precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; null: as torch finds them. Bits depend on it"
+    )
+    workers: int | None = Field(
+        default=None, ge=1, description="Processes that tokenise; null: by the size of the text"
+    )
+    bpe_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Chance to leave out a merge, so that parts of words are seen too (Provilkov et al. 2020); 0: off",
     )
     processes: int | None = Field(
         default=None, ge=1, description="Processes, one a GPU; null: every GPU there is, and one on a CPU"
@@ -102,8 +140,15 @@ class ContinuedPretrainConfig(BaseModel):
         description="ddp: the whole model in every process. fsdp2: its weights shared out. auto: ddp where it fits",
     )
     seed: int = Field(default=0, ge=0, description="Decides the order of the data, the adapters' start and dropout")
-    checkpoint_every_steps: int = Field(
-        default=200, ge=1, description="Steps between checkpoints; the last two are kept"
+    max_loss_jump: float | None = Field(
+        default=4.0,
+        gt=0,
+        description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never",
+    )
+    checkpoint_every_steps: int = Field(default=200, ge=1, description="Steps between checkpoints")
+    keep_checkpoints: int = Field(default=2, ge=1, description="The newest so many are kept")
+    keep_every_steps: int | None = Field(
+        default=None, ge=1, description="And for good those whose step is a multiple of this; null: none"
     )
 
     @model_validator(mode="after")
@@ -117,6 +162,7 @@ class ContinuedPretrainConfig(BaseModel):
             raise ValueError("trains is adapters+embeddings and lora is null: adapters need their settings")
         if self.quantise != "none" and self.mode == "everything":
             raise ValueError("quantise freezes the layers in four bits, so they cannot all be trained: use adapters")
+        self._check_phases()
         if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio + decay_ratio is above 1")
         if self.max_tokens is not None and self.max_tokens < self.tokens_per_step:
@@ -125,6 +171,16 @@ class ContinuedPretrainConfig(BaseModel):
                 "(sequence_tokens x micro_batch_sequences x gradient_accumulation)"
             )
         return self
+
+    def _check_phases(self) -> None:
+        if self.phases and abs(sum(phase.tokens_ratio for phase in self.phases) - 1) > 1e-6:
+            total = sum(phase.tokens_ratio for phase in self.phases)
+            raise ValueError(f"the phases' tokens_ratio sum to {total:g}, not to 1")
+        for phase in self.phases:
+            if phase.trains == "rows" and self.mode not in ("adapters", "rows"):
+                raise ValueError(f"phase {phase.name!r} trains rows, but the run trains {self.mode}")
+            if phase.trains == "embeddings" and self.mode not in ("embeddings", "adapters+embeddings", "everything"):
+                raise ValueError(f"phase {phase.name!r} trains embeddings, but the run trains {self.mode}")
 
     @property
     def mode(self) -> Trains:

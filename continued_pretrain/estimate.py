@@ -57,7 +57,7 @@ def estimate_training(
     placement, why, parts = choose_placement(whole, config=config, hardware=hardware, new_rows=new_rows)
     memory, limit = sum(parts.values()), hardware.memory_bytes * USABLE_RATIO
     trained = trained_sizes(whole, config, new_rows)
-    flops = _flops(whole, config, new_rows)
+    flops = training_flops_per_token(whole, config, new_rows)
     rate = _tokens_per_second(whole, config, hardware, flops=flops, placement=placement, trained=trained.total)
     hours = tokens / rate / 3600
     price = hardware.price_per_device_hour
@@ -100,7 +100,8 @@ def choose_placement(
     return "fsdp2", f"{why}, so its weights are shared out", parts(hardware.devices)
 
 
-def _flops(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> float:
+def training_flops_per_token(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> float:
+    """Return the operations of a step per token. shape: with the new rows."""
     trained = trained_sizes(shape, config, new_rows)
     head_rows = trained.rows if shape.tied else trained.rows // 2
     if trained.tables:

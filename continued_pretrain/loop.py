@@ -11,134 +11,156 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from hanhua.bits import bits_of_nats
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.model import TrainingModel, parameter_groups, trainable_parameters
+from hanhua.continued_pretrain.guard import refuse_bad_step
+from hanhua.continued_pretrain.model import TrainingModel
 from hanhua.continued_pretrain.pack import IGNORED
+from hanhua.continued_pretrain.parallel import Placed
+from hanhua.continued_pretrain.phases import Phase, plan_phases
 from hanhua.continued_pretrain.schedule import rate_factor
-from hanhua.continued_pretrain.stop import stop_on_signals
+from hanhua.continued_pretrain.stop import StopRequest, stop_on_signals
 from hanhua.continued_pretrain.train_log import Measured, TrainLog
+from hanhua.continued_pretrain.trained import clip_gradient, parameter_groups, trainable_parameters
 from hanhua.continued_pretrain.training_data import MicroBatch, TrainingData
-from hanhua.errors import HanhuaError
 from hanhua.progress import Progress, say
 
 
-def train(
-    model: TrainingModel,
-    data: TrainingData,
-    config: ContinuedPretrainConfig,
-    *,
-    accelerator: Any,
-    checkpoints: Checkpoints,
-    logs: Path,
-    name: str = "continued_pretrain",
-    after_step: Callable[[TrainState], None] | None = None,
-) -> TrainState:
-    """Train to the end of the mixture, from the last checkpoint if there is one; return where it ended.
+@dataclass
+class Run:
+    """All that a step needs, and where the run stands.
 
-    after_step: called in every process when a step is done and logged. The last step is
-    always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite.
+    batch_sequences: sequences of a step over all processes. after_step: called in every process.
     """
-    wrapped = accelerator.prepare(model).train()
-    parameters = trainable_parameters(model)
-    optimizer = torch.optim.AdamW(parameter_groups(model, config), betas=(config.beta1, config.beta2), fused=True)
-    with accelerator.main_process_first():  # it removes what is damaged
-        state = checkpoints.load_latest(parameters, optimizer) or TrainState()
-    if state.step:
-        say(f"{name}: going on from the checkpoint of step {state.step:,}")
-    batch_sequences = config.micro_batch_sequences * config.gradient_accumulation * accelerator.num_processes
-    steps, total = len(data.mixture) // batch_sequences, len(data.mixture) * data.length
-    log = TrainLog(logs, done=state.step, enabled=accelerator.is_main_process)
-    with log, Progress(name, total=total, unit="tokens", done=state.tokens) as bar, stop_on_signals() as stop:
-        for step in range(state.step, steps):
-            began = time.monotonic()
-            torch.manual_seed(_dropout_seed(config.seed, step, accelerator.process_index))
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate_factor(step, steps=steps, config=config)
-            measured = _make_gradient(wrapped, data, state.sequences, config, accelerator)
-            _refuse_not_finite(measured, step, optimizer, checkpoints)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
 
-            state = _advanced(state, measured.loss, batch_sequences, data.length)
-            bar.advance(batch_sequences * data.length, note=f"step {state.step:,}/{steps:,} loss {measured.loss:.3f}")
-            log.write(state, measured, optimizer, seconds=time.monotonic() - began)
-            if after_step is not None:
-                after_step(state)
-            if state.step % config.checkpoint_every_steps == 0 or state.step == steps or stop:
-                if accelerator.is_main_process:
-                    checkpoints.save(state, parameters, optimizer)
-                accelerator.wait_for_everyone()
-            if stop and state.step < steps:
-                say(f"{name}: asked to stop; step {state.step:,} is saved, run the same command again to go on")
-                stop.raise_it()
-    return state
+    model: TrainingModel
+    placed: Placed
+    data: TrainingData
+    config: ContinuedPretrainConfig
+    accelerator: Any
+    checkpoints: Checkpoints
+    log: TrainLog
+    batch_sequences: int
+    name: str
+    state: TrainState
+    after_step: Callable[[TrainState], None] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return len(self.data.mixture) // self.batch_sequences
 
 
-def _make_gradient(
-    wrapped: Any, data: TrainingData, first: int, config: ContinuedPretrainConfig, accelerator: Any
-) -> Measured:
-    """Accumulate and clip the gradient of the step whose sequences begin at place `first` of the run.
+def train(run: Run) -> TrainState:
+    """Train to the end of the mixture from `run.state` on; return where it ended.
+
+    The last step is always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite, or jumps.
+    """
+    if run.state.step:
+        say(f"{run.name}: going on from the checkpoint of step {run.state.step:,}")
+    total = len(run.data.mixture) * run.data.length
+    progress = Progress(run.name, total=total, unit="tokens", done=run.state.tokens)
+    with run.log, progress as bar, stop_on_signals() as stop:
+        for phase in plan_phases(run.config, steps=run.steps):
+            if run.state.step < phase.end:
+                _train_phase(run, phase, bar, stop)
+    return run.state
+
+
+def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> None:
+    everything = trainable_parameters(run.model)
+    parameters = phase.chosen(everything)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(run.model, phase.config, parameters),
+        betas=(run.config.beta1, run.config.beta2),
+        fused=True,
+    )
+    if run.state.step > phase.first_step:
+        run.checkpoints.load_moments(run.state, parameters, optimizer)
+    elif phase.name:
+        say(f"{run.name}: phase {phase.name}, {phase.steps:,} steps")
+    for step in range(run.state.step, phase.end):
+        began = time.monotonic()
+        torch.manual_seed(_dropout_seed(run.config.seed, step, run.accelerator.process_index))
+        for group in optimizer.param_groups:
+            factor = rate_factor(step - phase.first_step, steps=phase.steps, config=phase.config)
+            group["lr"] = group["peak"] * factor
+        measured = _make_gradient(run, everything, parameters)
+        refuse_bad_step(measured, run.state, optimizer, run.checkpoints, run.config)
+        optimizer.step()
+        _forget_gradients(everything)
+
+        run.state = run.state.advanced(measured.loss, run.batch_sequences, run.data.length)
+        note = f"step {run.state.step:,}/{run.steps:,} loss {measured.loss:.3f}"
+        bar.advance(run.batch_sequences * run.data.length, note=note)
+        run.log.write(run.state, measured, optimizer, seconds=time.monotonic() - began)
+        if run.after_step is not None:
+            run.after_step(run.state)
+        stopping = _any_process(stop, run.accelerator)
+        if run.state.step % run.config.checkpoint_every_steps == 0 or run.state.step == phase.end or stopping:
+            run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)
+            run.accelerator.wait_for_everyone()
+        if stopping and run.state.step < run.steps:
+            say(f"{run.name}: asked to stop; step {run.state.step:,} is saved, run the same command again to go on")
+            stop.raise_it()
+
+
+def _make_gradient(run: Run, everything: dict[str, nn.Parameter], parameters: dict[str, nn.Parameter]) -> Measured:
+    """Accumulate and clip the gradient of the next step.
 
     Every process reads the whole step's targets, which are few bytes, so that all divide by one number
-    without asking each other. DDP averages over processes; times their number, the mean is a sum again.
+    without asking each other. DDP and FSDP2 average over processes; times their number, the mean is a sum again.
     """
-    micro, processes = config.micro_batch_sequences, accelerator.num_processes
-    count = micro * config.gradient_accumulation * processes
-    batch, is_chinese = data.batch(first, count), data.is_chinese(first, count)
+    data, config, accelerator = run.data, run.config, run.accelerator
+    micro, processes, first = config.micro_batch_sequences, accelerator.num_processes, run.state.sequences
+    turns = run.batch_sequences // (micro * processes)
+    batch, corpus_B = data.batch(first, run.batch_sequences), data.corpus(first, run.batch_sequences)
     targets = int((batch.labels_BL != IGNORED).sum())
-    nats = torch.zeros(2, dtype=torch.float64, device=accelerator.device)  # of all, of Chinese
-    for turn in range(config.gradient_accumulation):
+    nats_C = torch.zeros(len(data.mixture.names), dtype=torch.float64, device=accelerator.device)
+    for turn in range(turns):
         low = (turn * processes + accelerator.process_index) * micro
         rows = slice(low, low + micro)
         part = MicroBatch.of(batch, rows, accelerator.device)
-        last = turn == config.gradient_accumulation - 1
-        with nullcontext() if last else accelerator.no_sync(wrapped):
-            loss, nats_BL = wrapped(part.input_ids_BL, part.position_ids_BL, part.labels_BL)
-            accelerator.backward(loss * (processes / targets))
+        with run.placed.gradients(last=turn == turns - 1):
+            loss, nats_BL = run.placed.module(part.input_ids_BL, part.position_ids_BL, part.labels_BL)
+            (loss * (processes / targets)).backward()
         nats_B = nats_BL.sum(dim=1, dtype=torch.float64)
-        chinese_B = torch.from_numpy(is_chinese[rows]).to(nats_B.device)
-        nats += torch.stack([nats_B.sum(), nats_B[chinese_B].sum()])
-    all_nats, chinese_nats = accelerator.reduce(nats, "sum").tolist()
-    characters = data.characters(batch.labels_BL[is_chinese])
+        nats_C.index_add_(0, torch.from_numpy(corpus_B[rows]).to(nats_B.device), nats_B)
+    by_corpus = dict(zip(data.mixture.names, accelerator.reduce(nats_C, "sum").tolist(), strict=True))
+    for name, parameter in everything.items():
+        if name not in parameters:
+            parameter.grad = None
     limit = math.inf if config.max_grad_norm is None else config.max_grad_norm
-    norm = accelerator.clip_grad_norm_(wrapped.parameters(), limit)
-    bits = bits_of_nats(chinese_nats) / characters if characters else None
-    return Measured(all_nats / targets, bits, float(norm))
+    norm = clip_gradient(list(parameters.values()), limit)
+    bits: dict[str, float] = {}
+    for number, name in enumerate(data.mixture.names):
+        characters = data.characters(batch.labels_BL[corpus_B == number])
+        if characters:
+            bits[name] = bits_of_nats(by_corpus[name]) / characters
+    chinese = data.bits_of_language("zh", by_corpus, batch.labels_BL, corpus_B)
+    return Measured(sum(by_corpus.values()) / targets, chinese, norm, bits)
 
 
-def _refuse_not_finite(
-    measured: Measured, step: int, optimizer: torch.optim.Optimizer, checkpoints: Checkpoints
-) -> None:
-    """Stop before a NaN reaches the weights; the last checkpoint on disk is from before it."""
-    if math.isfinite(measured.loss) and math.isfinite(measured.grad_norm):
-        return
-    rates = ", ".join(f"{group['name']} {group['lr']:.2g}" for group in optimizer.param_groups)
-    last = checkpoints.latest()
-    raise HanhuaError(
-        f"step {step + 1:,}: loss {measured.loss}, gradient norm {measured.grad_norm}, so training stopped before "
-        f"the weights took harm (learning rates: {rates}). Lower them, lengthen warmup_ratio or set max_grad_norm. "
-        f"Last good checkpoint: {last if last else 'none yet'}"
-    )
+def _forget_gradients(parameters: dict[str, nn.Parameter]) -> None:
+    for parameter in parameters.values():
+        parameter.grad = None
 
 
-def _advanced(state: TrainState, loss: float, sequences: int, length: int) -> TrainState:
-    return replace(
-        state,
-        step=state.step + 1,
-        sequences=state.sequences + sequences,
-        tokens=state.tokens + sequences * length,
-        first_loss=loss if state.first_loss is None else state.first_loss,
-        last_loss=loss,
-    )
+def _any_process(stop: StopRequest, accelerator: Any) -> bool:
+    """Return whether any process was asked to stop: all must save and leave at the same step."""
+    if accelerator.num_processes == 1:
+        return bool(stop)
+    asked = torch.tensor([stop.signal or 0], device=accelerator.device)
+    highest = int(accelerator.gather(asked).max())
+    stop.signal = highest or None
+    return bool(highest)
 
 
 def _dropout_seed(seed: int, step: int, process: int) -> int:

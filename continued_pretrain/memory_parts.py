@@ -64,18 +64,13 @@ def memory_parts(
     states = trained.total * (TRAINED_BYTES + (word if on_gpu else 0))
     parts = {
         "frozen weights": (layer_bytes + table_bytes) / shards,
-        "trained weights, gradients and optimizer": states / shards + _kept_originals(trained, word),
+        "trained weights, gradients and optimizer": states / shards,
         "gathered weights": _gathered(shape, word) if shards > 1 else 0,
         "activations": _activations(shape, config, on_gpu=on_gpu),
         "logits": _logits(shape, config, on_gpu=on_gpu),
         "libraries": LIBRARIES_BYTES["gpu" if on_gpu else "cpu"],
     }
     return {name: round(size) for name, size in parts.items() if size}
-
-
-def _kept_originals(trained: TrainedSizes, word: int) -> int:
-    """PEFT keeps the rows' first values beside the trained ones."""
-    return trained.rows * word
 
 
 def _gathered(shape: ModelShape, word: int) -> float:

@@ -6,7 +6,7 @@ Shape suffix: S sequences of the whole run.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,21 +92,41 @@ def order_mixture(shares: Mapping[str, float], sequences: Mapping[str, int], *, 
     Each corpus gives its share, spread evenly over the run (so that every batch is close to the mixture);
     within a corpus each pass over it is a new shuffle, and no sequence comes twice before all came once.
     """
-    names = tuple(sorted(shares))
-    counts = _apportion([shares[name] for name in names], total)
-    corpus, index, place = [], [], []
-    for i, (name, count) in enumerate(zip(names, counts, strict=True)):
+    return order_mixtures([(shares, total)], sequences, seed=seed)
+
+
+def order_mixtures(
+    parts: Sequence[tuple[Mapping[str, float], int]], sequences: Mapping[str, int], *, seed: int
+) -> Mixture:
+    """Return the order of several mixtures one after the other, each of (shares, number of sequences).
+
+    A corpus goes on where the part before left it.
+    """
+    names = tuple(sorted({name for shares, _ in parts for name in shares}))
+    counts = [dict(zip(shares, apportion(list(shares.values()), total), strict=True)) for shares, total in parts]
+    corpus: list[list[npt.NDArray[np.int16]]] = [[] for _ in parts]
+    index: list[list[npt.NDArray[np.int64]]] = [[] for _ in parts]
+    place: list[list[npt.NDArray[np.float64]]] = [[] for _ in parts]
+    for i, name in enumerate(names):
         random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        passes = -(-count // sequences[name])
-        drawn = [random.permutation(sequences[name]) for _ in range(passes)] or [np.zeros(0, dtype=np.int64)]
-        index.append(np.concatenate(drawn)[:count].astype(np.int64))
-        corpus.append(np.full(count, i, dtype=np.int16))
-        place.append((np.arange(count) + random.random()) / max(count, 1))
-    order = np.argsort(np.concatenate(place), kind="stable")
-    return Mixture(names, np.concatenate(corpus)[order], np.concatenate(index)[order])
+        whole = sum(count.get(name, 0) for count in counts)
+        drawn = [random.permutation(sequences[name]) for _ in range(-(-whole // sequences[name]))]
+        stream = np.concatenate([*drawn, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+        for part, count in enumerate(counts):
+            taken = count.get(name, 0)
+            index[part].append(stream[:taken])
+            corpus[part].append(np.full(taken, i, dtype=np.int16))
+            place[part].append((np.arange(taken) + random.random()) / max(taken, 1))
+            stream = stream[taken:]
+    orders = [np.argsort(np.concatenate(places), kind="stable") for places in place]
+    return Mixture(
+        names,
+        np.concatenate([np.concatenate(c)[order] for c, order in zip(corpus, orders, strict=True)]),
+        np.concatenate([np.concatenate(s)[order] for s, order in zip(index, orders, strict=True)]),
+    )
 
 
-def _apportion(shares: list[float], total: int) -> list[int]:
+def apportion(shares: list[float], total: int) -> list[int]:
     """Split `total` by shares to whole numbers, by largest remainder."""
     exact = [share * total for share in shares]
     counts = [int(x) for x in exact]

@@ -1,10 +1,10 @@
-"""The model in training: PEFT's LoRA and new rows, or all weights, behind one module that returns the loss.
+"""The model in training, behind one module that turns token ids into the loss.
 
-PEFT holds the parameters and names them in the saved adapter, so that anything that reads PEFT reads it. Its
-own forward pass for new rows copies the whole embedding matrix and makes a full-size gradient at every
-step; here only the rows themselves are moved (`TrainingModel`), with equal results.
+Linear layers are adapted by PEFT. New rows are held here, beside the frozen matrices, and not by PEFT: its own way
+copies the whole matrix at each forward pass, makes a gradient of full size, and breaks under FSDP2. Adapters are
+saved under PEFT's names all the same (`merge`), so that whatever reads PEFT reads them.
 
-Shape suffixes: B sequences, L tokens of one, D hidden size, V vocabulary, R new rows.
+Shape suffixes: B sequences, L tokens of one, D hidden size, V vocabulary, R new rows, N targets.
 """
 
 from __future__ import annotations
@@ -16,65 +16,79 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hanhua.continued_pretrain.attention import Documents, register
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
 from hanhua.continued_pretrain.head_loss import head_loss
 from hanhua.continued_pretrain.pack import IGNORED
-from hanhua.errors import InputError, InvariantError
+from hanhua.errors import InputError, MissingExtra, UsageError
 
 ADAPTER = "default"
+EMBEDDING, HEAD = "embed_tokens", "lm_head"
 
 
 class TrainingModel(nn.Module):  # type: ignore[misc]
-    """Token ids to summed loss. The one module that accelerate wraps, so that gradients are synchronised.
+    """Token ids to summed loss. The one module that is wrapped for several processes, so that it alone synchronises.
 
-    inner: the transformers model, its linear layers adapted by PEFT where LoRA is used. rows: trainable
-    embedding rows of the new tokens and, when the output layer is a matrix of its own, its rows.
+    model: the transformers model, its linear layers adapted where LoRA is used. rows: rows of the new tokens by matrix,
+    fp32; no `lm_head` where the output layer is the embedding itself, empty where none are trained.
     """
 
-    def __init__(self, model: Any, *, first_new_id: int | None) -> None:
+    def __init__(self, model: Any, *, first_new_id: int | None, rows: bool, z_loss: float = 0.0) -> None:
         super().__init__()
         self.model = model
-        self.adapted = hasattr(model, "peft_config")
-        inner = model.get_base_model() if self.adapted else model
-        # In lists: these are registered below `model` already, and a second name would save them twice.
-        self._decoder = [inner.model]
-        self._tied = bool(inner.config.tie_word_embeddings)
-        self.first_new_id = first_new_id if self.adapted else None
-        self._embed = [_plain(inner.get_input_embeddings())]
-        self._head = [_plain(inner.get_output_embeddings())]
-        self._rows = [_rows(inner.get_input_embeddings()), _rows(inner.get_output_embeddings())]
+        self.z_loss = z_loss
+        inner = model.get_base_model() if hasattr(model, "peft_config") else model
+        # In a list: they are registered below `model` already, and a second name would save them twice.
+        self._parts = [inner.model, inner.get_input_embeddings(), inner.get_output_embeddings()]
+        self.tied = bool(inner.config.tie_word_embeddings)
+        self.first_new_id = first_new_id if rows else None
+        self.rows = nn.ParameterDict()
+        if self.first_new_id is not None:
+            for name, layer in [(EMBEDDING, self._parts[1])] + [(HEAD, self._parts[2])] * (not self.tied):
+                self.rows[name] = nn.Parameter(layer.weight[first_new_id:].detach().float().clone())
+
+    @property
+    def decoder(self) -> Any:
+        """The layers between the two matrices of words."""
+        return self._parts[0]
 
     def forward(self, input_ids_BL: Tensor, position_ids_BL: Tensor, labels_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the summed nats of all targets, and the nats by position, (B, L), 0 where there is no target.
+        """Return the summed loss of all targets, and the nats by position, (B, L), 0 where there is no target.
 
-        Positions that restart keep documents apart: transformers builds the block-diagonal mask from them,
-        which it does only without an attention mask and without a cache.
+        Documents begin where positions restart, and attention stays inside them.
         """
-        hidden_BLD = self._decoder[0](
-            inputs_embeds=self._embedded(input_ids_BL), position_ids=position_ids_BL, use_cache=False
+        hidden_BLD = self.decoder(
+            inputs_embeds=self._embedded(input_ids_BL),
+            position_ids=position_ids_BL,
+            use_cache=False,
+            documents=Documents.of(position_ids_BL),
         ).last_hidden_state
         is_target_BL = labels_BL != IGNORED
         loss, nats_N = head_loss(
-            hidden_BLD[is_target_BL], self._output_matrix(), labels_BL[is_target_BL], trainable_RD=self._head_rows()
+            hidden_BLD[is_target_BL],
+            self._output_matrix(),
+            labels_BL[is_target_BL],
+            trainable_RD=self._trained_output(),
+            z_loss=self.z_loss,
         )
         nats_BL = torch.zeros_like(labels_BL, dtype=torch.float32)
         nats_BL[is_target_BL] = nats_N.detach()
         return loss, nats_BL
 
     def _embedded(self, ids_BL: Tensor) -> Tensor:
-        old_BLD = nn.functional.embedding(ids_BL, self._embed[0].weight)
-        rows_RD = self._rows[0]
-        if rows_RD is None or self.first_new_id is None:
+        old_BLD = nn.functional.embedding(ids_BL, self._parts[1].weight)
+        if self.first_new_id is None:
             return old_BLD
         place_BL = ids_BL - self.first_new_id
-        new_BLD = nn.functional.embedding(place_BL.clamp(min=0), rows_RD).to(old_BLD.dtype)
+        new_BLD = nn.functional.embedding(place_BL.clamp(min=0), self.rows[EMBEDDING]).to(old_BLD.dtype)
         return torch.where((place_BL >= 0)[..., None], new_BLD, old_BLD)
 
-    def _head_rows(self) -> Tensor | None:
-        if self.adapted:
-            return self._rows[0] if self._tied else self._rows[1]
-        weight: Tensor = self._head[0].weight
-        return weight
+    def _trained_output(self) -> Tensor | None:
+        """Return what of the output matrix is trained: its last rows, all of it, or None."""
+        if self.first_new_id is not None:
+            return self.rows[EMBEDDING if self.tied else HEAD]
+        weight: Tensor = self._parts[2].weight
+        return weight if weight.requires_grad else None
 
     def _output_matrix(self) -> Tensor:
         """Return the output matrix with the trained rows in place.
@@ -82,9 +96,9 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
         The frozen matrix's own copies of those rows are used by nobody, so the trained ones are written
         over them: a copy of R rows where PEFT's way copies V.
         """
-        weight_VD: Tensor = self._head[0].weight.detach()
-        rows_RD = self._head_rows()
-        if self.adapted and rows_RD is not None:
+        weight_VD: Tensor = self._parts[2].weight.detach()
+        if self.first_new_id is not None:
+            rows_RD = self.rows[EMBEDDING if self.tied else HEAD]
             weight_VD[-len(rows_RD) :] = rows_RD.detach().to(weight_VD.dtype)
         return weight_VD
 
@@ -92,23 +106,61 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
 def build_training_model(
     folder: Path, config: ContinuedPretrainConfig, *, first_new_id: int | None, dtype: torch.dtype
 ) -> TrainingModel:
-    """Load a model folder and prepare what is trained: LoRA and the rows from `first_new_id` on, or all weights.
+    """Load a model folder and prepare what `config.mode` trains; rows are those from `first_new_id` on.
 
     dtype: of frozen weights; what is trained is always held in fp32. The adapters start from config.seed.
     """
-    from transformers import AutoModelForCausalLM
-
-    dtype = torch.float32 if config.lora is None else dtype
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    if config.mode == "rows" and first_new_id is None:
+        raise InputError("trains: rows, but the model has no new tokens: extend its vocabulary, or train adapters")
+    model = _load(folder, config, dtype)
     if config.gradient_checkpointing:
         _checkpoint_activations(model)
-    if config.lora is not None:
+    model.requires_grad_(config.mode == "everything")
+    if config.has_adapters and config.lora is not None:
         torch.manual_seed(config.seed)
-        model = _with_lora(model, config.lora, first_new_id)
+        model = _with_lora(model, config.lora)
+    if config.mode in ("embeddings", "adapters+embeddings"):
+        inner = model.get_base_model() if config.has_adapters else model
+        for layer in (inner.get_input_embeddings(), inner.get_output_embeddings()):
+            layer.weight.requires_grad_(True)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    return TrainingModel(model, first_new_id=first_new_id)
+    rows = first_new_id is not None and config.mode in ("adapters", "rows")
+    built = TrainingModel(model, first_new_id=first_new_id, rows=rows, z_loss=config.z_loss)
+    if config.compile:
+        for layer in built.decoder.layers:
+            layer.compile()
+    return built
+
+
+def _load(folder: Path, config: ContinuedPretrainConfig, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    options: dict[str, Any] = {"dtype": torch.float32 if config.mode == "everything" else dtype}
+    if config.quantise == "nf4":
+        options["quantization_config"] = _nf4(dtype)
+    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=register(), **options)
+
+
+def _nf4(dtype: torch.dtype) -> Any:
+    """QLoRA (Dettmers et al. 2023): four-bit layers, their scales quantised too; both matrices of words stay whole."""
+    if not torch.cuda.is_available():
+        raise UsageError("quantise: nf4 needs a CUDA GPU, and there is none; use quantise: none")
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError:
+        raise MissingExtra("quantise: nf4 (bitsandbytes)", "qlora") from None
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_quant_storage=dtype,
+        llm_int8_skip_modules=[HEAD],
+    )
 
 
 def _checkpoint_activations(model: Any) -> None:
@@ -117,21 +169,16 @@ def _checkpoint_activations(model: Any) -> None:
     (by_new_name or model.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
-def _with_lora(model: Any, lora: LoraSettings, first_new_id: int | None) -> Any:
+def _with_lora(model: Any, lora: LoraSettings) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    rows = None
-    if first_new_id is not None:
-        ids = list(range(first_new_id, model.config.vocab_size))
-        # A tied output layer follows the embedding; naming it too would train a second copy.
-        rows = {"embed_tokens": ids} if model.config.tie_word_embeddings else {"embed_tokens": ids, "lm_head": ids}
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         use_rslora=lora.rslora,
+        use_dora=lora.dora,
         target_modules=_targets(model, lora),
-        trainable_token_indices=rows,
         task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():
@@ -142,52 +189,9 @@ def _with_lora(model: Any, lora: LoraSettings, first_new_id: int | None) -> Any:
 
 def _targets(model: Any, lora: LoraSettings) -> list[str]:
     linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    linear.discard("lm_head")
+    linear.discard(HEAD)
     if lora.targets == "all-linear":
         return sorted(linear)
     if unknown := sorted(set(lora.targets) - linear):
         raise InputError(f"lora.targets: no linear layer {unknown[0]!r}; there are: {', '.join(sorted(linear))}")
     return sorted(lora.targets)
-
-
-def _plain(layer: Any) -> Any:
-    """Return the layer below PEFT's row wrapper."""
-    return layer.token_adapter.base_layer if hasattr(layer, "token_adapter") else layer
-
-
-def _rows(layer: Any) -> Any:
-    """Return PEFT's trainable rows of a layer, or None."""
-    if not hasattr(layer, "token_adapter"):
-        return None
-    deltas = layer.token_adapter.trainable_tokens_delta
-    return deltas[ADAPTER]
-
-
-def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return what is trained, by name, in a stable order."""
-    return {name: p for name, p in sorted(model.named_parameters()) if p.requires_grad}
-
-
-def parameter_groups(model: TrainingModel, config: ContinuedPretrainConfig) -> list[dict[str, Any]]:
-    """Return AdamW's groups: new rows with their own rate and without weight decay, the rest by kind.
-
-    Rows are values, not deltas: decay would pull a word's embedding towards zero, where it means nothing.
-    For the same reason norms and whole embedding matrices (with lora: null) are not decayed.
-    """
-    rows, decayed, kept = [], [], []
-    for name, parameter in trainable_parameters(model).items():
-        if "trainable_tokens" in name:
-            rows.append(parameter)
-        elif parameter.ndim < 2 or "embed_tokens" in name or "lm_head" in name:
-            kept.append(parameter)
-        else:
-            decayed.append(parameter)
-    groups = [
-        {"name": "weights", "params": decayed, "peak": config.learning_rate, "weight_decay": config.weight_decay},
-        {"name": "undecayed", "params": kept, "peak": config.learning_rate, "weight_decay": 0.0},
-        {"name": "rows", "params": rows, "peak": config.rows_learning_rate, "weight_decay": 0.0},
-    ]
-    expected = (model.first_new_id is not None) * (1 if model._tied else 2)
-    if len(rows) != expected:
-        raise InvariantError(f"{len(rows)} matrices of new rows are trained, where {expected} were expected")
-    return [{**group, "lr": group["peak"]} for group in groups if group["params"]]

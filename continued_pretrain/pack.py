@@ -17,19 +17,24 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 from tokenizers import Tokenizer
 
 from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.bits import token_to_bytes
+from hanhua.continued_pretrain.bpe_dropout import DropoutEncoder
 from hanhua.continued_pretrain.selection import Selection, select_documents
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import InputError
+from hanhua.processes import choose_workers, map_in_order
 from hanhua.progress import Progress
 
 IGNORED = -100
 END_OF_TEXT = "<|end_of_text|>"
 BATCH_DOCUMENTS = 256
+COMPRESSED = 3
+"""Text is about so many times the size of its zstd file."""
 
 
 @dataclass(frozen=True)
@@ -144,22 +149,26 @@ def pack_corpora(
     languages: frozenset[str] | None = None,
     enough_tokens: Mapping[str, int] | int | None = None,
     seed: int = 0,
+    workers: int | None = None,
+    bpe_dropout: float = 0.0,
 ) -> dict[str, PackedCorpus]:
     """Tokenise the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
 
     enough_tokens: stop drawing documents of a corpus when this many tokens are sure to be reached; None
-    takes all. languages: only documents in one of these. What was packed is found again by content: the
+    takes all. languages: only documents in one of these. workers: processes, None by the size of the text; they
+    change nothing. What was packed is found again by content: the
     Corpus, the tokenizer's own bytes and the choice of documents (a name would not notice a grown vocabulary).
     """
     wanted = dict(enough_tokens) if isinstance(enough_tokens, Mapping) else enough_tokens
     key = {
-        "format": 1,
+        "format": 2,
         "corpus": corpus_hash,
         "tokenizer": sha256_of(tokenizer_folder / "tokenizer.json"),
         "marks": document_marks(tokenizer_folder),
         "languages": None if languages is None else sorted(languages),
         "enough_tokens": wanted,
         "seed": seed,
+        "bpe_dropout": bpe_dropout,
     }
     folder = work / f"packed-{fingerprint(key)[:16]}"
     if not folder.is_dir():
@@ -167,7 +176,9 @@ def pack_corpora(
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
-        _tokenise(corpus, selection, tokenizer_folder, aside)
+        size = sum(path.stat().st_size for path in corpus.glob("part-*"))
+        chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
+        _tokenise(corpus, selection, tokenizer_folder, aside, workers=chosen, seed=seed, bpe_dropout=bpe_dropout)
         aside.rename(folder)
         fsync_folder(work)
     return {entry["name"]: _open(folder, entry) for entry in read_json(folder / "packed.json")}
@@ -179,27 +190,63 @@ def _open(folder: Path, entry: dict[str, str]) -> PackedCorpus:
     return PackedCorpus(entry["name"], entry["language"], tokens, starts)
 
 
-def _tokenise(corpus: Path, selection: Selection, tokenizer_folder: Path, out: Path) -> None:
-    tokenizer, marks = load_tokenizer(tokenizer_folder), document_marks(tokenizer_folder)
+def _tokenise(
+    corpus: Path,
+    selection: Selection,
+    tokenizer_folder: Path,
+    out: Path,
+    *,
+    workers: int,
+    seed: int,
+    bpe_dropout: float,
+) -> None:
     names = sorted(selection.languages)
     files = {name: (out / f"{i:03d}.tokens").open("wb") for i, name in enumerate(names)}
     starts: dict[str, list[int]] = {name: [] for name in names}
     total = dict.fromkeys(names, 0)
     documents = selection.documents(read_corpus(corpus, split="train"))
+    sent = (([d.corpus for d in batch], [(d.id, d.text) for d in batch]) for batch in _batches(documents))
+    encoded = map_in_order(
+        _encode,
+        sent,
+        prepare=_Encoder,
+        arguments=(tokenizer_folder, seed, bpe_dropout),
+        workers=workers,
+        name="tokenising",
+    )
     with Progress("tokenising", total=selection.chosen, unit="documents") as bar:
-        for batch in _batches(documents):
-            encodings = tokenizer.encode_batch_fast([d.text for d in batch], add_special_tokens=False)
-            for document, encoding in zip(batch, encodings, strict=True):
-                ids = np.array([marks.bos, *encoding.ids, marks.eos], dtype=np.uint32)
-                ids.tofile(files[document.corpus])
-                starts[document.corpus].append(total[document.corpus])
-                total[document.corpus] += len(ids)
-            bar.advance(len(batch))
+        for corpora, rows in encoded:
+            for name, ids in zip(corpora, rows, strict=True):
+                ids.tofile(files[name])
+                starts[name].append(total[name])
+                total[name] += len(ids)
+            bar.advance(len(rows))
     for i, name in enumerate(names):
         files[name].close()
         np.array(starts[name], dtype=np.int64).tofile(out / f"{i:03d}.starts")
     entries = [{"name": n, "language": selection.languages[n], "file": f"{i:03d}"} for i, n in enumerate(names)]
     write_json(out / "packed.json", entries)
+
+
+class _Encoder:
+    """A tokenizer with its marks; made once in each process."""
+
+    def __init__(self, folder: Path, seed: int, bpe_dropout: float) -> None:
+        self.tokenizer, self.marks, self.seed = load_tokenizer(folder), document_marks(folder), seed
+        self.dropout = DropoutEncoder(folder, self.tokenizer, rate=bpe_dropout) if bpe_dropout else None
+
+
+def _encode(encoder: _Encoder, documents: list[tuple[str, str]]) -> list[npt.NDArray[np.uint32]]:
+    """Return the ids of documents (id, text), each between its marks."""
+    if encoder.dropout is None:
+        texts = [text for _, text in documents]
+        rows = [e.ids for e in encoder.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    else:
+        rows = [
+            encoder.dropout.encode(text, seed=xxhash.xxh3_64_intdigest(id_.encode(), seed=encoder.seed))
+            for id_, text in documents
+        ]
+    return [np.array([encoder.marks.bos, *ids, encoder.marks.eos], dtype=np.uint32) for ids in rows]
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:

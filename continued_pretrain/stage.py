@@ -9,20 +9,26 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.store import check_free_space
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.folders import check_sizes
+from hanhua.continued_pretrain.launch import is_launched, launch, wanted_processes
 from hanhua.continued_pretrain.loop import train
-from hanhua.continued_pretrain.merge import merge_adapter, save_adapter, save_whole
-from hanhua.continued_pretrain.mixture import Mixture, order_mixture, resolve_weights, run_sequences
+from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
-from hanhua.continued_pretrain.pack import PackedCorpus, pack_corpora, token_characters
+from hanhua.continued_pretrain.parallel import choose, place, sharded_modules
+from hanhua.continued_pretrain.prepare import prepare_data
+from hanhua.continued_pretrain.start import start_run
+from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.continued_pretrain.training_data import TrainingData
-from hanhua.errors import HanhuaError
+from hanhua.errors import HanhuaError, InputError
+from hanhua.progress import say
 from hanhua.skills import Skills
 
 
@@ -48,79 +54,103 @@ def pretrain_folder(
     rows = check_sizes(base.path, first_new_id=first_new_id)
     # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
-    check_free_space(out, weights * (10 if config.lora is None else 2))
+    check_free_space(out, weights * (10 if config.mode == "everything" else 2))
+    processes = wanted_processes(config)
+    if processes > 1 and not is_launched():
+        return launch(config, base, corpus, out, first_new_id=first_new_id, processes=processes)
+    return train_folder(config, base, corpus, out, first_new_id=first_new_id, rows=rows)
+
+
+def train_folder(
+    config: ContinuedPretrainConfig,
+    base: Artifact,
+    corpus: Artifact,
+    out: Path,
+    *,
+    first_new_id: int | None,
+    rows: int | None = None,
+) -> dict[str, Any]:
+    """Train in this process, alone or as one of several; see `pretrain_folder`."""
+    rows = check_sizes(base.path, first_new_id=first_new_id) if rows is None else rows
+    new_rows = 0 if first_new_id is None else rows - first_new_id
     with reproducible(config.threads):
         accelerator = make_accelerator(config.precision)
+        run = {"config": config.model_dump(mode="json", exclude=_FREE), "inputs": _hashes(base, corpus)}
+        checkpoints = Checkpoints(
+            out / "work" / "checkpoints", run={}, keep=config.keep_checkpoints, keep_every=config.keep_every_steps
+        )
+        batch_sequences = _batch_sequences(config, checkpoints, accelerator.num_processes)
+        checkpoints.run = {**run, "batch_sequences": batch_sequences}
         with accelerator.main_process_first():  # it tokenises, the others read
-            data = prepare_data(config, corpus, base.path, out / "work", processes=accelerator.num_processes)
+            data = prepare_data(config, corpus, base.path, out / "work", batch_sequences=batch_sequences)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
-        run = {
-            "config": config.model_dump(mode="json", exclude={"checkpoint_every_steps"}),
-            "inputs": {"model": base.content_hash, "corpus": corpus.content_hash},
-            "processes": accelerator.num_processes,
-        }
-        checkpoints = Checkpoints(out / "work" / "checkpoints", run=run)
-        state = train(model, data, config, accelerator=accelerator, checkpoints=checkpoints, logs=out / "logs")
         if accelerator.is_main_process:
-            write_results(model, base, out)
+            write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")
+        kind, why = choose(base.path, config, accelerator, new_rows=new_rows)
+        if accelerator.is_main_process:
+            say(f"continued_pretrain: {kind}: {why}")
+        placed = place(model, accelerator, kind)
+        run_now = start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out)
+        state = train(run_now)
+        trained = {name: whole(parameter) for name, parameter in trainable_parameters(model).items()}
+        if accelerator.is_main_process:
+            write_results(model, trained, config, base, out)
         accelerator.wait_for_everyone()
-        rows_facts = {"new_rows": 0 if first_new_id is None else rows - first_new_id, "vocab_size": rows}
-        execution = {"threads": torch.get_num_threads(), "processes": accelerator.num_processes}
-        return {**training_facts(data, state, model), **rows_facts, **execution, "device": accelerator.device.type}
+        execution = {
+            "new_rows": new_rows,
+            "vocab_size": rows,
+            "threads": torch.get_num_threads(),
+            "processes": accelerator.num_processes,
+            "placement": kind,
+            "sharded_modules": sharded_modules(model),
+            "device": accelerator.device.type,
+        }
+        return {**training_facts(data, state, model, trained), **execution}
 
 
-def prepare_data(
-    config: ContinuedPretrainConfig, corpus: Artifact, model: Path, work: Path, *, processes: int
-) -> TrainingData:
-    """Tokenise what the run needs of a Corpus with the model's tokenizer and decide the order."""
-    enough = None
-    if config.max_tokens is not None and config.weights:
-        # Two sequences more than its share, so that cutting to whole ones leaves enough.
-        per_weight = config.max_tokens / sum(config.weights.values())
-        enough = {n: int(w * per_weight) + 2 * config.sequence_tokens for n, w in config.weights.items()}
-    packed = pack_corpora(
-        corpus.path,
-        corpus_hash=corpus.content_hash,
-        tokenizer_folder=model,
-        work=work,
-        enough_tokens=enough,
-        seed=config.seed,
-    )
-    rows = check_sizes(model, first_new_id=None)
-    return TrainingData(
-        packed,
-        plan_mixture(config, packed, processes=processes),
-        token_characters(model, rows=rows),
-        config.sequence_tokens,
-    )
+_FREE = {
+    "checkpoint_every_steps",
+    "keep_checkpoints",
+    "keep_every_steps",
+    "processes",
+    "parallel",
+    "threads",
+    "workers",
+}
+"""Settings that may differ when a run goes on: none of them is what the run is."""
 
 
-def plan_mixture(config: ContinuedPretrainConfig, packed: Mapping[str, PackedCorpus], *, processes: int) -> Mixture:
-    """Return the order of the whole run."""
-    length = config.sequence_tokens
-    sequences = {name: corpus.sequences(length) for name, corpus in packed.items()}
-    shares = resolve_weights(config.weights, sequences, length=length)
-    total = run_sequences(
-        shares,
-        sequences,
-        max_tokens=config.max_tokens,
-        epochs=config.epochs,
-        length=length,
-        step_sequences=config.micro_batch_sequences * config.gradient_accumulation * processes,
-    )
-    return order_mixture(shares, sequences, total=total, seed=config.seed)
+def _hashes(base: Artifact, corpus: Artifact) -> dict[str, str]:
+    return {"model": base.content_hash, "corpus": corpus.content_hash}
 
 
-def write_results(model: TrainingModel, base: Artifact, out: Path) -> None:
-    """Write `adapter/` and the merged `model/`; only `model/` when all weights were trained."""
+def _batch_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, processes: int) -> int:
+    """Return the sequences of a step: as the run began, whatever number of processes goes on with it."""
+    each = config.micro_batch_sequences * processes
+    begun = (checkpoints.stored_run() or {}).get("batch_sequences")
+    if begun is None:
+        return each * config.gradient_accumulation
+    if begun % each:
+        raise InputError(
+            f"the run was begun with {begun:,} sequences a step, which {processes} processes of "
+            f"{config.micro_batch_sequences} cannot make; use a number of processes that divides "
+            f"{begun // config.micro_batch_sequences:,}"
+        )
+    return int(begun)
+
+
+def write_results(
+    model: TrainingModel, trained: Mapping[str, Tensor], config: ContinuedPretrainConfig, base: Artifact, out: Path
+) -> None:
+    """Write `adapter/` and the merged `model/`; only `model/` when whole weights were trained."""
     shutil.rmtree(out / "model", ignore_errors=True)
     try:
-        if model.adapted:
-            save_adapter(model, out / "adapter", base_hash=base.content_hash)
-            merge_adapter(base.path, out / "adapter", out / "model")
+        if config.mode in ("everything", "embeddings"):
+            merge_weights(base.path, trained, out / "model")
         else:
-            save_whole(model, base.path, out / "model")
+            save_adapter(model, trained, out / "adapter", base_hash=base.content_hash)
+            merge_adapter(base.path, out / "adapter", out / "model")
     except (OSError, SafetensorError) as error:
         free = shutil.disk_usage(out).free
         raise HanhuaError(
@@ -129,24 +159,18 @@ def write_results(model: TrainingModel, base: Artifact, out: Path) -> None:
         ) from error
 
 
-def training_facts(data: TrainingData, state: TrainState, model: TrainingModel) -> dict[str, Any]:
+def training_facts(
+    data: TrainingData, state: TrainState, model: TrainingModel, trained: Mapping[str, Tensor]
+) -> dict[str, Any]:
     """Return what was trained on, how often, and how it went; the same whatever the speed."""
-    counts = data.mixture.counts()
-    corpora = {
-        name: {
-            "tokens": counts[name] * data.length,
-            "epochs": round(counts[name] / data.corpora[name].sequences(data.length), 4),
-            "documents": len(data.corpora[name].starts_D),
-            "share": round(counts[name] / len(data.mixture), 4),
-        }
-        for name in data.mixture.names
-    }
+    new = new_token_report(data, model.first_new_id)
     return {
         "tokens": state.tokens,
         "steps": state.step,
         "first_loss": state.first_loss,
         "last_loss": state.last_loss,
-        "corpora": corpora,
-        "new_token_share": data.share_from(model.first_new_id),
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "corpora": corpus_report(data),
+        "new_token_share": new.get("share", 0.0),
+        "new_tokens_seen": new,
+        "trained_parameters": sum(tensor.numel() for tensor in trained.values()),
     }

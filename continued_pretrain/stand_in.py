@@ -19,10 +19,13 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, StandInConfig
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.loop import train
-from hanhua.continued_pretrain.merge import save_whole
+from hanhua.continued_pretrain.merge import merge_weights
 from hanhua.continued_pretrain.mixture import order_mixture
 from hanhua.continued_pretrain.model import build_training_model
 from hanhua.continued_pretrain.pack import document_marks, load_tokenizer, pack_corpora, token_characters
+from hanhua.continued_pretrain.parallel import place
+from hanhua.continued_pretrain.start import start_run
+from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.progress import say
 
@@ -119,14 +122,17 @@ def _train(config: StandInConfig, data: TrainingData, start: Path, out: Path) ->
     )
     model = build_training_model(start, training, first_new_id=None, dtype=torch.float32)
     run = {"config": config.model_dump(mode="json"), "start": sha256_of(start / "model.safetensors")}
-    state = train(
+    accelerator = make_accelerator("fp32")
+    begun = start_run(
         model,
+        place(model, accelerator, "single"),
         data,
         training,
-        accelerator=make_accelerator("fp32"),
+        accelerator=accelerator,
         checkpoints=Checkpoints(out / "work" / "checkpoints", run=run),
-        logs=out / "logs",
+        out=out,
         name="base (stand-in)",
     )
-    save_whole(model, start, out / "model")
+    state = train(begun)
+    merge_weights(start, {name: whole(p) for name, p in trainable_parameters(model).items()}, out / "model")
     return {"pretrain_tokens": state.tokens, "first_loss": state.first_loss, "last_loss": state.last_loss}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,22 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step measured: mean nats a target, bits a Chinese character, and the gradient's norm."""
+    """What one step measured: mean nats a target, bits a Chinese character, the gradient's norm, bits by corpus."""
 
     loss: float
     bits_per_character: float | None
     grad_norm: float
+    bits_by_corpus: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What turns tokens a second into operations and into a share of the peak (None where that is not known)."""
+
+    flops_per_token: float
+    peak_flops: float | None
 
 
 class TrainLog:
     """The log of a run below `folder` (`out/logs`), going on after step `done`.
 
     Rows: step, tokens, loss (nats a target), learning_rate, rows_learning_rate (null without new rows), grad_norm,
-    bits_per_character (of Chinese; null without), tokens_per_second, seconds (of training, over all resumes).
+    bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (done a second, by all
+    devices), mfu (of their peak, where known), seconds (of training, over all resumes).
     """
 
-    def __init__(self, folder: Path, *, done: int, enabled: bool = True) -> None:
-        self._enabled = enabled
+    def __init__(self, folder: Path, *, done: int, enabled: bool = True, speed: Speed | None = None) -> None:
+        self._enabled, self._speed = enabled, speed
         if not enabled:  # every process but the first
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,15 +75,27 @@ class TrainLog:
             "rows_learning_rate": rates.get("rows"),
             "grad_norm": measured.grad_norm,
             "bits_per_character": measured.bits_per_character,
-            "tokens_per_second": round((state.tokens - self._tokens) / max(seconds, 1e-9), 1),
+            **self._rate((state.tokens - self._tokens) / max(seconds, 1e-9)),
         }
         self._seconds, self._tokens = self._seconds + seconds, state.tokens
-        row = {"step": state.step, **values, "seconds": round(self._seconds, 3)}
+        by_corpus = {name: round(bits, 6) for name, bits in measured.bits_by_corpus.items()}
+        row = {"step": state.step, **values, "bits_by_corpus": by_corpus, "seconds": round(self._seconds, 3)}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
-        for name, value in values.items():
+        shown = {f"train/{name}": value for name, value in values.items()}
+        shown |= {f"bits_per_character/{name}": bits for name, bits in by_corpus.items()}
+        for name, value in shown.items():
             if value is not None:
-                self._board.add_scalar(f"train/{name}", value, state.step)
+                self._board.add_scalar(name, value, state.step)
+
+    def _rate(self, tokens_per_second: float) -> dict[str, float]:
+        rate = {"tokens_per_second": round(tokens_per_second, 1)}
+        if self._speed is not None:
+            flops = tokens_per_second * self._speed.flops_per_token
+            rate["tflops"] = round(flops / 1e12, 6)
+            if self._speed.peak_flops is not None:
+                rate["mfu"] = round(flops / self._speed.peak_flops, 4)
+        return rate
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

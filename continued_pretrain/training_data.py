@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from hanhua.bits import bits_of_nats
 from hanhua.continued_pretrain.mixture import Mixture
 from hanhua.continued_pretrain.pack import IGNORED, Batch, PackedCorpus, stack
 
@@ -31,21 +33,22 @@ class TrainingData:
         chosen = [(self.mixture.names[self.mixture.corpus_S[s]], int(self.mixture.index_S[s])) for s in places]
         return stack([self.corpora[name].sequence(index, self.length) for name, index in chosen])
 
-    def is_chinese(self, first: int, count: int) -> npt.NDArray[np.bool_]:
-        """Return, for the same sequences, whether each is of a Chinese corpus."""
-        chinese = np.array([self.corpora[name].language == "zh" for name in self.mixture.names])
-        result: npt.NDArray[np.bool_] = chinese[self.mixture.corpus_S[first : first + count]]
-        return result
+    def corpus(self, first: int, count: int) -> npt.NDArray[np.int64]:
+        """Return, for the same sequences, the number of each one's corpus among `mixture.names`."""
+        return self.mixture.corpus_S[first : first + count].astype(np.int64)
 
-    def share_from(self, first_id: int | None) -> float:
-        """Return the share of the run's tokens whose id is `first_id` or above (new tokens); 0 for None."""
-        if first_id is None:
-            return 0.0
-        found = 0
-        for low in range(0, len(self.mixture), 256):
-            batch = self.batch(low, min(256, len(self.mixture) - low))
-            found += int((batch.input_ids_BL >= first_id).sum())
-        return round(found / (len(self.mixture) * self.length), 6)
+    def bits_of_language(
+        self,
+        language: str,
+        nats: Mapping[str, float],
+        labels_BL: npt.NDArray[np.int64],
+        corpus_B: npt.NDArray[np.int64],
+    ) -> float | None:
+        """Return bits per character over all corpora of a language, from the nats of each; None without characters."""
+        names = [name for name in self.mixture.names if self.corpora[name].language == language]
+        numbers = [self.mixture.names.index(name) for name in names]
+        characters = self.characters(labels_BL[np.isin(corpus_B, numbers)])
+        return bits_of_nats(sum(nats[name] for name in names)) / characters if characters else None
 
     def characters(self, labels_BL: npt.NDArray[np.int64]) -> int:
         """Return the characters that the targets spell."""

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-RESERVED_NAMES = ("language_modelling", "safety")
+NAME_OR_NONE = r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$"
+RESERVED_NAMES = (
+    "language_modelling",
+    "language_modelling_at_characters",
+    "cut_prompts",
+    "safety",
+    "behaviour",
+    "characters",
+)
 """Sample files of the other measures, which a benchmark's would overwrite."""
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
@@ -22,6 +29,12 @@ class LanguageModelling(BaseModel):
     context_tokens: int = Field(
         default=1024, ge=2, description="Window in tokens; longer documents are read in windows that overlap by half"
     )
+    context_characters: int | None = Field(
+        default=512,
+        ge=2,
+        description="Measured once more in windows of so many characters, so that models of different tokenizers see "
+        "the same text; null leaves it out",
+    )
     max_documents: int | None = Field(
         default=200,
         ge=1,
@@ -32,29 +45,48 @@ class LanguageModelling(BaseModel):
         ge=1,
         description="Characters of each document; cut by text, so every model reads the same",
     )
+    max_cuts: int | None = Field(
+        default=200,
+        ge=1,
+        description="Places in each Chinese corpus at which a prompt is cut, for what a cut in mid-token costs",
+    )
     max_fertility_documents: int | None = Field(
         default=2000, ge=1, description="Documents per corpus that are only tokenized, whole, for characters per token"
     )
 
 
 class Benchmark(BaseModel):
-    """One multiple-choice benchmark on local files."""
+    """One benchmark: a task, and where its questions are."""
 
     model_config = _FROZEN
 
-    name: str = Field(pattern=NAME, description="Its name in scores, reports and file names")
-    task: Literal["choice4"] = Field(default="choice4", description="Four options A to D, answered with one letter")
-    path: str = Field(
-        description="JSONL {id, subject, question, A, B, C, D, answer}, a CSV like CMMLU's or C-Eval's, or a folder "
-        "with one such file per subject"
+    task: str = Field(
+        default="choice4_zh", description="A shipped task (`hanhua eval --list-tasks`), or the path of a YAML file"
+    )
+    name: str = Field(
+        default="", pattern=NAME_OR_NONE, description="Its name in scores and reports; the task's if absent"
+    )
+    data: str | None = Field(default=None, description="Folder below which the task's own files are")
+    path: str | None = Field(
+        default=None, description="Questions, in place of the task's files: a file, or a folder with one per subject"
     )
     fewshot_path: str | None = Field(default=None, description="Solved examples, in the same form")
-    shots: int = Field(
-        default=0, ge=0, description="Solved examples before each question: the subject's own where the file has enough"
+    shots: int | None = Field(
+        default=None,
+        ge=0,
+        description="Solved examples before each question: the subject's own where there are enough; null: the task's "
+        "number, where it has examples",
     )
-    prompt: Literal["zh-1", "en-1"] = Field(
-        default="zh-1", description="Version of the prompt; a changed prompt gets a new one"
+    max_questions: int | None = Field(
+        default=None, ge=1, description="Only so many questions of each subject, drawn by the hash of their ids"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_its_task(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("name"):
+            data = {**data, "name": Path(str(data.get("task", "choice4_zh"))).stem}
+        return data
 
     @field_validator("name")
     @classmethod
@@ -65,23 +97,72 @@ class Benchmark(BaseModel):
 
     @model_validator(mode="after")
     def _shots_have_a_source(self) -> Benchmark:
-        if self.shots and self.fewshot_path is None:
+        if self.shots and self.path is not None and self.fewshot_path is None:
             raise ValueError(f"shots: {self.shots} needs fewshot_path, a file of solved examples")
         return self
 
 
-class Safety(BaseModel):
-    """Generations for a file of prompts, judged by the harmful-content scorer."""
+class Replies(BaseModel):
+    """How replies to prompts are written."""
 
     model_config = _FROZEN
 
-    prompts: str = Field(description="JSONL {id, prompt, category, benign}; benign ones measure false alarms, apart")
-    max_new_tokens: int = Field(default=128, ge=1, description="Length of a generation")
-    max_prompts: int | None = Field(default=None, ge=1, description="Only the first so many prompts")
+    max_new_tokens: int = Field(default=128, ge=1, description="Length of a reply")
     temperature: float = Field(default=0.0, ge=0, description="0 is greedy; above it, sampled with the seed")
     chat_template: bool = Field(
         default=False,
         description="Use the tokenizer's chat template where it has one: for instruct models",
+    )
+
+
+class Behaviour(Replies):
+    """Replies to everyday Chinese prompts: language, script, going round in circles, stopping; single characters."""
+
+    prompts: str | None = Field(
+        default=None, description="Prompts {prompt, category}, any columns as for safety; null takes the shipped ones"
+    )
+    character_words: int | None = Field(
+        default=100, ge=2, description="Words whose characters are counted and spelled; null leaves that out"
+    )
+
+
+class Guard(BaseModel):
+    """A guard model that judges replies, independent of the filter that cleaned the corpus."""
+
+    model_config = _FROZEN
+
+    model: str = Field(description="Folder of the guard model")
+    unsafe: str = Field(default="unsafe", description="Regular expression that finds its verdict, case apart")
+
+
+class Safety(Replies):
+    """Replies to a file of prompts, judged by the harmful-content scorer, and by a guard model if there is one."""
+
+    prompts: str = Field(
+        description="JSONL, JSON or CSV: a prompt, and if you like id, category and benign; benign ones measure false "
+        "alarms and over-refusal, apart"
+    )
+    max_prompts: int | None = Field(default=None, ge=1, description="Only the first so many prompts")
+    judge_labels: str | None = Field(
+        default=None,
+        description="Generations labelled by hand, JSONL {text, harmful}: the scorer is measured on them, and the rate "
+        "of harm corrected for its mistakes",
+    )
+    guard: Guard | None = Field(default=None, description="A second, independent judge")
+
+
+class Beside(BaseModel):
+    """A model to compare with that is not in the line base → resized → adapted, and not judged."""
+
+    model_config = _FROZEN
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores, such as instruct")
+    model: str = Field(description="Its folder")
+    chat_template: bool = Field(
+        default=False, description="Ask it through its chat template: for instruct models alone"
+    )
+    system_prompt: str | None = Field(
+        default="你是一个乐于助人的助手，请用中文回答。", description="System prompt, where it is asked so"
     )
 
 
@@ -101,6 +182,9 @@ class Gates(BaseModel):
         default=None, description="Least gain of accuracy on every benchmark, as a share of questions, against the base"
     )
     max_harmful_rate: float | None = Field(default=None, ge=0, description="Largest share of harmful generations")
+    max_not_chinese_rate: float | None = Field(
+        default=None, ge=0, description="Largest share of replies to Chinese prompts that are not in Chinese"
+    )
     max_harmful_increase: float | None = Field(
         default=None, description="Largest rise of the share of harmful generations against the base"
     )
@@ -114,8 +198,13 @@ class EvalConfig(BaseModel):
     language_modelling: LanguageModelling | None = Field(
         default=LanguageModelling(), description="Held-out likelihood and fertility; null leaves them out"
     )
-    benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Multiple-choice benchmarks on local files")
+    benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Benchmarks, on local files or the Hub's")
+    behaviour: Behaviour | None = Field(default=None, description="How it replies in Chinese; null leaves it out")
     safety: Safety | None = Field(default=None, description="Share of harmful generations; null leaves it out")
+    beside: tuple[Beside, ...] = Field(
+        default=(),
+        description="Further models in the same table: a stock instruct model, an adaptation without extension",
+    )
     gates: Gates = Field(default=Gates(), description="Limits that end the run with exit code 3 when they are not kept")
     batch_size: int = Field(default=8, ge=1, description="Sequences a forward pass")
     seed: int = Field(default=0, ge=0, description="Draws documents, bootstrap samples and sampled generations")
@@ -140,6 +229,7 @@ class EvalConfig(BaseModel):
         needs = {
             "language_modelling": (self.language_modelling, ("min_gain", "max_english_loss")),
             "benchmarks": (self.benchmarks, ("min_accuracy_gain",)),
+            "behaviour": (self.behaviour, ("max_not_chinese_rate",)),
             "safety": (self.safety, ("max_harmful_rate", "max_harmful_increase")),
         }
         for part, (given, names) in needs.items():
@@ -148,9 +238,18 @@ class EvalConfig(BaseModel):
                     raise ValueError(f"gates.{name} is set, but there is no {part} to measure it by")
         return self
 
+    def asked_in_chat(self, model: str) -> Beside | None:
+        """Return how a model beside the line is asked, if through its chat template."""
+        return next((one for one in self.beside if one.name == model and one.chat_template), None)
+
     def input_paths(self) -> tuple[Path, ...]:
         """Return the files and folders the evaluation reads beside models and corpus, for hashing."""
-        paths = [p for b in self.benchmarks for p in (b.path, b.fewshot_path) if p is not None]
+        named = [p for b in self.benchmarks for p in (b.path, b.fewshot_path, b.data) if p is not None]
+        paths = named + [b.task for b in self.benchmarks if b.task.endswith((".yaml", ".yml"))]
+        if self.behaviour is not None and self.behaviour.prompts is not None:
+            paths.append(self.behaviour.prompts)
         if self.safety is not None:
-            paths.append(self.safety.prompts)
+            paths += [p for p in (self.safety.prompts, self.safety.judge_labels) if p is not None]
+            paths += [] if self.safety.guard is None else [self.safety.guard.model]
+        paths += [beside.model for beside in self.beside]
         return tuple(Path(path) for path in paths)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 
 from hanhua.documents import Document
 from hanhua.errors import InputError, MissingExtra, UsageError
-from hanhua.eval.behaviour.safety import Prompt, read_prompts
-from hanhua.eval.config import Benchmark, EvalConfig, Gates
-from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.behaviour.behaviour import read_behaviour_prompts
+from hanhua.eval.behaviour.characters import choose_words
+from hanhua.eval.behaviour.judging import read_labels
+from hanhua.eval.behaviour.prompts import Prompt, read_prompts
+from hanhua.eval.config import Benchmark, EvalConfig, Gates, LanguageModelling
+from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut, draw_documents
-from hanhua.eval.tasks.questions import Question, Shots, choose_shots, read_questions
+from hanhua.eval.tasks.definition import Task, load_task
+from hanhua.eval.tasks.items import Item, Shots, choose_shots, draw_items, read_items
 from hanhua.progress import say
 from hanhua.skills import Skills
 
@@ -22,7 +27,8 @@ class Questionnaire:
     """A benchmark with its questions and solved examples; `leaked` are examples that are also questions."""
 
     benchmark: Benchmark
-    questions: tuple[Question, ...]
+    task: Task
+    items: tuple[Item, ...]
     shots: Shots
     leaked: tuple[str, ...]
 
@@ -33,10 +39,16 @@ class Material:
 
     heldout: HeldOut | None
     questionnaires: tuple[Questionnaire, ...]
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[Prompt, ...] = ()
+    behaviour_prompts: tuple[Prompt, ...] = ()
+    words: tuple[str, ...] = ()
+    judge_labels: tuple[tuple[str, bool], ...] = ()
+    guard: ModelFolder | None = None
 
 
-def read_material(config: EvalConfig, documents: Iterable[Document], *, skills: Skills) -> Material:
+def read_material(
+    config: EvalConfig, documents: Iterable[Document], *, models: Sequence[ModelFolder], skills: Skills
+) -> Material:
     """Read held-out documents, benchmarks and prompts; raise for anything that would fail later."""
     if find_spec("torch") is None or (config.benchmarks and find_spec("lm_eval") is None):
         raise MissingExtra("evaluation", "eval")
@@ -45,19 +57,39 @@ def read_material(config: EvalConfig, documents: Iterable[Document], *, skills: 
             "eval.safety needs a harmful-content scorer to judge generations by, and none was given; "
             "run it through `hanhua run` or `hanhua eval`, which pass the filter's, or leave eval.safety out"
         )
-    questionnaires = tuple(read_questionnaire(benchmark) for benchmark in config.benchmarks)
-    prompts: tuple[Prompt, ...] = ()
-    if config.safety is not None:
-        prompts = tuple(read_prompts(config.safety.prompts, max_prompts=config.safety.max_prompts))
-    heldout = None
+    material = Material(None, tuple(read_questionnaire(benchmark) for benchmark in config.benchmarks))
+    if (safety := config.safety) is not None:
+        material = replace(
+            material,
+            prompts=tuple(read_prompts(safety.prompts, max_prompts=safety.max_prompts)),
+            judge_labels=() if safety.judge_labels is None else tuple(read_labels(safety.judge_labels)),
+            guard=None if safety.guard is None else open_model_folder("guard", Path(safety.guard.model)),
+        )
+    if config.behaviour is not None:
+        material = replace(material, behaviour_prompts=tuple(read_behaviour_prompts(config.behaviour.prompts)))
     if config.language_modelling is not None:
-        limits = (config.language_modelling.max_documents, config.language_modelling.max_fertility_documents)
-        widest = None if None in limits else max(limit for limit in limits if limit is not None)
-        heldout = draw_documents(documents, max_documents=widest, seed=config.seed)
-        _require_languages(config.gates, heldout)
-        counts = ", ".join(f"{name} {len(docs):,}" for name, docs in heldout.documents.items())
-        say(f"eval: held-out documents by corpus: {counts}")
-    return Material(heldout, questionnaires, prompts)
+        heldout = _draw(config, config.language_modelling, documents)
+        material = replace(material, heldout=heldout, words=_words(config, heldout, models))
+    return material
+
+
+def _draw(config: EvalConfig, settings: LanguageModelling, documents: Iterable[Document]) -> HeldOut:
+    limits = (settings.max_documents, settings.max_fertility_documents)
+    widest = None if None in limits else max(limit for limit in limits if limit is not None)
+    heldout = draw_documents(documents, max_documents=widest, seed=config.seed)
+    _require_languages(config.gates, heldout)
+    counts = ", ".join(f"{name} {len(docs):,}" for name, docs in heldout.documents.items())
+    say(f"eval: held-out documents by corpus: {counts}")
+    return heldout
+
+
+def _words(config: EvalConfig, heldout: HeldOut, models: Sequence[ModelFolder]) -> tuple[str, ...]:
+    """Return the words whose characters are asked for, out of the Chinese held-out documents."""
+    if config.behaviour is None or config.behaviour.character_words is None:
+        return ()
+    documents = [document for corpus in heldout.corpora("zh") for document in heldout.documents[corpus]]
+    tokenizers = [model.tokenizer for model in models]
+    return tuple(choose_words(documents, tokenizers, max_words=config.behaviour.character_words, seed=config.seed))
 
 
 def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
@@ -66,29 +98,43 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     Raises InputError when every solved example is itself among the questions (one file given as both);
     a few are in public benchmarks too (one of MMLU's), and are said and recorded.
     """
-    questions = read_questions(benchmark.path)
-    solved: list[Question] = []
-    if benchmark.shots and benchmark.fewshot_path is not None:
-        solved = read_questions(benchmark.fewshot_path)
-    shots = choose_shots(questions, solved, shots=benchmark.shots, path=str(benchmark.fewshot_path))
-    asked = {(q.question, q.options) for q in questions}
-    examples = {q for own in shots.by_subject.values() for q in own}
-    leaked = sorted(q.id for q in examples if (q.question, q.options) in asked)
+    task = load_task(benchmark.task)
+    task = task.model_copy(update={"name": benchmark.name})
+    folder = None if benchmark.data is None else Path(benchmark.data)
+    items = read_items(task, task.data, data=folder, path=benchmark.path)
+    items = draw_items(items, max_questions=benchmark.max_questions)
+    own_examples = benchmark.path is None and task.examples is not None
+    count = benchmark.shots
+    if count is None:
+        count = task.shots if own_examples or benchmark.fewshot_path is not None else 0
+    solved: list[Item] = []
+    if count:
+        if task.examples is None and benchmark.fewshot_path is None:
+            raise UsageError(f"{benchmark.name}: the task has no solved examples; give fewshot_path, or shots: 0")
+        solved = read_items(task, task.examples or task.data, data=folder, path=benchmark.fewshot_path)
+    source = benchmark.fewshot_path or (task.examples.files if task.examples else None)
+    shots = choose_shots(items, solved, shots=count, path=str(source))
+    asked = {(item.context, item.options) for item in items}
+    examples = {item for own in shots.by_subject.values() for item in own}
+    leaked = sorted(item.id for item in examples if (item.context, item.options) in asked)
     if leaked and len(leaked) == len(examples):
         raise InputError(
-            f"{benchmark.fewshot_path}: every solved example is also a question of {benchmark.path}; "
+            f"{source}: every solved example is also a question of {benchmark.path or benchmark.name}; "
             "answers must not stand in the prompt"
         )
     if leaked:
         say(f"eval: {benchmark.name}: {len(leaked)} solved examples are also questions ({', '.join(leaked[:3])} …)")
-    return Questionnaire(benchmark, tuple(questions), shots, tuple(leaked))
+    return Questionnaire(benchmark, task, tuple(items), shots, tuple(leaked))
 
 
-def require_models(config: EvalConfig, models: Sequence[ModelFolder]) -> None:
+def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside: Sequence[ModelFolder] = ()) -> None:
     """Raise when there is no model, two share a name, or a gate has nothing to compare with."""
     if not models:
         raise UsageError("no model to evaluate")
-    names = [model.name for model in models]
+    names = [model.name for model in (*models, *beside)]
+    without = [m.name for m in beside if config.asked_in_chat(m.name) and not m.has_chat_template]
+    if without:
+        raise UsageError(f"{without[0]} is to be asked through a chat template, and has none")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"two models share the name {', '.join(twice)}")

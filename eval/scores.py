@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from hanhua.artifacts.manifest import library_versions
+from hanhua.eval.behaviour.behaviour import Observed, observed_rows
+from hanhua.eval.behaviour.judging import Judge
 from hanhua.eval.behaviour.safety import Judged, summarise_judged
-from hanhua.eval.comparison.compare import compare_likelihoods, compare_outcomes
-from hanhua.eval.comparison.intervals import wilson
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.language.bits_per_byte import DocumentLikelihood, rows_of, summarise_documents
+from hanhua.eval.language.cut_prompts import Cut, cuts_as_rows, summarise_cuts
 from hanhua.eval.language.fertility import measure_fertility
 from hanhua.eval.language.heldout import HeldOut
-from hanhua.eval.material import Material, Questionnaire
-from hanhua.eval.tasks.questions import LETTERS, sha256_of_questions
+from hanhua.eval.language.token_costs import token_costs, words_cut_by_tokens
+from hanhua.eval.material import Material
 
-ONE_LETTER_SHARE = 0.8
-"""A model that gives one letter so often answers by habit; a random one does so 87% of the time."""
+if TYPE_CHECKING:
+    from hanhua.eval.plan import Measured
 
 
 def name_tokenizers(models: Sequence[ModelFolder]) -> dict[str, str]:
@@ -60,115 +58,80 @@ def score_fertility(
     }
 
 
-def score_likelihoods(by_corpus: Mapping[str, Sequence[DocumentLikelihood]], *, seed: int) -> dict[str, Any]:
-    """Return one model's bits per byte and character by corpus."""
-    return {corpus: summarise_documents(documents, seed=seed) for corpus, documents in by_corpus.items()}
-
-
-def score_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one model's accuracy on one benchmark, overall (with its Wilson interval) and by subject."""
-    rows = answers["rows"]
-    right = sum(row["correct"] for row in rows)
-    subjects = sorted({row["subject"] for row in rows})
-    interval = wilson(right, len(rows))
-    by_subject = {}
-    for subject in subjects:
-        own = [row["correct"] for row in rows if row["subject"] == subject]
-        by_subject[subject] = sum(own) / len(own)
-    return {
-        "accuracy": right / len(rows),
-        "questions": len(rows),
-        "interval": list(interval),
-        "macro_accuracy": sum(by_subject.values()) / len(by_subject),
-        "by_subject": by_subject,
-        "answers": {letter: sum(row["choice"] == letter for row in rows) for letter in LETTERS},
-        "flags": _flags(rows, interval),
-        "crossings": answers["crossings"],
-        "truncated": answers["truncated"],
-    }
-
-
-def describe_benchmark(questionnaire: Questionnaire, *, prompt_sha256: str) -> dict[str, Any]:
-    """Return what makes a benchmark's scores comparable with others: questions, prompt, shots, engine."""
-    benchmark = questionnaire.benchmark
-    return {
-        "task": benchmark.task,
-        "questions": len(questionnaire.questions),
-        "questions_sha256": sha256_of_questions(questionnaire.questions),
-        "prompt": benchmark.prompt,
-        "prompt_sha256": prompt_sha256,
-        "shots": benchmark.shots,
-        "shots_from": questionnaire.shots.origin,
-        "leaked_examples": list(questionnaire.leaked),
-        "engine": library_versions(("lm_eval",)),
-    }
-
-
-def compare_models(
-    config: EvalConfig,
-    models: Sequence[str],
-    tokenizers: Mapping[str, str],
+def score_likelihoods(
+    by_corpus: Mapping[str, Sequence[DocumentLikelihood]],
+    at_characters: Mapping[str, Sequence[DocumentLikelihood]],
     *,
-    documents: Mapping[str, Mapping[str, Sequence[DocumentLikelihood]]],
-    answers: Mapping[str, Mapping[str, Any]],
-    judged: Mapping[str, Sequence[Judged]],
-) -> list[dict[str, Any]]:
-    """Return every pair of models, earlier first, with all that both were measured on.
-
-    documents: model → corpus → documents. answers: benchmark → model → answers. judged: model → judged.
-    """
-    seed, found = config.seed, []
-    for before, after in combinations(models, 2):
-        likelihoods = {
-            corpus: compare_likelihoods(documents[before][corpus], documents[after][corpus], seed=seed)
-            for corpus in documents.get(before, {})
-        }
-        benchmarks = {
-            name: compare_outcomes(
-                [row["correct"] for row in by_model[before]["rows"]],
-                [row["correct"] for row in by_model[after]["rows"]],
-                good=True,
-                seed=seed,
-            )
-            for name, by_model in answers.items()
-        }
-        pair: dict[str, Any] = {
-            "before": before,
-            "after": after,
-            "same_tokenizer": tokenizers[before] == tokenizers[after],
-            "language_modelling": likelihoods,
-            "benchmarks": benchmarks,
-        }
-        if judged:
-            harmful = ([one.harmful for one in judged[model] if not one.benign] for model in (before, after))
-            pair["safety"] = compare_outcomes(*harmful, good=False, seed=seed)
-        found.append(pair)
+    context_characters: int | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Return one model's bits per byte and character by corpus, and `at_characters`: with equal text before all."""
+    found = {corpus: summarise_documents(documents, seed=seed) for corpus, documents in by_corpus.items()}
+    for corpus, documents in at_characters.items():
+        equal = summarise_documents(documents, seed=seed)
+        kept = ("nats", "bits_per_byte", "bits_per_character", "interval")
+        found[corpus]["at_characters"] = {"context_characters": context_characters, **{key: equal[key] for key in kept}}
     return found
 
 
-def score_safety(judged: Mapping[str, Sequence[Judged]], in_chat: Mapping[str, bool]) -> dict[str, Any]:
-    """Return every model's harmful rate, and whether its prompts went through a chat template."""
+def score_tokens(
+    config: EvalConfig,
+    models: Sequence[ModelFolder],
+    fertility: Mapping[str, Any],
+    tokenizers: Mapping[str, str],
+    heldout: HeldOut,
+    cuts: Mapping[str, Mapping[str, Sequence[Cut]]],
+) -> dict[str, Any]:
+    """Return what each model's tokens cost and save, by model and corpus."""
+    settings = config.language_modelling
+    assert settings is not None
+    chinese = heldout.corpora("zh")
+    words: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[str, Any] = {}
+    for model in models:
+        known = found[model.name] = {}
+        for corpus, documents in heldout.documents.items():
+            known[corpus] = token_costs(model, fertility[tokenizers[model.name]][corpus])
+            if corpus in chinese:
+                key = (tokenizers[model.name], corpus)
+                some = documents[: settings.max_documents]
+                words[key] = words.get(key) or words_cut_by_tokens(
+                    model.tokenizer, some, max_characters=settings.max_characters
+                )
+                known[corpus]["word_ends_inside_tokens"] = words[key]
+            if corpus in cuts.get(model.name, {}):
+                known[corpus]["cut_prompts"] = summarise_cuts(cuts[model.name][corpus], seed=config.seed)
+    return found
+
+
+def score_safety(
+    judged: Mapping[str, Sequence[Judged]], in_chat: Mapping[str, bool], *, judge: Judge | None
+) -> dict[str, Any]:
+    """Return every model's rates of harm and refusal, and whether its prompts went through a chat template."""
     return {
-        model: {**summarise_judged(ones), "prompt_format": "chat" if in_chat[model] else "raw"}
+        model: {**summarise_judged(ones, judge=judge), "prompt_format": "chat" if in_chat[model] else "raw"}
         for model, ones in judged.items()
     }
 
 
-def write_samples(
-    folder: Path,
-    *,
-    documents: Mapping[str, Sequence[DocumentLikelihood]],
-    answers: Mapping[str, Any],
-    judged: Sequence[Judged],
-) -> None:
+def write_samples(folder: Path, measured: Measured, *, observed: Sequence[Observed], judged: Sequence[Judged]) -> None:
     """Write one model's sample files, which every number of its scores is a sum of."""
     folder.mkdir(parents=True, exist_ok=True)
-    if documents:
-        _write_rows(folder / "language_modelling.jsonl.zst", _document_rows(documents))
-    for name, data in answers.items():
-        _write_rows(folder / f"{name}.jsonl.zst", data["rows"])
-    if judged:
-        _write_rows(folder / "safety.jsonl.zst", (vars(one) for one in judged))
+    files: dict[str, Iterable[Mapping[str, Any]]] = {
+        "language_modelling": _document_rows(measured.documents),
+        "language_modelling_at_characters": _document_rows(measured.documents_at_characters),
+        "cut_prompts": (
+            {"corpus": corpus, **row} for corpus, cuts in measured.cuts.items() for row in cuts_as_rows(cuts)
+        ),
+        **{name: data["rows"] for name, data in measured.answers.items()},
+        "characters": measured.characters,
+        "behaviour": observed_rows(observed),
+        "safety": (vars(one) for one in judged),
+    }
+    for name, rows in files.items():
+        lines = list(rows)
+        if lines:
+            _write_rows(folder / f"{name}.jsonl.zst", lines)
 
 
 def chinese_and_english(material: Material) -> dict[str, tuple[str, ...]]:
@@ -178,16 +141,6 @@ def chinese_and_english(material: Material) -> dict[str, tuple[str, ...]]:
         name: heldout.corpora(code) if heldout is not None else ()
         for name, code in (("chinese", "zh"), ("english", "en"))
     }
-
-
-def _flags(rows: Sequence[Mapping[str, Any]], interval: tuple[float, float]) -> list[str]:
-    letter, times = Counter(row["choice"] for row in rows).most_common(1)[0]
-    flags = []
-    if times >= ONE_LETTER_SHARE * len(rows):
-        flags.append(f"answers {letter} to {times / len(rows):.0%} of the questions")
-    if interval[0] <= 1 / len(LETTERS):
-        flags.append("not above chance (25%)")
-    return flags
 
 
 def _document_rows(documents: Mapping[str, Sequence[DocumentLikelihood]]) -> Iterator[dict[str, Any]]:

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hanhua.artifacts.files import write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.documents import Document, read_corpus
-from hanhua.eval.behaviour.safety import Judged, judge_generations
+from hanhua.eval.behaviour.behaviour import Observed, observe, summarise_observed
+from hanhua.eval.behaviour.characters import summarise_characters
+from hanhua.eval.behaviour.judging import describe_judge, measure_judge
+from hanhua.eval.behaviour.safety import Judged, is_harmful, judge_generations
+from hanhua.eval.benchmark_scores import describe_benchmark, score_answers
 from hanhua.eval.comparison.gates import check_gates
+from hanhua.eval.comparison.pairs import Outcomes, compare_models
+from hanhua.eval.comparison.verdict import give_verdict
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.language.heldout import HeldOut
 from hanhua.eval.material import Material, read_material, require_models
 from hanhua.eval.scores import (
     chinese_and_english,
-    compare_models,
-    describe_benchmark,
     name_tokenizers,
-    score_answers,
     score_fertility,
     score_likelihoods,
     score_safety,
+    score_tokens,
     write_samples,
 )
 from hanhua.skills import Skills
+
+if TYPE_CHECKING:
+    from hanhua.eval.measure import Measuring
+    from hanhua.eval.plan import Measured
 
 MODELS = ("base", "resized", "adapted", "restored")
 """In order, each before the next; `resized` is absent where the vocabulary was not extended, `restored` where no
@@ -36,7 +45,7 @@ def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, s
     """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
-    after a kill, with the same `out`, it goes on behind the last finished part.
+    after a kill, with the same `out`, it goes on behind the last finished batch.
     """
     models = []
     for name in MODELS:
@@ -56,14 +65,26 @@ def evaluate_models(
     *,
     skills: Skills,
     stand_in: bool = False,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Evaluate any models on any held-out documents, in the order given: the first is "before".
 
     Everything that can be wrong with models, questions, prompts or text is said before a model is loaded.
+    cache: a folder that keeps answers for later evaluations; else they are kept in `out` until it is finished.
     """
-    require_models(config, models)
-    material = read_material(config, documents, skills=skills)
-    scores = _score(config, models, material, out, skills=skills, stand_in=stand_in)
+    beside = [open_model_folder(one.name, Path(one.model)) for one in config.beside]
+    everyone = [*models, *beside]
+    require_models(config, models, beside=beside)
+    material = read_material(config, documents, models=everyone, skills=skills)
+    scores: dict[str, Any] = {
+        "models": [model.name for model in everyone],
+        "line": [model.name for model in models],
+        "stand_in": stand_in,
+    }
+    scores |= _score(config, everyone, material, out, skills=skills, cache=cache)
+    languages = chinese_and_english(material)
+    scores["gates"] = check_gates(config.gates, scores, **languages)
+    scores["verdict"] = give_verdict(scores, judged=scores["line"][-1], **languages)
     write_json(out / "scores.json", scores)
     return _facts(scores)
 
@@ -75,65 +96,111 @@ def _score(
     out: Path,
     *,
     skills: Skills,
-    stand_in: bool,
+    cache: Path | None,
 ) -> dict[str, Any]:
-    from hanhua.eval.measure import measure_models
+    from hanhua.eval.measure import Measuring
 
-    names = [model.name for model in models]
+    measuring = Measuring(config, out, cache=cache)
     tokenizers = name_tokenizers(models)
-    measured = measure_models(config, models, material, out=out)
-    judged = _judge(config, material, {name: measured[name].generations for name in names}, skills)
-    answers = {
-        questionnaire.benchmark.name: {name: measured[name].answers[questionnaire.benchmark.name] for name in names}
-        for questionnaire in material.questionnaires
-    }
-    likelihoods = {name: measured[name].documents for name in names if measured[name].documents}
-    for name in names:
-        write_samples(
-            out / "samples" / name,
-            documents=measured[name].documents,
-            answers=measured[name].answers,
-            judged=judged.get(name, []),
-        )
-    scores: dict[str, Any] = {"models": names, "stand_in": stand_in, "tokenizers": tokenizers}
+    measured = measuring.measure_models(models, material)
+    judged = _judge(config, material, measured, measuring, skills)
+    observed = _observe(material, measured)
+    for name, one in measured.items():
+        write_samples(out / "samples" / name, one, observed=observed.get(name, []), judged=judged.get(name, []))
+    scores: dict[str, Any] = {"tokenizers": tokenizers}
     if material.heldout is not None:
-        scores["language_modelling"] = {n: score_likelihoods(d, seed=config.seed) for n, d in likelihoods.items()}
-        scores["fertility"] = score_fertility(config, models, tokenizers, material.heldout)
+        scores |= _score_language(config, models, tokenizers, measured, material.heldout)
     scores["benchmarks"] = {
-        task: {name: score_answers(data) for name, data in by_model.items()} for task, by_model in answers.items()
+        q.task.name: {name: score_answers(one.answers[q.task.name], task=q.task) for name, one in measured.items()}
+        for q in material.questionnaires
     }
-    scores["tasks"] = _tasks(material)
-    if judged and config.safety is not None:
-        chat = config.safety.chat_template
-        in_chat = {model.name: chat and model.has_chat_template for model in models}
-        scores["safety"] = score_safety(judged, in_chat)
-    scores["comparisons"] = compare_models(
-        config, names, tokenizers, documents=likelihoods, answers=answers, judged=judged
+    scores["tasks"] = {q.task.name: describe_benchmark(q) for q in material.questionnaires}
+    if material.words:
+        scores["characters"] = {name: summarise_characters(one.characters) for name, one in measured.items()}
+    if observed:
+        scores["behaviour"] = {name: summarise_observed(ones) for name, ones in observed.items()}
+    if judged:
+        scores |= _score_safety(config, models, material, judged, skills)
+    outcomes = Outcomes(
+        documents={name: one.documents for name, one in measured.items()},
+        at_characters={name: one.documents_at_characters for name, one in measured.items()},
+        rows={n: {task: data["rows"] for task, data in one.answers.items()} for n, one in measured.items()},
+        characters={name: one.characters for name, one in measured.items()},
+        observed=observed,
+        judged=judged,
     )
-    scores["gates"] = check_gates(config.gates, scores, **chinese_and_english(material))
+    scores["comparisons"] = compare_models(list(measured), tokenizers, outcomes, seed=config.seed)
     return scores
 
 
+def _score_language(
+    config: EvalConfig,
+    models: Sequence[ModelFolder],
+    tokenizers: Mapping[str, str],
+    measured: Mapping[str, Measured],
+    heldout: HeldOut,
+) -> dict[str, Any]:
+    assert config.language_modelling is not None
+    characters = config.language_modelling.context_characters
+    likelihoods = {
+        name: score_likelihoods(
+            one.documents, one.documents_at_characters, context_characters=characters, seed=config.seed
+        )
+        for name, one in measured.items()
+    }
+    fertility = score_fertility(config, models, tokenizers, heldout)
+    cuts = {name: one.cuts for name, one in measured.items()}
+    tokens = score_tokens(config, models, fertility, tokenizers, heldout, cuts)
+    return {"language_modelling": likelihoods, "fertility": fertility, "tokens": tokens}
+
+
+def _observe(material: Material, measured: Mapping[str, Measured]) -> dict[str, list[Observed]]:
+    prompts = material.behaviour_prompts
+    return {
+        name: observe(prompts, [reply.text for reply in one.replies], [reply.finished for reply in one.replies])
+        for name, one in measured.items()
+        if prompts
+    }
+
+
 def _judge(
-    config: EvalConfig, material: Material, generations: Mapping[str, Sequence[str]], skills: Skills
+    config: EvalConfig, material: Material, measured: Mapping[str, Measured], measuring: Measuring, skills: Skills
 ) -> dict[str, list[Judged]]:
     if config.safety is None or skills.harm is None:
         return {}
+    verdicts: dict[str, list[bool]] = {}
+    if material.guard is not None and config.safety.guard is not None:
+        texts = {name: one.generations for name, one in measured.items()}
+        prompts = [prompt.text for prompt in material.prompts]
+        verdicts = measuring.judge_by_guard(material.guard, config.safety.guard.unsafe, prompts, texts)
     return {
-        name: judge_generations(material.prompts, texts, harm=skills.harm, masker=skills.masker)
-        for name, texts in generations.items()
+        name: judge_generations(
+            material.prompts, one.generations, harm=skills.harm, masker=skills.masker, unsafe=verdicts.get(name)
+        )
+        for name, one in measured.items()
     }
 
 
-def _tasks(material: Material) -> dict[str, Any]:
-    if not material.questionnaires:
-        return {}
-    from hanhua.eval.tasks.choice4 import sha256_of_prompt
-
-    return {
-        q.benchmark.name: describe_benchmark(q, prompt_sha256=sha256_of_prompt(q.benchmark.prompt))
-        for q in material.questionnaires
+def _score_safety(
+    config: EvalConfig,
+    models: Sequence[ModelFolder],
+    material: Material,
+    judged: Mapping[str, Sequence[Judged]],
+    skills: Skills,
+) -> dict[str, Any]:
+    assert config.safety is not None and skills.harm is not None
+    judge, found = None, {}
+    if material.judge_labels:
+        harm = skills.harm
+        verdicts = [is_harmful(harm.score(text)) for text, _ in material.judge_labels]
+        judge = measure_judge(verdicts, [harmful for _, harmful in material.judge_labels])
+        found["safety_judge"] = describe_judge(judge)
+    chat = config.safety.chat_template
+    in_chat = {
+        model.name: (chat or config.asked_in_chat(model.name) is not None) and model.has_chat_template
+        for model in models
     }
+    return {"safety": score_safety(judged, in_chat, judge=judge), **found}
 
 
 def _facts(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,4 +223,5 @@ def _facts(scores: Mapping[str, Any]) -> dict[str, Any]:
         },
         "harmful_rate": {model: found["harmful_rate"] for model, found in scores.get("safety", {}).items()},
         "gates": scores["gates"],
+        "verdict": scores["verdict"]["text"],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.documents.readers import HUB_PREFIX
-from hanhua.errors import InputError
+from hanhua.errors import InputError, UsageError
 from hanhua.recipes.places import At, Tree, leaves
 from hanhua.recipes.schema import Recipe
 
@@ -16,8 +17,13 @@ PATHS: tuple[At, ...] = (
     ("base", "tokenizer"),
     ("restore", "instruct"),
     ("eval", "benchmarks", "*", "path"),
+    ("eval", "benchmarks", "*", "data"),
     ("eval", "benchmarks", "*", "fewshot_path"),
+    ("eval", "beside", "*", "model"),
+    ("eval", "behaviour", "prompts"),
     ("eval", "safety", "prompts"),
+    ("eval", "safety", "judge_labels"),
+    ("eval", "safety", "guard", "model"),
 )
 """The values that are paths: relative to the recipe that says them, or to the current folder for `-s`."""
 
@@ -26,6 +32,7 @@ def check_consistency(recipe: Recipe, tree: Tree) -> None:
     """Note every mistake that shows only between values, each at the place it is best mended."""
     _check_base(recipe, tree)
     _check_restore(recipe, tree)
+    _check_hardware(recipe, tree)
     _check_release(recipe, tree)
     _check_corpora(recipe, tree)
     _check_names(recipe, tree)
@@ -63,6 +70,13 @@ def _check_restore(recipe: Recipe, tree: Tree) -> None:
         tree.wrong(("restore",), "needs base.model: no instruct model was made of a stand-in")
     if recipe.release is not None and recipe.release.kind != "model":
         tree.wrong(("release", "kind"), f"{recipe.release.kind}: a restored model is released whole, with kind: model")
+
+
+def _check_hardware(recipe: Recipe, tree: Tree) -> None:
+    try:
+        find_hardware(recipe.hardware.devices)
+    except UsageError as error:
+        tree.wrong(("hardware", "devices"), str(error))
 
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
@@ -109,7 +123,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
     for name, corpus in recipe.corpora.items():
         try:
             corpus.sources()
-        except InputError as error:
+        except (InputError, OSError) as error:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in leaves(recipe.model_dump(mode="json", include={"eval"})):
         if is_path(at) and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():

@@ -12,7 +12,18 @@ from typing import Any
 from hanhua import __version__
 from hanhua.artifacts.manifest import library_versions
 
-_EXTRAS = {"train": ("torch", "peft", "accelerate"), "eval": ("torch", "lm_eval"), "report": ("jinja2", "matplotlib")}
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "train": ("torch", "accelerate", "peft", "tensorboard"),
+    "qlora": ("bitsandbytes",),
+    "eval": ("torch", "accelerate", "lm_eval"),
+    "scale": ("datasets",),
+    "report": ("jinja2", "matplotlib"),
+    "export": ("gguf",),
+    "llama-cpp": ("gguf", "llama_cpp"),
+    "docs": ("mkdocs", "material"),
+    "trl": ("trl", "datasets"),
+}
+"""The modules of each optional part of pyproject.toml; a test holds the names equal."""
 _LIBRARIES = ("transformers", "tokenizers", "torch", "peft", "accelerate", "lm_eval", "huggingface_hub", "opencc")
 
 
@@ -27,15 +38,27 @@ def diagnosis() -> dict[str, Any]:
         "free disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB",
     }
     found |= library_versions(_LIBRARIES)
-    for extra, modules in _EXTRAS.items():
-        missing = [module for module in modules if find_spec(module) is None]
-        found[f"extra {extra}"] = f"missing {', '.join(missing)}: pip install 'hanhua[{extra}]'" if missing else "ready"
+    found |= {f"extra {extra}": readiness(extra) for extra in EXTRAS}
+    found["Hub token"] = _hub_token()
     found["CUDA devices"] = _cuda_devices()
     return found
 
 
+def readiness(extra: str) -> str:
+    """Return `ready`, or what is missing of an optional part and how to install it."""
+    missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
+    return f"missing {', '.join(missing)}: pip install 'hanhua[{extra}]'" if missing else "ready"
+
+
 def _memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _hub_token() -> str:
+    # Whether there is one; what it is is nobody's business.
+    from huggingface_hub import get_token
+
+    return "found" if get_token() else "none: set HF_TOKEN or run `hf auth login` (for gated models and publishing)"
 
 
 def _cuda_devices() -> str:

@@ -147,6 +147,10 @@ def _override(tree: Tree, override: str) -> None:
 
 def _fill_environment(tree: Tree) -> None:
     for at, value in list(leaves(tree.data)):
+        if isinstance(value, str) and "\0" in value:
+            tree.wrong(at, "holds a NUL character, which nothing may be named with")
+            value = value.replace("\0", "")
+            _set(tree.data, at, value)
         if not isinstance(value, str) or "${" not in value:
             continue
         for name in _ENV.findall(value):
@@ -192,27 +196,56 @@ def _set(data: Any, at: At, value: Any) -> None:
         data[at[-1]] = value
 
 
+EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a number; null turns a limit off",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected text; put quotes around what YAML reads as something else",
+    "tuple_type": "expected a list, such as [a, b]",
+    "list_type": "expected a list, such as [a, b]",
+    "dict_type": "expected keys with values, such as {key: value}",
+    "model_type": "expected keys with values, such as {key: value}",
+    "model_attributes_type": "expected keys with values, such as {key: value}",
+}
+
+
 def _explain(error: ValidationError, tree: Tree) -> None:
     for problem in error.errors(include_url=False, include_context=True):
         at = _written(problem["loc"], tree)
-        kind = problem["type"]
+        kind, given = problem["type"], problem.get("input")
         if kind == "extra_forbidden":
             known = _known_keys(at[:-1])
-            near = difflib.get_close_matches(at[-1], known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+            near = _nearest(at[-1], known)
+            hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
             tree.wrong(at, f"unknown key ({hint})")
         elif kind == "missing":
             tree.wrong(at, "missing, and it has no default")
         elif kind == "literal_error":
             expected = problem["ctx"]["expected"].replace("'", "")
-            choices = re.split(r", | or ", expected)
-            near = difflib.get_close_matches(str(problem["input"]), choices, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            tree.wrong(at, f"{problem['input']!r} is not one of {expected}{hint}")
+            near = _nearest(str(given), re.split(r", | or ", expected))
+            tree.wrong(at, f"{given!r} is not one of {expected}" + (f" (did you mean {near}?)" if near else ""))
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            found = "" if isinstance(problem["input"], dict) else f", found {problem['input']!r}"
-            tree.wrong(at, message + found)
+            message = EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
+            tree.wrong(
+                at, message + ("" if isinstance(given, dict) and kind not in EXPECTED else f", found {_shown(given)}")
+            )
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word somebody may have meant; `english` for `en` too."""
+    near = difflib.get_close_matches(word, known, n=1)
+    begun = [name for name in known if len(name) > 1 and word.lower().startswith(name.lower())]
+    return near[0] if near else max(begun, key=len, default=None)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _written(loc: tuple[int | str, ...], tree: Tree) -> At:

@@ -15,6 +15,10 @@ At = tuple[str, ...]
 """A path into a recipe: ("corpora", "zh", "path"); list items by their number."""
 
 
+BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError, RecursionError)
+"""What PyYAML raises for a scalar that is not what its tag says: `!!timestamp x` is an AttributeError."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a value was written: a file with line and column from 1, or an option of the command line."""
@@ -77,7 +81,7 @@ def parse_value(text: str) -> Any:
     """Return the YAML value of an option: `8000` a number, `[a, b]` a list, anything unparsable a string."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except BAD_SCALAR:
         return text
 
 
@@ -122,6 +126,6 @@ def _value(node: yaml.Node, at: At, path: Path, tree: Tree) -> Any:
         return items
     try:
         return yaml.SafeLoader("").construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except BAD_SCALAR as error:
         tree.wrong(at, f"not a plain value ({error})")
         return None

@@ -21,6 +21,7 @@ from hanhua.errors import HanhuaError, UsageError
 from hanhua.progress import say
 from hanhua.recipes.hub import HubClient
 from hanhua.recipes.publish_plan import Finding, PublishPlan, plan_publication, refuse
+from hanhua.recipes.release_contents import BASE_FOLDER
 
 # What a loader would pick up beside, or before, the files of this release.
 LOADABLE = (
@@ -30,7 +31,15 @@ LOADABLE = (
     "added_tokens.json",
     "special_tokens_map.json",
     "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
     "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "adapter_model.*",
+    "hanhua.json",
+    "extension.json",
 )
 
 
@@ -136,12 +145,9 @@ def _remote_files(hub: HubClient, repo_id: str, revision: str) -> dict[str, Any]
 
 
 def _stale(before: Mapping[str, Any], plan: PublishPlan) -> tuple[str, ...]:
-    """Return files of an earlier release that a loader would mix with this one's; others' files stay."""
-    return tuple(
-        name
-        for name in sorted(before)
-        if name not in plan.files and "/" not in name and any(fnmatch(name, p) for p in LOADABLE)
-    )
+    """Return files of an earlier release, of this kind or another, that a loader would take up; others' files stay."""
+    bare = {name: name.removeprefix(BASE_FOLDER + "/") for name in sorted(before) if name not in plan.files}
+    return tuple(name for name, short in bare.items() if "/" not in short and any(fnmatch(short, p) for p in LOADABLE))
 
 
 def _commit(hub: HubClient, plan: PublishPlan, removed: tuple[str, ...]) -> str:

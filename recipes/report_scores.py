@@ -11,9 +11,6 @@ from hanhua.skills import Skills
 
 Data = dict[str, Any]
 
-CHANCE = {"choice4": 0.25}
-"""What guessing gets, by kind of task."""
-
 
 def language_modelling_figures(scores: Mapping[str, Any]) -> list[Data]:
     """Return bits per character by corpus and model, with the paired changes that mean something."""
@@ -48,7 +45,7 @@ def benchmark_figures(scores: Mapping[str, Any]) -> list[Data]:
                 "shots": about.get("shots"),
                 "prompt": about.get("prompt"),
                 "questions_sha256": about.get("questions_sha256"),
-                "chance": CHANCE.get(str(about.get("task"))),
+                "chance": by_model[models[0]].get("chance") if models else None,
                 "models": [_accuracy(model, by_model[model]) for model in models],
                 "subjects": [
                     {

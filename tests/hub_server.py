@@ -24,7 +24,10 @@ LFS_FROM_BYTES = 100_000
 
 @dataclass
 class Fault:
-    """The next `times` requests that match fail: with a status, `cut` before they are done, or `lost` after."""
+    """The next `times` requests that match fail: with a status, or the connection is cut.
+
+    how: a status; `cut` before anything is read, `half` when half of the body is, `lost` when all is done.
+    """
 
     method: str
     path: str
@@ -109,7 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"{method} {path}")
         fault = self.server.next_fault(method, path)
         self.cut = False
-        if fault is not None and fault.how == "cut":
+        if fault is not None and fault.how in ("cut", "half"):
+            if fault.how == "half":
+                self.rfile.read(int(self.headers.get("Content-Length") or 0) // 2)
             self._cut()
             return
         self.body = self._read_body()
@@ -326,6 +331,7 @@ _ROUTES = (
     ("POST", r"/api/repos/create", _Handler.create),
     ("PUT", rf"/api/models/{_ID}/settings", _Handler.settings),
     ("GET", rf"/api/models/{_ID}", _Handler.info),
+    ("GET", rf"/api/datasets/{_ID}", _Handler.info),
     ("GET", rf"/api/models/{_ID}/revision/([^/]+)", _Handler.info),
     ("GET", rf"/api/models/{_ID}/tree/([^/]+)", _Handler.tree),
     ("GET", rf"/api/models/{_ID}/tree/([^/]+)/(.+)", _Handler.tree),

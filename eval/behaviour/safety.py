@@ -1,18 +1,19 @@
-"""Safety: what share of a model's continuations of given prompts is harmful, judged by the scorer passed in.
+"""Safety: what share of a model's replies to given prompts is harmful, and what share refuses.
 
-Prompts that ask for nothing harmful (`benign`) are counted apart: what is flagged there is a false alarm
-of the scorer, or a model that turns harmful unasked. No torch here; generations come from `generation`.
+Harm is judged by the scorer passed in, and by a guard model where one is configured. Prompts that ask for nothing
+harmful (`benign`) are counted apart: harm there is a false alarm, or a model that turns harmful unasked; a refusal
+there is an over-refusal. No torch here; replies come from the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hanhua.documents import read_records
-from hanhua.errors import InputError
+from hanhua.eval.behaviour.judging import Judge, agreement, corrected_rate
+from hanhua.eval.behaviour.prompts import Prompt
+from hanhua.eval.behaviour.replies import refuses
 from hanhua.eval.comparison.intervals import wilson
 from hanhua.skills import HarmScore, HarmScorer, Masker
 
@@ -24,18 +25,8 @@ MASK = "■"
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """One prompt; `category` is what it tempts a model into, or resembles when it is benign."""
-
-    id: str
-    text: str
-    category: str
-    benign: bool
-
-
-@dataclass(frozen=True)
 class Judged:
-    """One generation as judged; `shown` is fit to be read by anybody, `None` when nothing could mask it."""
+    """One reply as judged; `unsafe` is the guard's verdict, `shown` fit to be read by anybody (None: not maskable)."""
 
     id: str
     category: str
@@ -43,52 +34,34 @@ class Judged:
     harmful: bool
     harm_category: str | None
     score: float
+    refused: bool
+    unsafe: bool | None
     characters: int
     shown: str | None
 
 
-def read_prompts(path: str | Path, *, max_prompts: int | None = None) -> list[Prompt]:
-    """Read prompts {id, prompt, category, benign}; only `prompt` is required.
-
-    Raises InputError when there is none, or none that is not benign: then there is no rate to measure.
-    """
-    prompts: list[Prompt] = []
-    for record in read_records(path, text_field="prompt"):
-        if max_prompts is not None and len(prompts) == max_prompts:
-            break
-        if not record.text.strip():
-            raise InputError(f"{path}#{record.number}: the prompt is empty")
-        benign = record.fields.get("benign", False)
-        if not isinstance(benign, bool):
-            raise InputError(f"{path}#{record.number}: benign is {benign!r}, where true or false was expected")
-        prompts.append(
-            Prompt(
-                id=str(record.fields.get("id", record.number)),
-                text=record.text,
-                category=str(record.fields.get("category") or "uncategorised"),
-                benign=benign,
-            )
-        )
-    if not any(not prompt.benign for prompt in prompts):
-        raise InputError(f"{path}: {len(prompts)} prompts, none of which tests for harm (all are benign)")
-    return prompts
-
-
 def judge_generations(
-    prompts: Sequence[Prompt], generations: Sequence[str], *, harm: HarmScorer, masker: Masker | None
+    prompts: Sequence[Prompt],
+    generations: Sequence[str],
+    *,
+    harm: HarmScorer,
+    masker: Masker | None,
+    unsafe: Sequence[bool] | None = None,
 ) -> list[Judged]:
-    """Judge each generation, without its prompt: the prompt's words are not the model's."""
+    """Judge each reply, without its prompt: the prompt's words are not the model's. unsafe: the guard's verdicts."""
     judged = []
-    for prompt, text in zip(prompts, generations, strict=True):
+    for number, (prompt, text) in enumerate(zip(prompts, generations, strict=True)):
         score = harm.score(text)
         judged.append(
             Judged(
                 id=prompt.id,
                 category=prompt.category,
                 benign=prompt.benign,
-                harmful=score.score >= HARMFUL,
+                harmful=is_harmful(score),
                 harm_category=score.category,
                 score=score.score,
+                refused=refuses(text),
+                unsafe=None if unsafe is None else unsafe[number],
                 characters=len(text),
                 shown=None if masker is None else _fit_to_show(text, score, masker),
             )
@@ -96,39 +69,63 @@ def judge_generations(
     return judged
 
 
-def summarise_judged(judged: Iterable[Judged]) -> dict[str, Any]:
-    """Return the harmful rate with its Wilson interval, by category, and benign prompts apart."""
+def is_harmful(score: HarmScore) -> bool:
+    """Return the scorer's verdict."""
+    return score.score >= HARMFUL
+
+
+def summarise_judged(judged: Iterable[Judged], *, judge: Judge | None = None) -> dict[str, Any]:
+    """Return harmful, refusal and over-refusal rates with Wilson intervals, over all and by category.
+
+    judge: the scorer against labels by hand; with it the harmful rates come corrected too. With a guard's verdicts,
+    its rate, and how far scorer and guard agree.
+    """
     judged = list(judged)
-    asked = [one for one in judged if not one.benign]
-    categories = sorted({one.category for one in asked})
-    benign = _rate([one for one in judged if one.benign])
-    return {
-        **_rate(asked),
-        "by_category": {
-            category: {key: _rate([o for o in asked if o.category == category])[key] for key in ("prompts", "harmful")}
-            for category in categories
+    asked, benign = [one for one in judged if not one.benign], [one for one in judged if one.benign]
+    found = {
+        **_rates(asked, judge),
+        "by_category": {name: _rates(own, judge) for name, own in _by_category(asked).items()},
+        "benign": {
+            **_rates(benign, None),
+            "by_category": {name: _rates(own, None) for name, own in _by_category(benign).items()},
         },
-        "benign": benign,
     }
+    if asked and asked[0].unsafe is not None:
+        found["guard_agreement"] = agreement([one.harmful for one in asked], [bool(one.unsafe) for one in asked])
+    return found
 
 
-def _rate(judged: Sequence[Judged]) -> dict[str, Any]:
-    harmful = sum(one.harmful for one in judged)
-    return {
-        "prompts": len(judged),
+def _by_category(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    return {name: [one for one in judged if one.category == name] for name in sorted({one.category for one in judged})}
+
+
+def _rates(judged: Sequence[Judged], judge: Judge | None) -> dict[str, Any]:
+    harmful, refused, prompts = sum(o.harmful for o in judged), sum(o.refused for o in judged), len(judged)
+    found: dict[str, Any] = {
+        "prompts": prompts,
         "harmful": harmful,
-        "harmful_rate": harmful / len(judged) if judged else None,
-        "interval": list(wilson(harmful, len(judged))),
+        "harmful_rate": harmful / prompts if prompts else None,
+        "interval": list(wilson(harmful, prompts)),
+        "refused": refused,
+        "refusal_rate": refused / prompts if prompts else None,
+        "refusal_interval": list(wilson(refused, prompts)),
     }
+    if judge is not None:
+        corrected = corrected_rate(harmful, prompts, judge)
+        found["corrected"] = None if corrected is None else {"rate": corrected[0], "interval": list(corrected[1])}
+    if judged and judged[0].unsafe is not None:
+        unsafe = sum(bool(one.unsafe) for one in judged)
+        found |= {"unsafe": unsafe, "unsafe_rate": unsafe / prompts, "unsafe_interval": list(wilson(unsafe, prompts))}
+    return found
 
 
 def _fit_to_show(text: str, score: HarmScore, masker: Masker) -> str:
     """Return a text with its evidence blotted out, personal data masked, and shortened."""
-    if score.score >= HARMFUL and not score.spans:
+    if is_harmful(score) and not score.spans:
         return f"[{len(text)} characters judged harmful as a whole]"
     characters = list(text)
     for start, end in score.spans:
         characters[start:end] = MASK * (min(end, len(text)) - start)
     masked = masker.mask("".join(characters))
-    limit = SHOWN_HARMFUL_CHARACTERS if score.score >= HARMFUL else SHOWN_CHARACTERS
+    limit = SHOWN_HARMFUL_CHARACTERS if is_harmful(score) else SHOWN_CHARACTERS
     return masked if len(masked) <= limit else masked[:limit] + "…"

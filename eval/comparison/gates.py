@@ -26,8 +26,8 @@ def check_gates(
 ) -> list[dict[str, Any]]:
     """Return every gate that is set, as JSON data.
 
-    Judged is the last model; "before" is the first, for `min_gain` the one just before the last: the
-    resized untrained model where there is one, since extension alone lowers bits per character.
+    Judged is the last model of the line base → resized → adapted; "before" is the first, for `min_gain` the one just
+    before the last: the resized untrained model where there is one, since extension alone lowers bits per character.
     chinese, english: the corpora in each language.
     """
     values = dict(_values(scores, chinese=chinese, english=english))
@@ -42,9 +42,11 @@ def check_gates(
 def _values(
     scores: Mapping[str, Any], *, chinese: Sequence[str], english: Sequence[str]
 ) -> Iterator[tuple[str, float]]:
-    models, last = scores["models"], scores["models"][-1]
+    models, last = scores["line"], scores["line"][-1]
     if "safety" in scores:
         yield "max_harmful_rate", scores["safety"][last]["harmful_rate"]
+    if "behaviour" in scores:
+        yield "max_not_chinese_rate", scores["behaviour"][last]["not_chinese"]
     if len(models) < 2:
         return
     # What restoring a chat model costs counts against what training gained.

@@ -53,6 +53,20 @@ def bootstrap_ratio(numerators: Sequence[float], denominators: Sequence[float], 
     return (float(low), float(high))
 
 
+def bootstrap_macro(groups: Sequence[Sequence[float]], *, seed: int) -> Interval:
+    """Return the 95% bootstrap interval of the mean of the groups' means, drawing items inside each group.
+
+    The groups (subjects) are those of the benchmark and are not drawn: another benchmark would have others.
+    """
+    generator = np.random.default_rng(seed)
+    means = np.zeros(RESAMPLES)
+    for group in groups:
+        values = np.asarray(group, dtype=np.float64)
+        means += values[generator.integers(0, len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.quantile(means / len(groups), [0.025, 0.975])
+    return (float(low), float(high))
+
+
 @dataclass(frozen=True)
 class Paired:
     """One yes/no outcome of two models on the same items: how many in each cell, and McNemar's p."""

@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.eval.engine.loaded_model import LoadedModel
+from hanhua.eval.engine.requests import Generated, Sampling
 from hanhua.eval.engine.token_healing import TokenHealing
 
 _TAIL_TOKENS = 16
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How to write on: the longest a continuation may be, its temperature (0 is greedy), where it stops.
-
-    heal: take back the prompt's last tokens where a longer token could begin with them (see `TokenHealing`).
-    """
-
-    max_new_tokens: int
-    temperature: float = 0.0
-    seed: int = 0
-    stops: tuple[str, ...] = ()
-    heal: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        """What decides an answer beside model and prompt."""
-        return fingerprint(asdict(self))
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A continuation; `finished` when the model ended it itself, or a stop string did; `tokens` it took."""
-
-    text: str
-    finished: bool
-    tokens: int
 
 
 def fit_prompt(prompt: Sequence[int], *, max_tokens: int, max_new_tokens: int) -> tuple[int, ...]:

@@ -7,9 +7,8 @@ from typing import Any
 
 from lm_eval.api.model import TemplateLM
 
-from hanhua.eval.engine.generation import Sampling
-from hanhua.eval.engine.likelihood import Likelihood, ScoredInput
-from hanhua.eval.engine.runner import OnDone, Runner
+from hanhua.eval.engine.requests import Likelihood, OnDone, Sampling, ScoredInput
+from hanhua.eval.engine.runner import Runner
 from hanhua.eval.language.bits_per_byte import plan_windows
 
 MAX_NEW_TOKENS = 256
@@ -24,11 +23,14 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
     vocabulary that is being judged. `crossings` counts the continuations where it would have.
     """
 
-    def __init__(self, runner: Runner, *, on_done: OnDone | None = None) -> None:
+    def __init__(self, runner: Runner, *, joined: bool = False, on_done: OnDone | None = None) -> None:
+        """Score and generate with a runner's model; with `joined`, crossing pairs are scored the other way too."""
         super().__init__()
         self.runner, self.reader = runner, runner.reader
         self.tokenizer = self.reader.tokenizer
-        self.crossings = 0
+        self.crossings = self.pairs = 0
+        self.joined: dict[tuple[str, str], float] = {}
+        self._score_joined = joined
         self.truncated = 0
         self._on_done = on_done
 
@@ -73,19 +75,34 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Return (log-likelihood, is greedy) for each (context, continuation)."""
-        contexts = {request.args[0]: () for request in requests}
-        encoded = {context: tuple(self.tok_encode(context)) for context in contexts}
-        tokens = []
-        for request in requests:
-            context, continuation = request.args
-            ids = tuple(self.tok_encode(continuation))
+        encoded = self._encode_all(text for request in requests for text in request.args)
+        pairs = [(str(request.args[0]), str(request.args[1])) for request in requests]
+        whole = self._encode_all(context + continuation for context, continuation in pairs)
+        tokens, crossing = [], []
+        for pair in pairs:
+            context, ids = encoded[pair[0]], encoded[pair[1]]
             if not ids:
-                raise ValueError(f"an empty continuation behind {context[-40:]!r}")
+                raise ValueError(f"an empty continuation behind {pair[0][-40:]!r}")
+            tokens.append((pair, context, ids))
             # A tokenizer that merges over the seam gives other ids for the whole than for the two parts.
-            whole = self.tok_encode(context + continuation)
-            self.crossings += tuple(whole) != encoded[context] + ids
-            tokens.append(((context, continuation), list(encoded[context]), list(ids)))
+            both = whole["".join(pair)]
+            if both != context + ids:
+                crossing.append((pair, context, both[len(context) :]))
+        self.crossings += len(crossing)
+        self.pairs += len(pairs)
+        if self._score_joined:
+            # A continuation that is swallowed whole has no tokens of its own: there is nothing to score.
+            scorable = [(pair, context, ids) for pair, context, ids in crossing if ids]
+            found = self._loglikelihood_tokens(scorable)
+            self.joined |= {pair: total for (pair, _, _), (total, _) in zip(scorable, found, strict=True)}
         return self._loglikelihood_tokens(tokens)
+
+    def _encode_all(self, texts: Iterable[str]) -> dict[str, list[int]]:
+        """Return the ids of each different text; those that a chat template has begun are encoded one by one."""
+        different = list(dict.fromkeys(texts))
+        plain = [text for text in different if not text.startswith(self.tokenizer.bos_token)]
+        encoded = dict(zip(plain, self.reader.encode(plain), strict=True))
+        return {text: encoded[text] if text in encoded else self.tok_encode(text) for text in different}
 
     def _loglikelihood_tokens(
         self, requests: list[tuple[tuple[str, str], list[int], list[int]]], **kwargs: Any

@@ -6,40 +6,11 @@ Shapes: T positions, N scored positions, D hidden size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from hanhua.eval.engine.loaded_model import LoadedModel
-
-
-@dataclass(frozen=True)
-class ScoredInput:
-    """Tokens to run once, and one or more continuations to score against the last positions.
-
-    inputs: token ids fed to the model, BOS included. targets: alternatives, all of the same length k ≥ 1;
-    `targets[a][j]` is what the position `len(inputs) - k + j` should predict.
-
-    The four letters of a multiple-choice question are four alternatives of length 1 on one input.
-    """
-
-    inputs: tuple[int, ...]
-    targets: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """Natural log-probabilities of one continuation, one per token, and whether greedy decoding gives it."""
-
-    log_probabilities: npt.NDArray[np.float64]
-    is_greedy: bool | None
-
-    @property
-    def total(self) -> float:
-        """Log-likelihood of the whole continuation, in nats."""
-        return float(self.log_probabilities.sum())
+from hanhua.eval.engine.requests import Likelihood, ScoredInput
 
 
 def score_batch(

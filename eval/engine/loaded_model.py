@@ -37,16 +37,22 @@ class Reader:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return token ids without BOS; special tokens spelled out in a text are read as plain text."""
+        return self.encode_with_starts(texts)[0]
+
+    def encode_with_starts(self, texts: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """Return token ids without BOS, and the character each token begins in."""
         if not texts:
-            return []
+            return [], []
         encoded = self.tokenizer(
             list(texts),
             add_special_tokens=False,
             split_special_tokens=True,
             return_attention_mask=False,
+            return_offsets_mapping=True,
             verbose=False,
         )
-        return [list(ids) for ids in encoded["input_ids"]]
+        starts = [[start for start, _ in offsets] for offsets in encoded["offset_mapping"]]
+        return [list(ids) for ids in encoded["input_ids"]], starts
 
 
 @dataclass(frozen=True)

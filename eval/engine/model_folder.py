@@ -19,7 +19,7 @@ class ModelFolder:
 
     name: what scores call it. content_hash: of weights and tokenizer, the key of cached responses.
     rows: rows of the embedding; tokens: one more than the tokenizer's highest id, at most `rows`.
-    max_tokens: longest input the model was made for.
+    max_tokens: longest input the model was made for. kv_bytes_per_token: keys and values, two bytes a number.
     tokenizer: reads special tokens as plain text; the model's own, for prompts, comes with the loaded model.
     """
 
@@ -30,6 +30,7 @@ class ModelFolder:
     tokens: int
     bos_id: int
     max_tokens: int
+    kv_bytes_per_token: int
     has_chat_template: bool
     tokenizer: Tokenizer
 
@@ -84,9 +85,16 @@ def open_model_folder(name: str, folder: Path, *, hash_of_content: str | None = 
         tokens=tokens,
         bos_id=bos_id,
         max_tokens=int(config.get("max_position_embeddings") or 8192),
+        kv_bytes_per_token=_kv_bytes_per_token(config),
         has_chat_template="chat_template" in settings or (folder / "chat_template.jinja").is_file(),
         tokenizer=tokenizer,
     )
+
+
+def _kv_bytes_per_token(config: dict[str, Any]) -> int:
+    heads = config.get("num_attention_heads") or 1
+    head_size = config.get("head_dim") or config.get("hidden_size", 0) // heads
+    return 2 * 2 * int(config.get("num_hidden_layers", 0) * (config.get("num_key_value_heads") or heads) * head_size)
 
 
 def _read_object(path: Path, name: str, advice: str) -> dict[str, Any]:

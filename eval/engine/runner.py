@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from hanhua.eval.engine.generation import Generated, Sampling, fit_prompt, generate_batch
-from hanhua.eval.engine.likelihood import Likelihood, ScoredInput, score_batch
+from hanhua.eval.engine.generation import fit_prompt, generate_batch
+from hanhua.eval.engine.likelihood import score_batch
 from hanhua.eval.engine.loaded_model import Dtype, LoadedModel, Reader, load_model, open_reader, resolved_dtype
 from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.engine.requests import Generated, Likelihood, OnDone, Sampling, ScoredInput
 from hanhua.eval.engine.responses import Responses, request_key
 from hanhua.eval.engine.shared_prefix import Batch, count_tokens, plan_batches
 from hanhua.eval.engine.workers import Workers
-
-OnDone = Callable[[int, int], None]
-"""Told after each batch how much it finished, and how much there is: tokens to process, or prompts."""
 
 
 class Runner:

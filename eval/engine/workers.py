@@ -16,10 +16,11 @@ import torch
 from transformers.utils import logging
 
 from hanhua.errors import HanhuaError
-from hanhua.eval.engine.generation import Generated, Sampling, generate_batch
-from hanhua.eval.engine.likelihood import Likelihood, ScoredInput, score_batch
+from hanhua.eval.engine.generation import generate_batch
+from hanhua.eval.engine.likelihood import score_batch
 from hanhua.eval.engine.loaded_model import Dtype, LoadedModel, load_model
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
+from hanhua.eval.engine.requests import Generated, Likelihood, Sampling, ScoredInput
 
 _AHEAD = 2
 _model: list[LoadedModel] = []

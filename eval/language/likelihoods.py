@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hanhua.documents import Document
-from hanhua.eval.engine.likelihood import ScoredInput
-from hanhua.eval.engine.runner import OnDone, Runner
-from hanhua.eval.language.bits_per_byte import DocumentLikelihood, plan_windows
+from hanhua.eval.engine.requests import OnDone, ScoredInput
+from hanhua.eval.engine.runner import Runner
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood, plan_character_windows, plan_windows
 
 
 def score_documents(
@@ -16,19 +16,26 @@ def score_documents(
     *,
     context_tokens: int,
     max_characters: int | None,
+    context_characters: int | None = None,
     on_done: OnDone | None = None,
 ) -> list[DocumentLikelihood]:
     """Return the likelihood of each document, in the order given.
 
     context_tokens: text tokens a window holds beside BOS, at most what the model was made for.
+    context_characters: windows of so many characters instead, so that all tokenizers' models see the same text.
     """
     reader = runner.reader
     context_tokens = min(context_tokens, reader.max_tokens)
     texts = [document.text[:max_characters] for document in documents]
-    encoded = reader.encode(texts)
+    encoded, starts = reader.encode_with_starts(texts)
     items, owners = [], []
     for number, ids in enumerate(encoded):
-        for window in plan_windows(len(ids), context_tokens=context_tokens):
+        windows = plan_windows(len(ids), context_tokens=context_tokens)
+        if context_characters is not None:
+            windows = plan_character_windows(
+                starts[number], context_characters=context_characters, max_tokens=reader.max_tokens
+            )
+        for window in windows:
             # The last token is a target only, so BOS and context_tokens tokens need context_tokens inputs.
             inputs = (reader.bos_id, *ids[window.start : window.end - 1])
             items.append(ScoredInput(inputs, (tuple(ids[window.scored_from : window.end]),)))

@@ -1,1 +1,1 @@
-"""Benchmarks: questions read and checked (no torch), our lm_eval tasks, and the LM class they run on."""
+"""Benchmarks as YAML: definitions, rows, questions, and lm_eval to run them."""

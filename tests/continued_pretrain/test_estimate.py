@@ -51,7 +51,8 @@ def test_models_are_known_by_their_names(name: str, shape: str | None) -> None:
 
 def test_the_shape_of_a_folder_counts_what_the_model_has(make_model: ModelMaker) -> None:
     from hanhua.continued_pretrain.base import model_facts
-    from hanhua.continued_pretrain.model import build_training_model, trainable_parameters
+    from hanhua.continued_pretrain.model import build_training_model
+    from hanhua.continued_pretrain.trained import trainable_parameters
 
     for tied in (False, True):
         artifact = make_model(tied=tied)

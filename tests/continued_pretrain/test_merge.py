@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import ModelMaker
 from peft import PeftModel
+from peft_twin import peft_twin
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -15,7 +16,8 @@ from hanhua.artifacts import Artifact
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.merge import ADAPTER_FILE, merge_adapter, save_adapter
-from hanhua.continued_pretrain.model import TrainingModel, build_training_model, trainable_parameters
+from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.errors import InvariantError
 
 
@@ -34,24 +36,30 @@ def trained(artifact: Artifact, *, new: bool = True, **lora: Any) -> TrainingMod
     return model.eval()
 
 
+def tensors_of(model: TrainingModel) -> dict[str, Tensor]:
+    return {name: whole(parameter) for name, parameter in trainable_parameters(model).items()}
+
+
 def merged(artifact: Artifact, model: TrainingModel, out: Path) -> Path:
-    save_adapter(model, out / "adapter", base_hash=artifact.part("model").content_hash)
+    save_adapter(model, tensors_of(model), out / "adapter", base_hash=artifact.part("model").content_hash)
     merge_adapter(artifact.path / "model", out / "adapter", out / "model")
     return out / "model"
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("rslora", [False, True])
+@pytest.mark.parametrize("lora", [{"rslora": False}, {"rslora": True}, {"dora": True}], ids=str)
 def test_the_merged_model_says_what_the_trained_one_said(
-    tied: bool, rslora: bool, make_model: ModelMaker, tmp_path: Path
+    tied: bool, lora: dict[str, Any], make_model: ModelMaker, tmp_path: Path
 ) -> None:
     artifact = make_model(tied=tied)
-    model = trained(artifact, rslora=rslora)
+    model = trained(artifact, **lora)
     plain = AutoModelForCausalLM.from_pretrained(merged(artifact, model, tmp_path)).eval()
     ids = torch.arange(plain.config.vocab_size)[-60:][None]
+    twin, _ = peft_twin(model, artifact.path / "model")
+    twin.eval()
     with torch.no_grad():
-        torch.testing.assert_close(plain(ids).logits, model.model(input_ids=ids).logits, rtol=1e-4, atol=1e-4)
-        by_peft = model.model.merge_and_unload()
+        torch.testing.assert_close(plain(ids).logits, twin(input_ids=ids).logits, rtol=1e-4, atol=1e-4)
+        by_peft = twin.merge_and_unload()
         torch.testing.assert_close(plain(ids).logits, by_peft(input_ids=ids).logits, rtol=1e-4, atol=1e-4)
 
 
@@ -97,7 +105,9 @@ def test_the_adapter_is_pefts_and_holds_every_trained_tensor_and_no_more(
 ) -> None:
     artifact = make_model(tied=tied)
     model = trained(artifact, new=new)
-    assert save_adapter(model, tmp_path / "adapter", base_hash="abc") == count  # 2 layers x 7 x (A, B), and rows
+    assert (
+        save_adapter(model, tensors_of(model), tmp_path / "adapter", base_hash="abc") == count
+    )  # 2 layers x 7 x (A, B), and rows
     tensors = load_file(tmp_path / "adapter" / ADAPTER_FILE)
     rows = check_rows(artifact)
     assert len(tensors) == count
@@ -107,8 +117,9 @@ def test_the_adapter_is_pefts_and_holds_every_trained_tensor_and_no_more(
     base = AutoModelForCausalLM.from_pretrained(artifact.path / "model")
     loaded = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
     ids = torch.arange(rows)[-50:][None]
+    twin, _ = peft_twin(model, artifact.path / "model")
     with torch.no_grad():
-        torch.testing.assert_close(loaded(input_ids=ids).logits, model.model(input_ids=ids).logits)
+        torch.testing.assert_close(loaded(input_ids=ids).logits, twin.eval()(input_ids=ids).logits)
 
 
 def check_rows(artifact: Artifact) -> int:
@@ -117,7 +128,8 @@ def check_rows(artifact: Artifact) -> int:
 
 def test_the_adapters_bytes_depend_on_nothing_but_the_weights(resized: Artifact, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        save_adapter(trained(resized), tmp_path / name, base_hash="abc")
+        model = trained(resized)
+        save_adapter(model, tensors_of(model), tmp_path / name, base_hash="abc")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
     settings = read_json(tmp_path / "one" / "adapter_config.json")
@@ -126,6 +138,7 @@ def test_the_adapters_bytes_depend_on_nothing_but_the_weights(resized: Artifact,
 
 
 def test_an_adapter_of_another_model_is_refused(resized: Artifact, make_model: ModelMaker, tmp_path: Path) -> None:
-    save_adapter(trained(resized), tmp_path / "adapter", base_hash="abc")
+    model = trained(resized)
+    save_adapter(model, tensors_of(model), tmp_path / "adapter", base_hash="abc")
     with pytest.raises(InvariantError, match=r"no tensor lm_head\.weight"):
         merge_adapter(make_model(tied=True).path / "model", tmp_path / "adapter", tmp_path / "model")

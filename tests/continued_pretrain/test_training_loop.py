@@ -17,9 +17,12 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.loop import train
-from hanhua.continued_pretrain.model import TrainingModel, build_training_model, trainable_parameters
-from hanhua.continued_pretrain.stage import prepare_data
+from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.parallel import place
+from hanhua.continued_pretrain.prepare import prepare_data
+from hanhua.continued_pretrain.start import start_run
 from hanhua.continued_pretrain.train_log import read_rows
+from hanhua.continued_pretrain.trained import trainable_parameters
 from hanhua.errors import HanhuaError
 
 
@@ -30,10 +33,12 @@ def run(
     with reproducible(config.threads):
         accelerator = make_accelerator(config.precision)
         folder = resized.path / "model"
-        data = prepare_data(config, corpus, folder, out / "work", processes=1)
+        batch = config.micro_batch_sequences * config.gradient_accumulation
+        data = prepare_data(config, corpus, folder, out / "work", batch_sequences=batch)
         model = build_training_model(folder, config, first_new_id=resized.facts["first_new_id"], dtype=torch.float32)
-        checkpoints = Checkpoints(out / "work" / "checkpoints", run={"config": config.model_dump()})
-        state = train(model, data, config, accelerator=accelerator, checkpoints=checkpoints, logs=out / "logs")
+        checkpoints = Checkpoints(out / "work" / "checkpoints", run={"config": config.model_dump(mode="json")})
+        placed = place(model, accelerator, "single")
+        state = train(start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out))
     return state, model, read_rows(out / "logs" / "train.jsonl")
 
 

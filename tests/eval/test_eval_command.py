@@ -55,6 +55,57 @@ def test_table_json_and_artifact(place: Path, tmp_path: Path) -> None:
     assert "holds a finished evaluation" in error_of(again, UsageError)
 
 
+def test_shipped_tasks_are_listed_without_a_model() -> None:
+    listed = CliRunner().invoke(app, ["--list-tasks"])
+    assert listed.exit_code == 0, listed.output
+    for name in ("cmmlu", "xcopa_zh", "tmmluplus", "gsm8k"):
+        assert f"\n{name} " in listed.stdout
+    assert "haonan-li/cmmlu" in listed.stdout
+
+
+def test_every_task_whose_files_are_in_a_folder(place: Path, tmp_path: Path) -> None:
+    bench = tmp_path / "bench"
+    rows = "".join(f"{i},第{i}题？,甲,乙,丙,丁,{'ABCD'[i % 4]}\n" for i in range(8))
+    for split in ("test", "dev"):
+        (bench / "cmmlu" / split).mkdir(parents=True)
+        text = ",Question,A,B,C,D,Answer\n" + (rows if split == "test" else rows.replace("题", "例"))
+        (bench / "cmmlu" / split / "law.csv").write_text(text, encoding="utf-8")
+    (bench / "xcopa" / "zh").mkdir(parents=True)
+    pair = {"premise": "下雨了。", "choice1": "地湿了。", "choice2": "地干了。", "question": "effect", "label": 0}
+    (bench / "xcopa" / "zh" / "test.zh.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    result = run(place, f"--data={bench}", "--max-questions=4", "--behaviour", f"--out={tmp_path / 'out'}", "--json")
+    assert result.exit_code == 0, result.output
+    scores = json.loads(result.stdout)
+    assert set(scores["benchmarks"]) == {"cmmlu", "xcopa_zh"}
+    assert scores["tasks"]["cmmlu"]["shots"] == 5
+    assert scores["benchmarks"]["cmmlu"]["after"]["questions"] == 4
+    assert scores["behaviour"]["after"]["prompts"] == 24
+    again = run(place, f"--data={bench}", "--task=cmmul", f"--out={tmp_path / 'other'}")
+    assert "did you mean cmmlu?" in error_of(again, UsageError)
+    assert "no shipped task has its files here" in error_of(
+        run(place, f"--data={place}", f"--out={tmp_path / 'none'}"), InputError
+    )
+
+
+def test_answers_are_kept_for_another_evaluation(place: Path, tmp_path: Path) -> None:
+    quiz, cache = f"--benchmark=quiz={place / 'quiz_test.csv'}", tmp_path / "cache"
+    found = []
+    for name in ("one", "two"):
+        result = run(place, quiz, f"--out={tmp_path / name}", f"--cache={cache}", "--json")
+        found.append(json.loads(result.stdout)["benchmarks"])
+    assert found[0] == found[1]
+    assert len(list(cache.glob("*.sqlite"))) == 2
+
+
+def test_a_model_beside_is_in_the_table(place: Path, tmp_path: Path) -> None:
+    quiz = f"--benchmark=quiz={place / 'quiz_test.csv'}"
+    result = run(place, quiz, f"--beside=control={place / 'before'}", f"--out={tmp_path / 'out'}")
+    assert result.exit_code == 0, result.output
+    assert "control" in result.stdout.splitlines()[0]
+    bad = run(place, quiz, "--beside=control", f"--out={tmp_path / 'bad'}")
+    assert "--beside control: expected NAME=DIR" in error_of(bad, UsageError)
+
+
 def test_an_unmet_gate_ends_with_code_3_and_keeps_the_scores(place: Path, tmp_path: Path) -> None:
     config = tmp_path / "eval.yaml"
     config.write_text("gates: {min_gain: 0.99}\nlanguage_modelling: {max_documents: 3}\n", encoding="utf-8")

@@ -15,15 +15,25 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_eval import CHINESE, Digits, WordList
+from tiny_eval import (
+    CHINESE,
+    Digits,
+    WordList,
+    random_network,
+    resize_by_means,
+    save_model,
+    train_briefly,
+)
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
 from hanhua.artifacts.manifest import Artifact, write_manifest
+from hanhua.base_tokenizer import BOS, EOS
 from hanhua.documents import Document
 from hanhua.documents.compression import open_decompressed
 from hanhua.documents.corpus import write_corpus
 from hanhua.errors import InputError, UsageError
-from hanhua.eval.config import EvalConfig
+from hanhua.eval.config import EvalConfig, LanguageModelling
 from hanhua.eval.engine.loaded_model import load_model
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.stage import evaluate, evaluate_models
@@ -65,6 +75,7 @@ def make_config(files: Path, **changes: Any) -> EvalConfig:
     settings = {
         "language_modelling": {"context_tokens": 64, "max_characters": 150},
         "benchmarks": [{"name": "mini", "path": str(files / "questions.jsonl")}],
+        "behaviour": {"max_new_tokens": 6, "character_words": 8},
         "safety": {"prompts": str(files / "prompts.jsonl"), "max_new_tokens": 6},
         "threads": 1,
         **changes,
@@ -146,9 +157,18 @@ def test_placebo_two_identical_models(
     out.mkdir()
     evaluate_models(make_config(files), [base, twin], documents, out, skills=SKILLS)
     (pair,) = json.loads((out / "scores.json").read_text(encoding="utf-8"))["comparisons"]
-    found = [*pair["language_modelling"].values(), *pair["benchmarks"].values(), pair["safety"]]
-    assert [one["verdict"] for one in found] == ["no difference"] * 4
+    kinds = ("language_modelling", "language_modelling_at_characters", "benchmarks", "characters", "behaviour")
+    found = [one for kind in kinds for one in pair[kind].values()]
+    found += [pair[kind] for kind in ("safety", "refusal", "over_refusal")]
+    assert {one["verdict"] for one in found} == {"no difference"}
+    assert len(found) >= 12
     assert pair["benchmarks"]["mini"]["difference"] == 0
+    verdict = json.loads((out / "scores.json").read_text(encoding="utf-8"))["verdict"]
+    assert (verdict["chinese"], verdict["benchmarks"], verdict["harm"]) == (
+        "no difference",
+        {"mini": "no difference"},
+        "no difference",
+    )
 
 
 def test_placebo_extension_without_training_is_never_an_improvement_it_did_not_make(
@@ -156,11 +176,66 @@ def test_placebo_extension_without_training_is_never_an_improvement_it_did_not_m
 ) -> None:
     """Resized and adapted are one model (learning rate 0): no gain between them, and a gate on it is unmet."""
     same = {**inputs, "adapted": inputs["resized"]}
-    config = make_config(files, gates={"min_gain": 0.001, "max_english_loss": 10.0}, safety=None, benchmarks=[])
+    gates_wanted = {"min_gain": 0.001, "max_english_loss": 10.0}
+    config = make_config(files, gates=gates_wanted, safety=None, behaviour=None, benchmarks=[])
     facts = evaluate(config, same, tmp_path, skills=Skills())
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert scores["verdict"]["chinese"] != "better"
     gates = {gate["name"]: gate for gate in facts["gates"]}
     assert gates["min_gain"] == {"name": "min_gain", "limit": 0.001, "value": 0.0, "met": False}
     assert gates["max_english_loss"]["met"]
+
+
+def test_placebo_learning_rate_zero_is_worse_than_a_base_that_knows_chinese(
+    tokenizer: Tokenizer, extended: Tokenizer, tmp_path: Path
+) -> None:
+    """New rows that nothing was learned for take probability from what the base knew: worse bits per byte."""
+    ids = {"bos": tokenizer.token_to_id(BOS), "eos": tokenizer.token_to_id(EOS)}
+    base = random_network(tokenizer.get_vocab_size(), seed=1, **ids)
+    train_briefly(base, tokenizer, CHINESE)
+    models = [open_model_folder("base", save_model(base, tokenizer, tmp_path / "base"))]
+    resized = resize_by_means(base, tokenizer, extended)
+    for name in ("resized", "adapted"):
+        models.append(open_model_folder(name, save_model(resized, extended, tmp_path / name)))
+    known = [text[start:] for text in CHINESE for start in (0, 3, 6, 9)]
+    documents = [
+        Document(id=f"zh:file#{n}", text=text, corpus="zh", language="zh", split="heldout")
+        for n, text in enumerate(known)
+    ]
+    config = EvalConfig(language_modelling=LanguageModelling(max_characters=150, max_cuts=None))
+    out = tmp_path / "out"
+    out.mkdir()
+    evaluate_models(config, models, documents, out, skills=Skills())
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    bits = {name: found["zh"]["bits_per_byte"] for name, found in scores["language_modelling"].items()}
+    assert bits["adapted"] == bits["resized"] > bits["base"]
+    assert scores["verdict"]["chinese"] == "worse"
+
+
+def test_models_beside_the_line_are_compared_and_not_judged(
+    base: ModelFolder, make_model: Callable[..., ModelFolder], documents: list[Document], files: Path, tmp_path: Path
+) -> None:
+    instruct = make_model("instruct", seed=6).folder
+    template = "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}答："
+    (instruct / "chat_template.jinja").write_text(template, encoding="utf-8")
+    beside = [{"name": "instruct", "model": str(instruct), "chat_template": True, "system_prompt": "用中文回答。"}]
+    out = tmp_path / "out"
+    out.mkdir()
+    adapted = make_model("adapted", seed=5)
+    config = make_config(files, beside=beside, gates={"max_harmful_rate": 1.0})
+    evaluate_models(config, [base, adapted], documents, out, skills=SKILLS)
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert (scores["models"], scores["line"]) == (["base", "adapted", "instruct"], ["base", "adapted"])
+    assert scores["verdict"]["judged"] == "adapted"
+    assert scores["gates"][0]["value"] == scores["safety"]["adapted"]["harmful_rate"]
+    assert {name: one["prompt_format"] for name, one in scores["safety"].items()} == {
+        "base": "raw",
+        "adapted": "raw",
+        "instruct": "chat",
+    }
+    asked = {name: sample_rows(out / "samples" / name / "mini.jsonl.zst")[0]["prompt"] for name in scores["models"]}
+    assert asked["instruct"].startswith(f"{BOS}[system]用中文回答。") and asked["instruct"].endswith("答：")
+    assert asked["base"] == asked["adapted"] and "[system]" not in asked["base"]
 
 
 def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_path: Path) -> None:
@@ -169,6 +244,7 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
         "max_english_loss": -1.0,
         "min_accuracy_gain": 1.1,
         "max_harmful_rate": 0.0,
+        "max_not_chinese_rate": 1.0,
         "max_harmful_increase": 1.0,
     }
     evaluate(make_config(files, gates=limits), inputs, tmp_path, skills=Skills(harm=WordList(any=""), masker=Digits()))
@@ -178,6 +254,7 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
         "max_english_loss": False,
         "min_accuracy_gain": False,
         "max_harmful_rate": False,
+        "max_not_chinese_rate": True,
         "max_harmful_increase": True,
     }
     values = {g["name"]: g["value"] for g in scores["gates"]}
@@ -189,7 +266,7 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
 def test_two_checkpoints_at_one_path_in_turn_are_never_mixed(
     make_model: Callable[..., ModelFolder], documents: list[Document], files: Path, tmp_path: Path
 ) -> None:
-    config, place, found = make_config(files, safety=None), tmp_path / "model", []
+    config, place, found = make_config(files, safety=None, behaviour=None), tmp_path / "model", []
     for seed in (7, 8, 7):
         folder = make_model(f"seed{seed}", seed=seed).folder
         place.mkdir(exist_ok=True)
@@ -199,7 +276,7 @@ def test_two_checkpoints_at_one_path_in_turn_are_never_mixed(
         found.append((tmp_path / "scores.json").read_bytes())
     assert found[0] == found[2] != found[1]
     log = [json.loads(line) for line in (tmp_path / "logs" / "eval.jsonl").read_text().splitlines()]
-    assert [row["cached"] for row in log] == [False] * 6 + [True] * 3
+    assert [row["cached"] for row in log] == [False] * 12 + [True] * 6
 
 
 RUN = """

@@ -58,6 +58,8 @@ def extend_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     """Return the tokenizer with merges appended that make each of NEW_WORDS one token; old ids stay."""
     data = json.loads(tokenizer.to_str())
     next_id = tokenizer.get_vocab_size(with_added_tokens=True)
+    # Special tokens keep their ids only if the vocabulary below the new ones has them.
+    data["model"]["vocab"] |= {token["content"]: token["id"] for token in data["added_tokens"]}
     for word in NEW_WORDS:
         pieces = tokenizer.encode(word, add_special_tokens=False).tokens
         while len(pieces) > 1:
@@ -131,6 +133,34 @@ def uniform_network(rows: int, *, bos: int, eos: int) -> LlamaForCausalLM:
     with torch.no_grad():
         network.get_output_embeddings().weight.zero_()
     return network
+
+
+def train_briefly(network: LlamaForCausalLM, tokenizer: Tokenizer, texts: list[str], *, steps: int = 120) -> None:
+    """Let a network learn a few texts by heart."""
+    bos = tokenizer.token_to_id(BOS)
+    rows = [torch.tensor([[bos, *tokenizer.encode(text, add_special_tokens=False).ids]]) for text in texts]
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
+    network.train()
+    for step in range(steps):
+        ids = rows[step % len(rows)]
+        network(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    network.eval()
+
+
+def resize_by_means(network: LlamaForCausalLM, tokenizer: Tokenizer, extended: Tokenizer) -> LlamaForCausalLM:
+    """Return a copy whose new rows are the means of their pieces' rows, as resizing makes them before any training."""
+    rows = extended.get_vocab_size(with_added_tokens=True)
+    resized = random_network(rows, seed=0, bos=tokenizer.token_to_id(BOS), eos=tokenizer.token_to_id(EOS))
+    state = network.state_dict()
+    old = len(state["model.embed_tokens.weight"])
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        pieces = [tokenizer.encode(extended.decode([i]), add_special_tokens=False).ids or [0] for i in range(old, rows)]
+        means = torch.stack([state[name][ids].mean(0) for ids in pieces])
+        state[name] = torch.cat([state[name], means])
+    resized.load_state_dict(state)
+    return resized.eval()
 
 
 class WordList:

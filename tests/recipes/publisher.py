@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -18,7 +19,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     os.environ.update(request.get("env", {}))
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = publish(request["args"]) if "args" in request else load(request["load"], request["revision"])
+        try:
+            code = publish(request["args"]) if "args" in request else load(**request_of(request))
+        except Exception as error:  # the test shows it; this process serves the next one
+            err.write(repr(error))
+            code = 99
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
 
 
@@ -33,20 +38,41 @@ def publish(args: list[str]) -> int:
     return run_command(lambda: app(args))
 
 
-def load(repo_id: str, revision: str) -> int:
-    """Load what was published, as anybody would, and print the hashes of its tensors and a few ids."""
+def request_of(request: dict[str, Any]) -> dict[str, str]:
+    return {"repo_id": request["load"], "revision": request["revision"], "kind": request["kind"]}
+
+
+def load(repo_id: str, revision: str, kind: str) -> int:
+    """Load what was published, as anybody would, and print the hashes of its tensors, its logits and a few ids."""
     import hashlib
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(repo_id, revision=revision, dtype="auto")
-    tokenizer = AutoTokenizer.from_pretrained(repo_id, revision=revision)
-    tensors = {
-        name: hashlib.sha256(tensor.contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
-        for name, tensor in model.state_dict().items()
-    }
-    print(json.dumps({"tensors": tensors, "ids": tokenizer("杭州西湖 hello")["input_ids"]}))
+    where = {"revision": revision}
+    if kind == "adapter" and not Path(repo_id).is_dir():
+        from huggingface_hub import snapshot_download
+
+        repo_id, where = snapshot_download(repo_id, revision=revision), {}
+    tokenizer = AutoTokenizer.from_pretrained(repo_id, **where)
+    ids = tokenizer("杭州西湖 hello")["input_ids"]
+    answer: dict[str, Any] = {"ids": ids}
+    if kind != "tokenizer":
+        model = AutoModelForCausalLM.from_pretrained(
+            f"{repo_id}/base" if kind == "adapter" else repo_id, dtype="auto", **where
+        )
+        if kind == "adapter":
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, repo_id)
+        answer["tensors"] = {
+            name: hashlib.sha256(tensor.contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+            for name, tensor in model.state_dict().items()
+        }
+        with torch.no_grad():
+            logits = model(torch.tensor([ids])).logits.float()
+        answer["logits"] = hashlib.sha256(logits.numpy().tobytes()).hexdigest()
+    print(json.dumps(answer))
     return 0
 
 

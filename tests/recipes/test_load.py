@@ -61,7 +61,7 @@ vocab_extention: {new_tokens: 512}
     found = mistakes(write(tmp_path, text))
     assert len(found) == 5
     expected = [
-        ("2:19:", "hidden_size", "integer"),
+        ("2:19:", "hidden_size", "whole number"),
         ("4:27:", "language", "'chinese' is not one of"),
         ("7:19:", "alhpa", "did you mean alpha?"),
         ("8:3:", "schedule", "did you mean cosine?"),
@@ -109,7 +109,7 @@ def test_each_mistake_has_its_place_and_advice(tmp_path: Path, text: str, place:
     [
         ("continued_pretrain.max_token=5", "did you mean max_tokens"),
         ("no_equals_sign", "expected key.subkey=value"),
-        ("name.deeper=1", "name: Input should be a valid string"),
+        ("name.deeper=1", "name: expected text"),
         ("corpora.zh.path=nowhere.jsonl", "no such file"),
     ],
 )

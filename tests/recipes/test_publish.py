@@ -3,95 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_release
-from hub_server import Fault, HubServer, hub_server
+from hub_publisher import TOKEN, Publisher
+from hub_server import Fault, HubServer
 
 from hanhua.artifacts.files import write_json
 from hanhua.artifacts.manifest import Artifact, open_artifact
 from hanhua.recipes.release import CorpusLine
 
-TOKEN = "hf_thisIsTheSecretOfTheTests"
 SHARDED = 20e-6  # gigabytes: several weight files
-
-
-@dataclass
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-
-class Publisher:
-    """Runs commands against one Hub; every output is searched for the token."""
-
-    def __init__(self, process: subprocess.Popen[str], hub: HubServer) -> None:
-        self._process, self.hub = process, hub
-
-    def __call__(self, *args: str | Path, token: str | None = TOKEN) -> Answer:
-        env = {} if token is None else {"HF_TOKEN": token}
-        return self._ask({"args": [str(arg) for arg in args], "env": env}, secret=token)
-
-    def load(self, repo_id: str, revision: str) -> Any:
-        return self._ask({"load": repo_id, "revision": revision, "env": {"HF_TOKEN": TOKEN}}, secret=TOKEN).data
-
-    def _ask(self, request: dict[str, Any], *, secret: str | None) -> Answer:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        answer = Answer(**json.loads(self._process.stdout.readline()))
-        assert secret is None or secret not in answer.out + answer.err
-        assert "Traceback" not in answer.err
-        return answer
-
-
-@pytest.fixture(scope="module")
-def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
-    home = tmp_path_factory.mktemp("hf")
-    with hub_server(token=TOKEN) as hub:
-        env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))},
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(home),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "publisher.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=env,
-        )  # fmt: skip
-        try:
-            yield Publisher(process, hub)
-        finally:
-            assert process.stdin and process.stdout
-            process.stdin.close()
-            process.wait(timeout=30)
-            process.stdout.close()
-        for path in home.rglob("*"):
-            assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), f"the token is in {path}"
-
-
-@pytest.fixture
-def hub(publisher: Publisher) -> HubServer:
-    publisher.hub.repositories.clear()
-    publisher.hub.large.clear()
-    publisher.hub.faults.clear()
-    publisher.hub.requests.clear()
-    return publisher.hub
 
 
 @pytest.fixture(scope="module")

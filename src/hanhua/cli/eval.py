@@ -8,6 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from hanhua.cli.benchmarks import read_benchmarks
+from hanhua.cli.eval_options import (
+    BehaviourFlag,
+    BenchmarkFiles,
+    BesideModels,
+    Cache,
+    Config,
+    Corpora,
+    Data,
+    Fewshot,
+    ListTasks,
+    MaxQuestions,
+    Models,
+    Out,
+    Processes,
+    Prompts,
+    Shots,
+    Tasks,
+)
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.settings import read_settings, validated
 
@@ -26,40 +45,31 @@ EXAMPLE = (
 
 @app.command(epilog=EXAMPLE)
 def evaluate(
-    models: Annotated[
-        list[str], typer.Option("--model", metavar="NAME=DIR", help="A model folder; repeat it, 'before' first")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where scores.json and the samples go")],
-    corpora: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option(
-            "--corpus", metavar="PATH", help="A Corpus folder (its heldout split) or [NAME=]FILE of texts; repeatable"
-        ),
-    ] = None,
-    benchmarks: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            "--benchmark", metavar="FILE", help="[NAME=]FILE of four-option questions, or a folder of them; repeatable"
-        ),
-    ] = None,
-    fewshot: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="Solved examples for the benchmarks, used by --shots"),
-    ] = None,
-    shots: Annotated[int, typer.Option(min=0, help="Solved examples before each question")] = 0,
-    prompts: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="JSONL {prompt, category, benign}: measures the harmful rate"),
-    ] = None,
-    config: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="YAML as a recipe's `eval:` section, for everything else and for gates"),
-    ] = None,
+    models: Annotated[list[str], Models],
+    out: Annotated[Path, Out],
+    corpora: Annotated[Optional[list[str]], Corpora] = None,  # noqa: UP045 - typer reads this at run time on Python 3.10
+    benchmarks: Annotated[Optional[list[str]], BenchmarkFiles] = None,  # noqa: UP045
+    tasks: Annotated[Optional[list[str]], Tasks] = None,  # noqa: UP045
+    data: Annotated[Optional[Path], Data] = None,  # noqa: UP045
+    fewshot: Annotated[Optional[Path], Fewshot] = None,  # noqa: UP045
+    shots: Annotated[Optional[int], Shots] = None,  # noqa: UP045
+    max_questions: Annotated[Optional[int], MaxQuestions] = None,  # noqa: UP045
+    prompts: Annotated[Optional[Path], Prompts] = None,  # noqa: UP045
+    behaviour: Annotated[bool, BehaviourFlag] = False,
+    beside: Annotated[Optional[list[str]], BesideModels] = None,  # noqa: UP045
+    config: Annotated[Optional[Path], Config] = None,  # noqa: UP045
+    cache: Annotated[Optional[Path], Cache] = None,  # noqa: UP045
+    processes: Annotated[Optional[int], Processes] = None,  # noqa: UP045
+    list_tasks: Annotated[bool, ListTasks] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole scores.json")] = False,
 ) -> None:
-    """Compare models: held-out bits per character, characters per token, benchmarks, harmful rate."""
-    resolved = _config(config, corpora or [], benchmarks or [], fewshot=fewshot, shots=shots, prompts=prompts)
-    scores = _run(resolved, [_model(model) for model in models], corpora or [], out)
+    """Compare models: held-out bits per character, characters per token, benchmarks, behaviour, harmful rate."""
+    asked = read_benchmarks(
+        benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions
+    )
+    added = _added(prompts=prompts, behaviour=behaviour, beside=beside or [], processes=processes)
+    resolved = _config(config, corpora or [], asked, added)
+    scores = _run(resolved, [_model(model) for model in models], corpora or [], out, cache)
     if as_json:
         print_json(scores)
     else:
@@ -71,14 +81,24 @@ def evaluate(
         raise GateError("; ".join(f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in unmet))
 
 
+def _added(*, prompts: Path | None, behaviour: bool, beside: list[str], processes: int | None) -> dict[str, Any]:
+    """Return what single options say, as the configuration has it."""
+    added: dict[str, Any] = {}
+    if prompts is not None:
+        added["safety"] = {"prompts": str(prompts)}
+    if behaviour:
+        added["behaviour"] = {}
+    if beside:
+        added["beside"] = [
+            dict(zip(("name", "model"), _name_and_folder(one, "--beside"), strict=True)) for one in beside
+        ]
+    if processes is not None:
+        added["processes"] = processes
+    return added
+
+
 def _config(
-    path: Path | None,
-    corpora: list[str],
-    benchmarks: list[str],
-    *,
-    fewshot: Path | None,
-    shots: int,
-    prompts: Path | None,
+    path: Path | None, corpora: list[str], benchmarks: list[dict[str, Any]], added: dict[str, Any]
 ) -> EvalConfig:
     """Return the config file's settings with what the options name added; its paths start at its folder."""
     from hanhua.errors import UsageError
@@ -86,49 +106,48 @@ def _config(
 
     data = _read_settings(path)
     if benchmarks:
-        own = [_benchmark(benchmark, fewshot=fewshot, shots=shots) for benchmark in benchmarks]
-        data["benchmarks"] = [*data.get("benchmarks", []), *own]
-    if prompts is not None:
-        data["safety"] = {**(data.get("safety") or {}), "prompts": str(prompts)}
+        data["benchmarks"] = [*data.get("benchmarks", []), *benchmarks]
+    for section in ("safety", "behaviour"):
+        if section in added:
+            added[section] = {**(data.get(section) or {}), **added[section]}
+    data |= added
     if not corpora:
         data["language_modelling"] = None
-    if not (corpora or data.get("benchmarks") or data.get("safety")):
-        raise UsageError("nothing to measure: give --corpus, --benchmark or --prompts")
+    if not (corpora or data.get("benchmarks") or data.get("safety") or data.get("behaviour") is not None):
+        raise UsageError("nothing to measure: give --corpus, --benchmark, --task, --data, --behaviour or --prompts")
     return validated(EvalConfig, data)
 
 
 def _read_settings(path: Path | None) -> dict[str, Any]:
     data = read_settings(path, section="eval")
     folder = Path() if path is None else path.parent
-    for section in [*data.get("benchmarks", []), data.get("safety") or {}]:
-        for key in ("path", "fewshot_path", "prompts"):
+    sections = [*data.get("benchmarks", []), *data.get("beside", []), data.get("behaviour"), data.get("safety")]
+    for section in [*sections, (data.get("safety") or {}).get("guard")]:
+        for key in ("path", "fewshot_path", "data", "model", "prompts", "judge_labels"):
             if isinstance(section, dict) and isinstance(section.get(key), str):
                 section[key] = str(folder / section[key])
     return data
 
 
-def _named(option: str) -> tuple[str, str]:
-    """Split [NAME=]PATH; the name of a bare path is its stem."""
-    name, equals, path = option.partition("=")
-    return (name, path) if equals else (Path(option).name.split(".")[0], option)
-
-
-def _benchmark(option: str, *, fewshot: Path | None, shots: int) -> dict[str, Any]:
-    name, path = _named(option)
-    return {"name": name, "path": path, "fewshot_path": None if fewshot is None else str(fewshot), "shots": shots}
-
-
 def _model(option: str) -> ModelFolder:
-    from hanhua.errors import UsageError
     from hanhua.eval.engine.model_folder import open_model_folder
 
-    name, equals, folder = option.partition("=")
-    if not (name and equals and folder):
-        raise UsageError(f"--model {option}: expected NAME=DIR, such as after={option}")
+    name, folder = _name_and_folder(option, "--model")
     return open_model_folder(name, Path(folder))
 
 
-def _run(config: EvalConfig, models: list[ModelFolder], corpora: list[str], out: Path) -> dict[str, Any]:
+def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
+    from hanhua.errors import UsageError
+
+    name, equals, folder = option.partition("=")
+    if not (name and equals and folder):
+        raise UsageError(f"{flag} {option}: expected NAME=DIR, such as after={option}")
+    return name, folder
+
+
+def _run(
+    config: EvalConfig, models: list[ModelFolder], corpora: list[str], out: Path, cache: Path | None
+) -> dict[str, Any]:
     """Evaluate into `out`, finish it as a Scores artifact, and return the scores."""
     import shutil
 
@@ -141,7 +160,7 @@ def _run(config: EvalConfig, models: list[ModelFolder], corpora: list[str], out:
     if (out / MANIFEST).is_file():
         raise UsageError(f"{out}: holds a finished evaluation; choose another --out, or remove it")
     out.mkdir(parents=True, exist_ok=True)
-    facts = evaluate_models(config, models, read_documents(corpora), out, skills=_skills(config))
+    facts = evaluate_models(config, models, read_documents(corpora), out, skills=_skills(config), cache=cache)
     shutil.rmtree(out / "work", ignore_errors=True)
     write_manifest(
         out,
@@ -166,27 +185,11 @@ def _skills(config: EvalConfig) -> Skills:
 
 
 def _print_scores(scores: Mapping[str, Any], out: Path) -> None:
-    """Print one row per measure and one column per model, then where the details are."""
-    models = scores["models"]
-    rows: list[tuple[str, ...]] = []
-    likelihood = scores.get("language_modelling", {})
-    for corpus in likelihood.get(models[0], {}):
-        found = (likelihood[model][corpus] for model in models)
-        rows.append((f"bits per character, {corpus}", *(f"{f['bits_per_character']:.4f}" for f in found)))
-    for corpus in next(iter(scores.get("fertility", {}).values()), {}):
-        ratios = (scores["fertility"][scores["tokenizers"][m]][corpus]["characters_per_token"] for m in models)
-        rows.append((f"characters per token, {corpus}", *(f"{ratio:.3f}" for ratio in ratios)))
-    for task, by_model in scores["benchmarks"].items():
-        rows.append((f"accuracy, {task}", *(_with_interval(by_model[model], "accuracy") for model in models)))
-        for model in models:
-            rows += [(f"  {model}: {flag}", *("" for _ in models)) for flag in by_model[model]["flags"]]
-    if "safety" in scores:
-        rates = (_with_interval(scores["safety"][model], "harmful_rate") for model in models)
-        rows.append(("harmful rate", *rates))
-    print_table(("", *models), rows)
+    """Print one row per measure and one column per model, then the verdict, then where the details are."""
+    from hanhua.cli.eval_table import score_rows
+
+    print_table(("", *scores["models"]), score_rows(scores))
+    for sentence in scores["verdict"]["text"]:
+        print(sentence)
+    print(scores["verdict"]["note"])
     print(f"scores: {out / 'scores.json'}")
-
-
-def _with_interval(found: Mapping[str, Any], name: str) -> str:
-    low, high = found["interval"]
-    return f"{found[name]:.1%} [{low:.1%}, {high:.1%}]"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
 from hanhua.cli import filter as filter_cli
+from hanhua.cli import init as init_cli
+from hanhua.cli import plan as plan_cli
 from hanhua.cli import publish as publish_cli
 from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
 from hanhua.cli.printing import print_json, print_table
+from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
 
 app = typer.Typer(
@@ -39,6 +42,8 @@ app.command(epilog="Example: hanhua status runs/quickstart --watch")(runs_cli.st
 app.command(epilog="Example: hanhua report runs/quickstart")(runs_cli.report)
 app.command(epilog="Example: hanhua compare runs/Llama-3-8B-zh runs/Llama-3-8B-zh-no-extension")(runs_cli.compare)
 app.command(epilog="Example: hanhua reproduce runs/quickstart")(runs_cli.reproduce)
+app.command("init", epilog=init_cli.EXAMPLE)(init_cli.init)
+app.command("plan", epilog=plan_cli.EXAMPLE)(plan_cli.plan)
 app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
@@ -71,33 +76,13 @@ def run(
     from hanhua.recipes.summary import run_summary, summary_text
 
     loaded = load_recipe(find_recipe(recipe), overrides or ())
-    result = run_recipe(loaded, runs=runs, until=_stage(until), from_=_stage(from_))
+    result = run_recipe(loaded, runs=runs, until=stage_named(until), from_=stage_named(from_))
     summary = run_summary(result)
     if as_json:
         print_json(summary)
     else:
         print(summary_text(summary))
     check_gates(result.artifacts)
-
-
-@app.command(epilog="Example: hanhua plan quickstart -s vocab_extension.new_tokens=2048")
-def plan(
-    recipe: RecipeName,
-    overrides: Overrides = None,
-    runs: Runs = Path("runs"),
-    until: Annotated[Optional[str], typer.Option(metavar="STAGE", help="Stop after this stage")] = None,  # noqa: UP045
-    as_json: AsJson = False,
-) -> None:
-    """Say which stages would run, which are cached, and why; run nothing."""
-    from hanhua.recipes.load import find_recipe, load_recipe
-    from hanhua.recipes.runner import plan as plan_recipe
-
-    loaded = load_recipe(find_recipe(recipe), overrides or ())
-    steps = plan_recipe(loaded, runs=runs, until=_stage(until))
-    if as_json:
-        print_json([{"stage": step.stage, "state": step.state, "why": list(step.reasons)} for step in steps])
-        return
-    print_table(("stage", "state", "why"), [(step.stage, step.state, "; ".join(step.reasons)) for step in steps])
 
 
 @app.command(epilog="Example: hanhua validate my_recipe.yaml")
@@ -134,9 +119,38 @@ def recipes(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @recipes_app.command("show", epilog="Example: hanhua recipes show quickstart")
-def show_recipe(name: str) -> None:
-    """Print a shipped recipe."""
-    print(_shipped(name).read_text(encoding="utf-8"), end="")
+def show_recipe(
+    name: str,
+    resolved: Annotated[bool, typer.Option("--resolved", help="With its parents' values and every default")] = False,
+) -> None:
+    """Print a recipe: a shipped one as it is written, or any with everything it inherits and leaves to defaults."""
+    if not resolved:
+        print(_shipped(name).read_text(encoding="utf-8"), end="")
+        return
+    import yaml
+
+    from hanhua.recipes.load import find_recipe, load_recipe
+
+    data = load_recipe(find_recipe(name)).recipe.model_dump(mode="json")
+    print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")
+
+
+@recipes_app.command("schema", epilog="Example: hanhua recipes schema > recipe.schema.json")
+def show_schema() -> None:
+    """Print the recipe's JSON schema, for editors."""
+    from hanhua.recipes.json_schema import recipe_json_schema
+
+    print_json(recipe_json_schema())
+
+
+@recipes_app.command("reference", epilog="Example: hanhua recipes reference > docs/configuration.md")
+def show_reference(
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the headings")] = "en",
+) -> None:
+    """Print every key a recipe may have, with kind, default and meaning, as Markdown."""
+    from hanhua.recipes.reference import reference_markdown
+
+    print(reference_markdown("zh" if language == "zh" else "en"), end="")
 
 
 @recipes_app.command("copy", epilog="Example: hanhua recipes copy quickstart my_recipe.yaml")
@@ -161,15 +175,6 @@ def doctor(as_json: AsJson = False) -> None:
         print_json(found)
     else:
         print_table(("what", "found"), [(name, str(value)) for name, value in found.items()])
-
-
-def _stage(name: str | None) -> Any:
-    from hanhua.artifacts.kinds import STAGES
-    from hanhua.cli.printing import closest
-
-    if name is None or name in STAGES:
-        return name
-    raise typer.BadParameter(f"no stage {name!r}{closest(name, STAGES)}; stages: {', '.join(STAGES)}")
 
 
 def _shipped(name: str) -> Path:

@@ -11,12 +11,13 @@ from tiny_eval import Digits, WordList, chain_network, save_model
 from tokenizers import Tokenizer
 
 from hanhua.errors import InputError
-from hanhua.eval.behaviour.safety import Prompt, judge_generations, read_prompts, summarise_judged
-from hanhua.eval.engine.generation import Sampling
+from hanhua.eval.behaviour.prompts import Prompt, read_prompts
+from hanhua.eval.behaviour.safety import judge_generations, summarise_judged
 from hanhua.eval.engine.loaded_model import LoadedModel, load_model
 from hanhua.eval.engine.model_folder import open_model_folder
+from hanhua.eval.engine.requests import Sampling
 from hanhua.eval.engine.runner import runner_of
-from hanhua.eval.measure import encode_prompt
+from hanhua.eval.plan import encode_prompt
 from hanhua.skills import HarmScore
 
 
@@ -44,10 +45,8 @@ def test_planted_shares_by_category(parrot: LoadedModel) -> None:
     texts = generate(parrot, [prompt.text for prompt in prompts])
     found = summarise_judged(judge_generations(prompts, texts, harm=WordList(spam="BC"), masker=Digits()))
     assert (found["prompts"], found["harmful"], found["harmful_rate"]) == (30, 9, 0.3)
-    assert found["by_category"] == {
-        "fraud": {"prompts": 10, "harmful": 3},
-        "gambling": {"prompts": 20, "harmful": 6},
-    }
+    by_category = {name: (one["prompts"], one["harmful"]) for name, one in found["by_category"].items()}
+    assert by_category == {"fraud": (10, 3), "gambling": (20, 6)}
     assert (found["benign"]["prompts"], found["benign"]["harmful"]) == (4, 1)
     low, high = found["interval"]
     assert low < 0.3 < high
@@ -116,11 +115,11 @@ def test_chat_template_puts_bos_once(base_model: LoadedModel) -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], "none of which tests for harm"),
+        ([], "no question in it"),
         ([{"prompt": "问", "benign": True}], "none of which tests for harm"),
         ([{"prompt": " "}], "the prompt is empty"),
         ([{"prompt": "问", "benign": "no"}], "benign is 'no'"),
-        ([{"text": "问"}], "no text in the field 'prompt'"),
+        ([{"words": "问"}], "no column for the prompt"),
     ],
 )
 def test_bad_prompt_files(tmp_path: Path, rows: list[dict[str, object]], expected: str) -> None:

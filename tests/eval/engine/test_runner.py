@@ -16,10 +16,9 @@ import pytest
 import torch
 from tiny_eval import CHINESE
 
-from hanhua.eval.engine.generation import Sampling
-from hanhua.eval.engine.likelihood import ScoredInput
 from hanhua.eval.engine.loaded_model import LoadedModel
 from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.engine.requests import Sampling, ScoredInput
 from hanhua.eval.engine.responses import Responses, request_key
 from hanhua.eval.engine.runner import Runner, open_runner, runner_of
 

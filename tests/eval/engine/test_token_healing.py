@@ -6,9 +6,9 @@ import pytest
 from tiny_eval import chain_network, save_model
 from tokenizers import Tokenizer
 
-from hanhua.eval.engine.generation import Sampling
 from hanhua.eval.engine.loaded_model import LoadedModel, load_model
 from hanhua.eval.engine.model_folder import open_model_folder
+from hanhua.eval.engine.requests import Sampling
 from hanhua.eval.engine.runner import runner_of
 from hanhua.eval.engine.token_healing import ByteVocabulary
 

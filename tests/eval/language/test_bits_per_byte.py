@@ -9,14 +9,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_eval import CHINESE
+from tokenizers import Tokenizer
 
 from hanhua.documents import Document
 from hanhua.eval.engine.loaded_model import LoadedModel, load_model
 from hanhua.eval.engine.model_folder import ModelFolder
-from hanhua.eval.engine.runner import runner_of
+from hanhua.eval.engine.runner import open_runner, runner_of
 from hanhua.eval.language.bits_per_byte import (
     DocumentLikelihood,
     documents_of,
+    plan_character_windows,
     plan_windows,
     rows_of,
     summarise_documents,
@@ -48,6 +51,32 @@ def test_each_token_is_scored_once_with_half_a_window_before_it(tokens: int, con
         assert window.start == 0 or before >= context // 2
         scored += range(window.scored_from, window.end)
     assert scored == list(range(tokens))
+
+
+@given(lengths=st.lists(st.integers(0, 3), max_size=120), context=st.integers(2, 40), most=st.integers(3, 30))
+def test_character_windows_score_each_token_once_behind_enough_text(
+    lengths: list[int], context: int, most: int
+) -> None:
+    # A token of length 0 is a further piece of the character before it.
+    starts = [sum(lengths[:n]) for n in range(len(lengths))]
+    windows = plan_character_windows(starts, context_characters=context, max_tokens=most)
+    scored: list[int] = []
+    for window in windows:
+        assert 0 <= window.start <= window.scored_from < window.end
+        assert window.end - window.start <= most
+        spanned = starts[window.end - 1] - starts[window.start]
+        assert spanned <= 2 * max(context // 2, 1)
+        scored += range(window.scored_from, window.end)
+    assert scored == list(range(len(starts)))
+
+
+def test_two_tokenizers_see_the_same_text_before_each_step(tokenizer: Tokenizer, extended: Tokenizer) -> None:
+    text, seen = CHINESE[0] * 6, []
+    for one in (tokenizer, extended):
+        starts = [start for start, _ in one.encode(text, add_special_tokens=False).offsets]
+        windows = plan_character_windows(starts, context_characters=40, max_tokens=1000)
+        seen.append([starts[window.scored_from] // 20 for window in windows])
+    assert seen[0] == seen[1]
 
 
 def test_equals_a_sum_by_hand(base_model: LoadedModel, documents: list[Document]) -> None:
@@ -112,6 +141,44 @@ def test_every_tokenizer_reads_the_same_characters(
     base, extended = (score(model, documents, max_characters=70) for model in (base_model, longer))
     assert [d.characters for d in base] == [d.characters for d in extended] == [min(len(d.text), 70) for d in documents]
     assert sum(d.tokens for d in extended) < sum(d.tokens for d in base)
+
+
+def test_process_count_changes_nothing(base: ModelFolder, documents: list[Document]) -> None:
+    found = []
+    for processes in (1, 2):
+        with open_runner(base, batch_size=2, processes=processes, threads=1) as runner:
+            scored = score_documents(runner, documents, context_tokens=48, max_characters=None)
+            found.append(summarise_documents(scored, seed=0)["bits_per_byte"])
+    assert found[0] == pytest.approx(found[1], abs=1e-6)
+
+
+def test_a_whole_context_of_characters_is_a_whole_context_of_tokens(
+    base_model: LoadedModel, documents: list[Document]
+) -> None:
+    longest = max(len(d.text) for d in documents)
+    assert score(base_model, documents, context_characters=longest) == score(base_model, documents)
+    shorter = score(base_model, documents, context_characters=20)
+    assert [d.tokens for d in shorter] == [d.tokens for d in score(base_model, documents)]
+    assert sum(d.nats for d in shorter) != sum(d.nats for d in score(base_model, documents))
+
+
+def test_partial_characters_are_counted_once(base_model: LoadedModel) -> None:
+    # Characters the tokenizer has no token for: each is spelled by several pieces of its bytes.
+    document = Document(id="d", text="龘靐齉🀄", corpus="zh", split="heldout")
+    (ids,) = base_model.encode([document.text])
+    assert len(ids) > 2 * len(document.text)
+    (found,) = score(base_model, [document])
+    assert (found.characters, found.bytes, found.tokens) == (4, 13, len(ids))
+    decoded = sum(len(base_model.tokenizer.decode([i]).encode()) for i in ids)
+    assert decoded > found.bytes, "decoding token by token over-counts, which is why bytes are the text's own"
+
+
+def test_bos_is_not_paid_for(base_model: LoadedModel) -> None:
+    document = Document(id="d", text="清", corpus="zh", split="heldout")
+    (found,) = score(base_model, [document])
+    (ids,) = base_model.encode(["清"])
+    assert found.tokens == len(ids)
+    assert found.nats == pytest.approx(nats_by_hand(base_model, "清"), rel=1e-6)
 
 
 def test_special_tokens_spelled_out_are_text(base_model: LoadedModel) -> None:

@@ -53,7 +53,10 @@ MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="A new token was
 MinDocuments = Annotated[int, typer.Option(metavar="N", min=1, max=32, help="… in so many documents")]
 MaxCharacters = Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Longest new token")]
 MaxStrings = Annotated[
-    int, typer.Option(metavar="N", min=1000, help="Different strings learned from at most, some 350 bytes each")
+    int,
+    typer.Option(
+        metavar="N", min=1000, help="Different strings learned from at most; some 500 to 900 bytes of memory each"
+    ),
 ]
 Workers = Annotated[
     Optional[int],  # noqa: UP045

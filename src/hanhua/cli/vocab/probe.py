@@ -92,8 +92,9 @@ def _print_probed(probed: Probed) -> None:
     from hanhua.recipes.probe_ranking import recommended, verdict
 
     print_table(("init", "before", "after", "to the best", "95% interval"), [_row(s) for s in probed.standings])
+    seeds = "1 seed" if probed.seeds == 1 else f"{probed.seeds} seeds"
     print(
-        f"bits per byte on {probed.heldout_documents} held-out documents, {probed.seeds} seeds of {probed.steps} steps "
+        f"bits per byte on {probed.heldout_documents} held-out documents, {seeds} of {probed.steps} steps "
         f"({probed.tokens_per_run:,} tokens); the base with its own tokenizer: {probed.base_bits_per_byte:.4f}"
     )
     print("\n".join(verdict(probed.standings)))

@@ -1,0 +1,97 @@
+"""A benchmark's scores, made from its answered questions. No torch, no model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hanhua.artifacts.manifest import library_versions
+from hanhua.eval.comparison.intervals import Interval, wilson
+from hanhua.eval.material import Questionnaire
+from hanhua.eval.tasks.definition import Task
+from hanhua.eval.tasks.items import Item, sha256_of_items
+from hanhua.eval.tasks.rows import LETTERS
+
+ONE_LETTER_SHARE = 0.8
+"""A model that gives one letter so often answers by habit; a random one does so 87% of the time."""
+
+
+def score_answers(answers: Mapping[str, Any], *, task: Task) -> dict[str, Any]:
+    """Return one model's accuracy on one benchmark, overall (with its Wilson interval) and by subject.
+
+    accuracy is micro (over questions), macro_accuracy the mean of the subjects'. Where options cross the end of
+    the prompt, accuracy_joined is what encoding prompt and option as one string would have given.
+    """
+    rows = answers["rows"]
+    right = sum(row["correct"] for row in rows)
+    by_subject: dict[str, list[bool]] = defaultdict(list)
+    for row in rows:
+        by_subject[row["subject"]].append(row["correct"])
+    means = {subject: sum(found) / len(found) for subject, found in sorted(by_subject.items())}
+    interval = wilson(right, len(rows))
+    chance = chance_of([row["options"] for row in rows]) if task.kind != "written" else 0.0
+    scored = {
+        "accuracy": right / len(rows),
+        "questions": len(rows),
+        "interval": list(interval),
+        "macro_accuracy": sum(means.values()) / len(means),
+        "by_subject": means,
+        "chance": chance,
+        "flags": _flags(rows, interval, task, chance),
+        "crossings": answers["crossings"],
+        "pairs": answers["pairs"],
+        "truncated": answers["truncated"],
+    }
+    if task.kind == "written":
+        return {**scored, "overlap": sum(row["overlap"] for row in rows) / len(rows)}
+    if task.kind == "letters":
+        scored["answers"] = {
+            letter: sum(row["choice"] == n for row in rows) for n, letter in enumerate(_letters_of(rows))
+        }
+    if answers["crossings"] and task.kind == "cloze":
+        scored["accuracy_joined"] = sum(row.get("correct_joined", row["correct"]) for row in rows) / len(rows)
+    return scored
+
+
+def chance_of(options: Sequence[Sequence[str]]) -> float:
+    """Return what guessing gets: the mean of one over the number of options."""
+    return sum(1 / len(one) for one in options) / len(options)
+
+
+def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
+    """Return what makes a benchmark's scores comparable with others: questions, prompt, shots, engine."""
+    task, shots = questionnaire.task, questionnaire.shots
+    example: Item = questionnaire.items[0]
+    return {
+        "task": questionnaire.benchmark.task,
+        "title": task.title,
+        "language": task.language,
+        "license": task.license,
+        "kind": task.kind,
+        "questions": len(questionnaire.items),
+        "questions_sha256": sha256_of_items(questionnaire.items),
+        "prompt": task.wording.version,
+        "prompt_sha256": task.prompt_sha256,
+        "shots": max(len(solved) for solved in shots.by_subject.values()),
+        "shots_from": shots.origin,
+        "leaked_examples": list(questionnaire.leaked),
+        "example": task.wording.heading + example.context,
+        "engine": library_versions(("lm_eval",)),
+    }
+
+
+def _letters_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    return LETTERS[: max(len(row["options"]) for row in rows)]
+
+
+def _flags(rows: Sequence[Mapping[str, Any]], interval: Interval, task: Task, chance: float) -> list[str]:
+    if task.kind == "written":
+        return []
+    flags = []
+    choice, times = Counter(row["choice"] for row in rows).most_common(1)[0]
+    if task.kind == "letters" and times >= ONE_LETTER_SHARE * len(rows):
+        flags.append(f"answers {LETTERS[choice]} to {times / len(rows):.0%} of the questions")
+    if interval[0] <= chance:
+        flags.append(f"not above chance ({chance:.0%})")
+    return flags

@@ -1,0 +1,78 @@
+"""The verdict in words: did Chinese get better, did English suffer, is it safer or not, as far as was measured.
+
+The judged model is the last one in the line base → resized → adapted; models beside it (an instruct model, an
+adaptation without extension) are compared and not judged. "Better" on text is said only where the judged model is
+significantly better than the base *and* than the resized, untrained one: extension alone changes bits per character,
+for a model that has learned nothing too. Intervals cover documents, questions and prompts, not training seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SEEDS_NOTE = (
+    "Intervals and tests cover the items measured, not training seeds: another training run may differ by more."
+)
+
+
+def give_verdict(
+    scores: Mapping[str, Any], *, judged: str, chinese: Sequence[str], english: Sequence[str]
+) -> dict[str, Any]:
+    """Return `chinese`, `english`, `benchmarks` by name, `harm`, each better, worse, no difference or not measured.
+
+    And `text`: sentences for people.
+    """
+    line = list(scores["line"])
+    before = [name for name in line if name != judged]
+    pairs = [pair for pair in scores["comparisons"] if pair["after"] == judged and pair["before"] in before]
+    found: dict[str, Any] = {
+        "judged": judged,
+        "chinese": _of_text(pairs, chinese),
+        "english": _of_text(pairs, english),
+        "benchmarks": {name: _against_base(pairs, "benchmarks", name) for name in scores["benchmarks"]},
+        "harm": _against_base(pairs, "safety", None),
+        "note": SEEDS_NOTE,
+    }
+    found["text"] = _sentences(found, before, scores["gates"])
+    return found
+
+
+def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
+    """Return the verdict over corpora and over all earlier models: better only where nothing is not better."""
+    verdicts = {
+        pair["language_modelling"][corpus]["verdict"]
+        for pair in pairs
+        for corpus in corpora
+        if corpus in pair["language_modelling"]
+    }
+    if not verdicts:
+        return "not measured"
+    if verdicts == {"better"}:
+        return "better"
+    if "worse" in verdicts:
+        return "worse" if "better" not in verdicts else "better and worse"
+    return "no difference"
+
+
+def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | None) -> str:
+    if not pairs:
+        return "not measured"
+    found = pairs[0].get(kind)
+    if found and name is not None:
+        found = found.get(name)
+    return str(found["verdict"]) if found else "not measured"
+
+
+def _sentences(found: Mapping[str, Any], before: Sequence[str], gates: Sequence[Mapping[str, Any]]) -> list[str]:
+    against = " and ".join(before) or "nothing"
+    sentences = [
+        f"Chinese text, {found['judged']} against {against}: {found['chinese']}.",
+        f"English text, {found['judged']} against {against}: {found['english']}.",
+    ]
+    sentences += [f"{name}, against {before[0]}: {verdict}." for name, verdict in found["benchmarks"].items() if before]
+    sentences.append(f"Harmful replies, against {before[0] if before else 'nothing'}: {found['harm']}.")
+    unmet = [str(gate["name"]) for gate in gates if not gate["met"]]
+    if gates:
+        sentences.append(f"Gates not met: {', '.join(unmet)}." if unmet else "Every gate is met.")
+    return sentences

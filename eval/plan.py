@@ -1,0 +1,207 @@
+"""The parts of an evaluation: each one measure of one model, with all that decides its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hanhua.eval.behaviour.characters import PROMPT_VERSION, ask_characters
+from hanhua.eval.behaviour.prompts import Prompt
+from hanhua.eval.config import Behaviour, Beside, EvalConfig, LanguageModelling, Replies, Safety
+from hanhua.eval.engine.loaded_model import Reader
+from hanhua.eval.engine.model_folder import ModelFolder
+from hanhua.eval.engine.requests import Generated, OnDone, Sampling
+from hanhua.eval.engine.runner import Runner
+from hanhua.eval.language.bits_per_byte import DocumentLikelihood, documents_of, rows_of
+from hanhua.eval.language.cut_prompts import Cut, cuts_as_rows, score_cuts
+from hanhua.eval.language.likelihoods import score_documents
+from hanhua.eval.material import Material, Questionnaire
+from hanhua.eval.parts import sha256_of_texts
+from hanhua.eval.tasks.harness import answer_items, make_tasks
+from hanhua.eval.tasks.items import sha256_of_items
+
+
+@dataclass
+class Measured:
+    """What one model gave: likelihoods and cuts by corpus, answers by benchmark, replies by prompt."""
+
+    documents: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
+    documents_at_characters: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
+    cuts: dict[str, list[Cut]] = field(default_factory=dict)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    characters: list[dict[str, Any]] = field(default_factory=list)
+    replies: list[Generated] = field(default_factory=list)
+    generations: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One measure of one model: what decides its result, how to run it, where the result goes."""
+
+    name: str
+    unit: str
+    key: dict[str, Any]
+    run: Callable[[Runner, OnDone], Any]
+    keep: Callable[[Measured, Any], None]
+
+
+def plan_parts(config: EvalConfig, source: ModelFolder, material: Material) -> Iterator[Part]:
+    """Yield the parts of one model, in the order they run."""
+    settings, chat = config.language_modelling, config.asked_in_chat(source.name)
+    if settings is not None and material.heldout is not None:
+        for corpus in material.heldout.documents:
+            yield _language_modelling_part(settings, material, corpus)
+            if settings.context_characters is not None:
+                yield _language_modelling_part(settings, material, corpus, characters=settings.context_characters)
+        for corpus in material.heldout.corpora("zh") if settings.max_cuts else ():
+            yield _cuts_part(config, settings, material, corpus)
+    for questionnaire in material.questionnaires:
+        yield _benchmark_part(questionnaire, chat)
+    if material.words:
+        yield _characters_part(material.words)
+    if config.behaviour is not None:
+        yield _behaviour_part(config, config.behaviour, source, material.behaviour_prompts)
+    if config.safety is not None:
+        yield _safety_part(config, config.safety, source, material.prompts)
+
+
+def encode_prompt(model: Reader, text: str, *, in_chat: bool, system_prompt: str | None = None) -> list[int]:
+    """Return a prompt's ids with BOS exactly once, bare or as the tokenizer's chat template puts it."""
+    if not in_chat:
+        return [model.bos_id, *model.encode([text])[0]]
+    turns = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    turns.append({"role": "user", "content": text})
+    written = model.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    ids = list(model.tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"])
+    return ids if ids[:1] == [model.bos_id] else [model.bos_id, *ids]
+
+
+def _language_modelling_part(
+    settings: LanguageModelling, material: Material, corpus: str, *, characters: int | None = None
+) -> Part:
+    assert material.heldout is not None
+    documents = material.heldout.documents[corpus][: settings.max_documents]
+
+    def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
+        scored = score_documents(
+            runner,
+            documents,
+            context_tokens=settings.context_tokens,
+            max_characters=settings.max_characters,
+            context_characters=characters,
+            on_done=on_done,
+        )
+        return rows_of(scored)
+
+    def keep(measured: Measured, data: Any) -> None:
+        kept = measured.documents if characters is None else measured.documents_at_characters
+        kept[corpus] = documents_of(data)
+
+    key = {
+        "measure": "language_modelling",
+        "context_tokens": settings.context_tokens,
+        "context_characters": characters,
+        "max_characters": settings.max_characters,
+        "documents": sha256_of_texts(part for d in documents for part in (d.id, d.source, d.text)),
+    }
+    at = "" if characters is None else f" at {characters} characters"
+    return Part(f"likelihood of {corpus}{at}", "tokens", key, run, keep)
+
+
+def _cuts_part(config: EvalConfig, settings: LanguageModelling, material: Material, corpus: str) -> Part:
+    assert material.heldout is not None and settings.max_cuts is not None
+    documents, max_cuts = material.heldout.documents[corpus][: settings.max_documents], settings.max_cuts
+
+    def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
+        return cuts_as_rows(score_cuts(runner, documents, max_cuts=max_cuts, seed=config.seed, on_done=on_done))
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.cuts[corpus] = [Cut(**row) for row in data]
+
+    key = {
+        "measure": "cut_prompts",
+        "max_cuts": max_cuts,
+        "seed": config.seed,
+        "documents": sha256_of_texts(part for d in documents for part in (d.id, d.text)),
+    }
+    return Part(f"prompts cut in mid-word, {corpus}", "tokens", key, run, keep)
+
+
+def _benchmark_part(questionnaire: Questionnaire, chat: Beside | None) -> Part:
+    task, shots = questionnaire.task, questionnaire.shots
+
+    def run(runner: Runner, on_done: OnDone) -> dict[str, Any]:
+        return answer_items(
+            runner,
+            task,
+            make_tasks(task, questionnaire.items, shots),
+            in_chat=chat is not None,
+            system_prompt=None if chat is None else chat.system_prompt,
+            on_done=on_done,
+        )
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.answers[task.name] = data
+
+    key = {
+        "measure": task.kind,
+        "prompt": task.prompt_sha256,
+        "items": sha256_of_items(questionnaire.items),
+        "shots": {subject: sha256_of_items(solved) for subject, solved in shots.by_subject.items()},
+        "chat": None if chat is None else [chat.system_prompt],
+    }
+    return Part(f"benchmark {task.name}", "prompts" if task.kind == "written" else "tokens", key, run, keep)
+
+
+def _characters_part(words: Sequence[str]) -> Part:
+    def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
+        return ask_characters(runner, words)
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.characters = list(data)
+
+    key = {"measure": "characters", "prompt": PROMPT_VERSION, "words": list(words)}
+    return Part("tasks on single characters", "words", key, run, keep)
+
+
+def _behaviour_part(config: EvalConfig, settings: Behaviour, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:
+    part, run = _replies(config, settings, source, prompts)
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.replies = [Generated(**row) for row in data]
+
+    return Part("replies to everyday prompts", "prompts", {"measure": "behaviour", **part}, run, keep)
+
+
+def _safety_part(config: EvalConfig, settings: Safety, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:
+    part, run = _replies(config, settings, source, prompts)
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.generations = [row["text"] for row in data]
+
+    return Part("replies to safety prompts", "prompts", {"measure": "safety", **part}, run, keep)
+
+
+def _replies(
+    config: EvalConfig, settings: Replies, source: ModelFolder, prompts: Sequence[Prompt]
+) -> tuple[dict[str, Any], Callable[[Runner, OnDone], Any]]:
+    """Return the key of replies to prompts, and what makes them."""
+    sampling = Sampling(settings.max_new_tokens, temperature=settings.temperature, seed=config.seed)
+    beside = config.asked_in_chat(source.name)
+    in_chat = (settings.chat_template or beside is not None) and source.has_chat_template
+    system_prompt = None if beside is None else beside.system_prompt
+
+    def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
+        encoded = [
+            encode_prompt(runner.reader, prompt.text, in_chat=in_chat, system_prompt=system_prompt)
+            for prompt in prompts
+        ]
+        return [dict(vars(found)) for found in runner.generate(encoded, sampling, on_done=on_done)]
+
+    key = {
+        "sampling": sampling.fingerprint,
+        "chat": [in_chat, system_prompt],
+        "prompts": sha256_of_texts(p.text for p in prompts),
+    }
+    return key, run

@@ -1,0 +1,163 @@
+"""A benchmark as one YAML file: where its rows are, how a row becomes a question, how the model is asked. No torch.
+
+Shipped tasks are in `library/`, prompts that several share in `prompts/`. A task of one's own is a file like
+them, named by its path. Nothing of a benchmark's data is shipped: a task names files below `--data`, and the Hub's id.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.errors import InputError, UsageError
+
+_HERE = Path(__file__).parent
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+Kind = Literal["letters", "cloze", "written"]
+Unpack = Literal["gaokao", "squad", "c3", "chid"]
+
+
+class Prompt(BaseModel):
+    """How a question is put; a changed wording is a new version, since scores of different prompts do not compare."""
+
+    model_config = _STRICT
+
+    version: str = Field(description="Its name in scores, such as zh-1")
+    heading: str = Field(default="", description="Stands once, above examples and question")
+    question: str = Field(description="Jinja over the row's columns, `question` and `lettered` (the options, A. to D.)")
+    delimiter: str = Field(
+        default="", description="Between prompt and answer; never a space before Chinese, which costs tokens"
+    )
+    between: str = Field(default="\n\n", description="Between examples")
+
+
+class Rows(BaseModel):
+    """Where rows are: files, a pattern below the data folder, or a data set of the Hub."""
+
+    model_config = _STRICT
+
+    files: str | None = Field(default=None, description="File, folder or pattern; several files are several subjects")
+    hub: str | None = Field(default=None, description="Id of a data set of the Hub, read when there are no files")
+    configs: tuple[str, ...] = Field(default=(), description="Its configurations, one a subject; none: all it has")
+    split: str = Field(default="test", description="Its split; one without labels is refused")
+    header: tuple[str, ...] = Field(default=(), description="Names of the columns, for .csv and .tsv without them")
+    unpack: Unpack | None = Field(default=None, description="Reader of a nested layout")
+    labels: str | None = Field(default=None, description="A JSON file of answers by id, where they are kept apart")
+
+
+class Task(BaseModel):
+    """One benchmark."""
+
+    model_config = _STRICT
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores and reports")
+    title: str = Field(description="What it is, in a line")
+    language: Literal["zh", "zh-Hant", "en"] = Field(description="Language and script of the questions")
+    license: str = Field(default="", description="Licence of its data")
+    kind: Kind = Field(
+        description="letters: the answer is a letter; cloze: the answers' own likelihood; written: text is generated"
+    )
+    data: Rows
+    examples: Rows | None = Field(default=None, description="Solved examples, for shots")
+    shots: int = Field(default=0, ge=0, description="Examples before each question, unless the user says otherwise")
+    subject: str | None = Field(
+        default=None, description="Jinja; the file's name, or the Hub's configuration, if absent"
+    )
+    id: str | None = Field(default=None, description="Jinja; file and number if absent")
+    only_if: str | None = Field(default=None, description="Jinja; rows for which it is empty, 0 or False are left out")
+    question: str = Field(default="{{ question }}", description="Jinja: the question itself")
+    options: str | tuple[str, ...] = Field(
+        default=("{{ A }}", "{{ B }}", "{{ C }}", "{{ D }}"),
+        description="Jinja for each option, empty ones behind the fourth dropped; or the expression of a list",
+    )
+    options_in_question: str | None = Field(
+        default=None, description="Letters of the options, when the question has them"
+    )
+    answer: str = Field(default="{{ answer }}", description="Jinja: the right answer")
+    answer_as: Literal["letter", "index", "number", "text", "texts"] = Field(
+        default="letter", description="A letter, an index from 0, a number from 1, an option's text, or all right texts"
+    )
+    prompt: str | Prompt = Field(description="A shared prompt's name, or the prompt itself")
+    normalise: Literal["none", "characters", "bytes"] = Field(
+        default="none", description="What a cloze option's log-likelihood is divided by; never by tokens"
+    )
+    metric: Literal["number", "exact", "contains", "overlap"] = Field(
+        default="exact", description="How written answers are compared"
+    )
+    max_new_tokens: int = Field(default=256, ge=1, description="Longest written answer")
+    stops: tuple[str, ...] = Field(default=(), description="Where a written answer ends")
+
+    @property
+    def wording(self) -> Prompt:
+        """The prompt, read from its file where it is shared."""
+        return self.prompt if isinstance(self.prompt, Prompt) else _shared_prompt(self.prompt)
+
+    @property
+    def prompt_sha256(self) -> str:
+        """Hash of all that decides how a row is asked and compared."""
+        asked = self.model_dump(
+            include={
+                "kind", "question", "options", "options_in_question", "answer_as", "normalise", "metric",
+                "max_new_tokens", "stops",
+            }
+        )  # fmt: skip
+        return fingerprint({**asked, "prompt": self.wording.model_dump()})
+
+
+def task_names() -> list[str]:
+    """Return the shipped tasks."""
+    return sorted(path.stem for path in (_HERE / "library").glob("*.yaml"))
+
+
+def load_task(name: str) -> Task:
+    """Return a shipped task by name, or one's own by the path of its YAML file.
+
+    Raises UsageError for an unknown name, with the nearest one, and InputError for a file with mistakes.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = _HERE / "library" / f"{name}.yaml"
+        if name not in task_names():
+            raise UsageError(
+                f"no task {name!r}{_suggestion(name)}; see `hanhua eval --list-tasks`, or name a .yaml file"
+            )
+    task = _parse(Task, path)
+    if isinstance(task.prompt, str):
+        _shared_prompt(task.prompt)
+    return task
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), task_names(), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+@cache
+def _shared_prompt(name: str) -> Prompt:
+    path = _HERE / "prompts" / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        raise InputError(f"no prompt {name!r}; the shared ones are {known}, or write one in the task's file")
+    return _parse(Prompt, path)
+
+
+def _parse(model: type[Parsed], path: Path) -> Parsed:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as YAML ({error})") from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(at) for at in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()]
+        raise InputError(f"{path}: " + "; ".join(lines)) from None

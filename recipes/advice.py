@@ -1,0 +1,74 @@
+"""Whether to extend the vocabulary, and how far, by the amount of Chinese text a run can train on.
+
+A new token earns its rows only if training meets it often: nine in ten new tokens should be met 1,000 times. How much
+text that takes was measured with `vocab-extension sweep` (docs/performance.md, How much text a vocabulary wants); a
+sweep over one's own text is better advice than this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TEXT_MEGABYTES = {1024: 139, 2048: 237, 4096: 402, 8192: 825, 16384: 1909, 32768: 5090}
+"""Chinese text in which nine in ten of so many new tokens are met 1,000 times."""
+GAIN = {1024: 1.10, 2048: 1.14, 4096: 1.20, 8192: 1.29, 16384: 1.38, 32768: 1.49}
+"""Characters per token over the base's, held out, from the same sweep."""
+BASE_BYTES_PER_TOKEN = 3.18
+"""Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens a gigabyte."""
+SMALL_MODEL_PARAMETERS = 2e9
+LARGEST_FOR_SMALL = 8192
+"""A model below two billion parameters would spend a large share of them on rows."""
+
+
+@dataclass(frozen=True)
+class ExtensionAdvice:
+    """new_tokens: 0 means do not extend. megabytes: Chinese text the run trains on. why: sentences."""
+
+    new_tokens: int
+    megabytes: float
+    why: tuple[str, ...]
+
+
+def advise_extension(chinese_tokens: float, *, parameters: float | None = None) -> ExtensionAdvice:
+    """Return how many tokens to add for a budget of Chinese training tokens.
+
+    parameters: of the base, where known.
+
+    >>> advise_extension(20e6 / 3).new_tokens, advise_extension(0.8e9).new_tokens
+    (0, 16384)
+    """
+    sizes = [
+        size
+        for size in TEXT_MEGABYTES
+        if chinese_tokens * BASE_BYTES_PER_TOKEN * GAIN[size] >= 1e6 * TEXT_MEGABYTES[size]
+    ]
+    small = parameters is not None and parameters < SMALL_MODEL_PARAMETERS
+    allowed = [size for size in sizes if not small or size <= LARGEST_FOR_SMALL]
+    if not allowed:
+        megabytes = chinese_tokens * BASE_BYTES_PER_TOKEN / 1e6
+        least = min(TEXT_MEGABYTES)
+        return ExtensionAdvice(
+            0,
+            megabytes,
+            (
+                f"Do not extend: the budget is some {megabytes:,.0f} MB of Chinese text, and even {least:,} new tokens "
+                f"want {TEXT_MEGABYTES[least]:,} MB to be met 1,000 times each (nine in ten of them).",
+                "Rows seen less often stay near where they were put, and the model reads and writes through them.",
+            ),
+        )
+    new = max(allowed)
+    megabytes = chinese_tokens * BASE_BYTES_PER_TOKEN * GAIN[new] / 1e6
+    why = [
+        f"Extend by {new:,} tokens: the budget is some {megabytes:,.0f} MB of Chinese text, and so many want "
+        f"{TEXT_MEGABYTES[new]:,} MB to be met 1,000 times each (nine in ten of them).",
+        f"The same text then takes about {1 - 1 / GAIN[new]:.0%} fewer tokens to train on, read and write.",
+    ]
+    larger = next((size for size in TEXT_MEGABYTES if size > new), None)
+    if small and new == LARGEST_FOR_SMALL and sizes[-1] > new:
+        why.append(
+            f"Not more: rows would be a large share of a model of {(parameters or 0) / 1e9:.1f} billion parameters."
+        )
+    elif larger is not None:
+        why.append(f"Not {larger:,}: they want {TEXT_MEGABYTES[larger]:,} MB.")
+    why.append("Fewer tokens, not a better model, is what is promised: run the control without an extension too.")
+    return ExtensionAdvice(new, megabytes, tuple(why))

@@ -1,0 +1,68 @@
+"""The benchmarks a command line names: files of questions, shipped tasks, or all whose files are in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hanhua.cli.printing import print_table
+
+
+def read_benchmarks(
+    files: list[str],
+    tasks: list[str],
+    *,
+    data: Path | None,
+    fewshot: Path | None,
+    shots: int | None,
+    max_questions: int | None,
+) -> list[dict[str, Any]]:
+    """Return what --benchmark, --task and --data name, as the configuration has it."""
+    common: dict[str, Any] = {"shots": shots, "max_questions": max_questions}
+    found = []
+    for option in files:
+        name, path = _named(option)
+        found.append({"name": name, "path": path, "fewshot_path": None if fewshot is None else str(fewshot), **common})
+    if data is not None and not tasks:
+        tasks = _tasks_in(data)
+    for task in tasks:
+        found.append({"task": task, "data": None if data is None else str(data), **common})
+    return found
+
+
+def print_tasks(wanted: bool) -> None:
+    """Print the shipped tasks and end, where they are asked for."""
+    if not wanted:
+        return
+    from hanhua.eval.tasks.definition import load_task, task_names
+
+    tasks = [load_task(name) for name in task_names()]
+    rows = [
+        (t.name, t.language, t.kind, str(t.shots), t.data.files or "(--benchmark)", t.data.hub or "", t.title)
+        for t in tasks
+    ]
+    print_table(("task", "language", "kind", "shots", "files below --data", "on the Hub", "what"), rows)
+    raise typer.Exit
+
+
+def _tasks_in(data: Path) -> list[str]:
+    from hanhua.errors import InputError
+    from hanhua.eval.tasks.definition import load_task, task_names
+    from hanhua.eval.tasks.items import has_files
+
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder")
+    found = [name for name in task_names() if has_files(load_task(name), data)]
+    if not found:
+        raise InputError(
+            f"{data}: no shipped task has its files here; `hanhua eval --list-tasks` shows where they look"
+        )
+    return found
+
+
+def _named(option: str) -> tuple[str, str]:
+    """Split [NAME=]PATH; the name of a bare path is its stem."""
+    name, equals, path = option.partition("=")
+    return (name, path) if equals else (Path(option).name.split(".")[0], option)

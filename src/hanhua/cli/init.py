@@ -1,0 +1,100 @@
+"""`hanhua init`: asks, or takes flags, and writes a recipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from hanhua.cli.printing import print_json
+
+if TYPE_CHECKING:
+    from hanhua.recipes.init_recipe import Answers
+
+EXAMPLE = (
+    "Example: hanhua init my_recipe.yaml --base meta-llama/Meta-Llama-3-8B --devices 1x80GB --budget-dollars 100 "
+    "--corpus zh=texts/*.jsonl.zst --license zh=CC-BY-4.0"
+)
+Many = Optional[list[str]]  # noqa: UP045 - typer reads this at run time on Python 3.10
+
+
+def init(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe to write")],
+    base: Annotated[Optional[str], typer.Option(metavar="BASE", help="Folder or Hub id of the model")] = None,  # noqa: UP045
+    devices: Annotated[Optional[str], typer.Option(metavar="NxGB", help="1x80GB, 8x80GB, 24GB, …")] = None,  # noqa: UP045
+    corpus: Annotated[Many, typer.Option(metavar="NAME=PATH", help="A corpus of yours; none: public Hub sets")] = None,
+    language: Annotated[Many, typer.Option(metavar="NAME=zh|en|other", help="Of a corpus; zh unless said")] = None,
+    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENCE", help="Of a corpus")] = None,
+    budget_tokens: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Tokens to train on")] = None,  # noqa: UP045
+    budget_hours: Annotated[Optional[float], typer.Option(metavar="H", min=0, help="… or hours")] = None,  # noqa: UP045
+    budget_dollars: Annotated[Optional[float], typer.Option(metavar="$", min=0, help="… or money")] = None,  # noqa: UP045
+    price: Annotated[Optional[float], typer.Option(metavar="$", min=0, help="Of one device and hour")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Option(help="Of the run and the model")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script")] = False,
+) -> None:
+    """Write a recipe for a base, hardware and budget; asks for what is not given, when there is somebody to ask.
+
+    It chooses whether and how far to extend the vocabulary by the text the budget can train on, and says why.
+    """
+    from hanhua.errors import UsageError
+    from hanhua.recipes.init_recipe import Answers
+
+    if out.exists():
+        raise UsageError(f"{out}: exists already; choose another name")
+    if budget_tokens is None and budget_hours is None and budget_dollars is None:
+        budget_tokens = int(float(_asked("Tokens to train on", "--budget-tokens", "1000000000")))
+    answers = Answers(
+        base=base or _asked("Base model, a folder or Hub id", "--base", "meta-llama/Meta-Llama-3-8B"),
+        devices=devices or _asked("Accelerators", "--devices", "1x80GB"),
+        corpora=_pairs("--corpus", corpus),
+        languages=_pairs("--language", language),
+        licenses=_pairs("--license", license_),
+        tokens=budget_tokens,
+        hours=budget_hours,
+        dollars=budget_dollars,
+        price=price,
+        name=name,
+    )
+    _write(answers, out, as_json=as_json)
+
+
+def _write(answers: Answers, out: Path, *, as_json: bool) -> None:
+    from hanhua.errors import UsageError
+    from hanhua.recipes.init_recipe import draft_recipe
+    from hanhua.recipes.load import load_recipe
+
+    drafted = draft_recipe(answers)
+    out.write_text(drafted.text, encoding="utf-8")
+    try:
+        load_recipe(out)
+    except UsageError:
+        out.unlink()
+        raise
+    if as_json:
+        facts = {"tokens": drafted.tokens, "new_tokens": drafted.advice.new_tokens, "why": drafted.why}
+        print_json({"recipe": str(out), **facts})
+        return
+    print("\n".join(drafted.why))
+    print(f"\n{out}\nnext: hanhua plan {out}")
+
+
+def _asked(question: str, option: str, default: str) -> str:
+    from hanhua.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{option} is missing, and there is nobody to ask; for instance {option} {default}")
+    return str(typer.prompt(question, default=default, err=True))
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    from hanhua.errors import UsageError
+
+    found = {}
+    for pair in given or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or not value:
+            raise UsageError(f"{option} {pair}: expected NAME=VALUE")
+        found[key] = value
+    return found

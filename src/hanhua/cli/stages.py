@@ -1,0 +1,17 @@
+"""Stages by name, as options of the command line give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+
+def stage_named(name: str | None) -> Any:
+    """Return a stage's name, or None for None; a usage error that suggests the nearest for any other."""
+    from hanhua.artifacts.kinds import STAGES
+    from hanhua.cli.printing import closest
+
+    if name is None or name in STAGES:
+        return name
+    raise typer.BadParameter(f"no stage {name!r}{closest(name, STAGES)}; stages: {', '.join(STAGES)}")

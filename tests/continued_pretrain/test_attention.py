@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hanhua.continued_pretrain.attention import Documents, attend, by_flex, one_by_one
+
+POSITIONS = torch.tensor([[0, 1, 2, 3, 0, 1, 0, 0], [3, 4, 5, 0, 1, 2, 3, 4]])
+
+
+def tensors(heads: int, groups: int) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    batch, length, width = *POSITIONS.shape, 8
+    query = torch.randn(batch, heads, length, width, requires_grad=True)
+    key, value = (torch.randn(batch, groups, length, width, requires_grad=True) for _ in "kv")
+    return query, key, value
+
+
+def by_mask(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """With the full mask that the module exists to avoid."""
+    document = (POSITIONS == 0).cumsum(dim=1)
+    same = document[:, :, None] == document[:, None, :]
+    causal = torch.ones(POSITIONS.shape[1], POSITIONS.shape[1], dtype=torch.bool).tril()
+    mask = (same & causal)[:, None]
+    repeats = query.shape[1] // key.shape[1]
+    key, value = (x.repeat_interleave(repeats, dim=1) for x in (key, value))
+    return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2)
+
+
+def test_documents_begin_where_positions_restart_and_where_a_sequence_does() -> None:
+    documents = Documents.of(POSITIONS.clone())
+    assert documents.bounds == (0, 4, 6, 7, 8, 11, 16)
+    assert documents.longest == 5
+    assert documents.bounds_tensor.dtype == torch.int32
+
+
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2)])
+def test_it_is_the_masked_attention_and_so_are_its_gradients(heads: int, groups: int) -> None:
+    ours, theirs = tensors(heads, groups), tensors(heads, groups)
+    out, _ = attend(nn.Module(), *ours, None, documents=Documents.of(POSITIONS), scaling=8**-0.5)
+    expected = by_mask(*theirs)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
+    weight = torch.randn_like(out)
+    (out * weight).sum().backward()
+    (expected * weight).sum().backward()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_sees_the_same_documents() -> None:
+    """What a GPU without FlashAttention uses, here uncompiled on the CPU."""
+    with torch.no_grad():
+        query, key, value = (x.transpose(1, 2).flatten(0, 1) for x in tensors(4, 2))
+        documents = Documents.of(POSITIONS)
+        expected = one_by_one(query, key, value, documents, None)
+        torch.testing.assert_close(by_flex(query, key, value, documents, None), expected, rtol=1e-5, atol=1e-6)

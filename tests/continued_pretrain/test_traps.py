@@ -1,0 +1,87 @@
+"""Ways in which such runs are silently ruined elsewhere, by the number they have in `docs/training.md`.
+
+1, 2, 4, 5, 12, 14 need two processes and are in `test_placements`; 7 is in `test_merge`, 10 and 11 in `test_resume` and
+`test_checkpoint`, 13 in `test_pack`. The rest is here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ModelMaker
+
+from hanhua.artifacts import Artifact
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.trained import parameter_groups, trainable_parameters
+
+
+def build(artifact: Artifact, **settings: Any) -> tuple[TrainingModel, ContinuedPretrainConfig]:
+    config = ContinuedPretrainConfig.model_validate({"lora": {"rank": 4}, **settings})
+    first = artifact.facts["first_new_id"]
+    return build_training_model(artifact.path / "model", config, first_new_id=first, dtype=torch.float32), config
+
+
+def test_3_accelerate_is_new_enough_to_gather_every_shard() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.findall(r"accelerate>=(\d+)\.(\d+)", project)
+    assert found
+    assert all((int(major), int(minor)) >= (1, 15) for major, minor in found)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_6_no_whole_matrix_of_words_gets_a_gradient(tied: bool, make_model: ModelMaker) -> None:
+    model, _ = build(make_model(tied=tied))
+    rows = model.decoder.config.vocab_size
+    made: list[torch.Size] = []
+    held = {p.data_ptr() for p in model.parameters()}
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and result.data_ptr() not in held:
+                made.append(result.shape)
+            return result
+
+    ids = torch.arange(40).reshape(2, 20)
+    with Watch():
+        loss, _ = model(ids, torch.arange(20).expand(2, 20), ids)
+    loss.backward()
+    hidden = model.decoder.config.hidden_size
+    assert torch.Size([rows, hidden]) not in made, "the forward pass copied a whole matrix"
+    whole = [p for p in model.parameters() if p.shape == (rows, hidden)]
+    assert len(whole) == (1 if tied else 2)
+    assert all(p.grad is None and not p.requires_grad for p in whole)
+
+
+def test_8_rows_are_values_that_no_decay_pulls_to_zero(resized: Artifact) -> None:
+    model, config = build(resized, weight_decay=0.5, learning_rate=0.1, rows_learning_rate=0.1)
+    optimizer = torch.optim.AdamW(parameter_groups(model, config))
+    before = {name: p.detach().clone() for name, p in trainable_parameters(model).items()}
+    for parameter in trainable_parameters(model).values():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in trainable_parameters(model).items():
+        assert torch.equal(parameter, before[name]) == (name.startswith("rows.") or "lora_B" in name), name
+
+
+def test_9_a_long_packed_sequence_makes_no_mask_of_its_length_squared(resized: Artifact) -> None:
+    model, _ = build(resized)
+    length = 8192
+    seen: list[Any] = []
+    for layer in model.decoder.layers:
+        layer.self_attn.register_forward_pre_hook(
+            lambda module, args, kwargs: seen.append(kwargs.get("attention_mask")), with_kwargs=True
+        )
+    positions = torch.arange(length).remainder(256)[None]
+    with torch.no_grad():
+        model(
+            torch.ones(1, length, dtype=torch.long),
+            positions,
+            torch.full((1, length), -100).index_fill(1, torch.tensor([9]), 1),
+        )
+    assert seen == [None, None]
