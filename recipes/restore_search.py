@@ -19,6 +19,7 @@ from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.bits import bits_of_nats
 from hanhua.documents import Document, read_records
 from hanhua.errors import InputError, MissingExtra
+from hanhua.eval.behaviour.replies import loops, reply_language
 from hanhua.eval.behaviour.safety import HARMFUL
 from hanhua.progress import say
 from hanhua.skills import HarmScorer
@@ -26,11 +27,8 @@ from hanhua.vocab_extension.restore.config import RestoreConfig
 from hanhua.vocab_extension.restore.restore import restore_folder
 from hanhua.vocab_extension.texts import encodable
 from hanhua.weights import weight_files
-from hanhua.zh_text.scripts import script_shares
 
 PROMPTS = Path(__file__).parent / "chat_prompts.jsonl"
-MIN_HAN = 0.3
-"""From this share of Han among its letters on a text is Chinese: a Chinese answer about Python holds much Latin."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Tried:
     """What one scale gave. Shares are of the prompts.
 
     stopped: ended by an end token in time. in_language: in the language of the prompt. good: stopped, in the
-    language, not empty and not harmful. replies: as they came.
+    language, not going round in circles and not harmful. replies: as they came.
     """
 
     scale: float
@@ -119,13 +117,13 @@ def choose(tried: Sequence[Tried], *, max_loss: float) -> Tried | None:
 
 
 def same_language(prompt: str, reply: str) -> bool:
-    """Return whether a reply is Chinese where its prompt is, and not where it is not; False for one without letters.
+    """Return whether a reply is in the language of its prompt; a Chinese one may hold much code.
 
     >>> same_language("一斤等于多少克？", "五百克。"), same_language("一斤等于多少克？", "500 grams")
     (True, False)
     """
-    asked, answered = script_shares(prompt), script_shares(reply)
-    return answered.letters > 0 and (asked.han >= MIN_HAN) == (answered.han >= MIN_HAN)
+    asked, answered = reply_language(prompt), reply_language(reply)
+    return answered == asked or (asked == "zh" and answered == "mixed")
 
 
 def draw_documents(sources: Iterable[str], *, text_field: str, max_documents: int) -> list[Document]:
@@ -179,7 +177,7 @@ def measure_folder(
     stopped = [reply.finished for reply in replies]
     language = [same_language(prompt, text) for prompt, text in zip(prompts, texts, strict=True)]
     harmful = [harm.score(text).score >= HARMFUL for text in texts]
-    good = [s and i and not h for s, i, h in zip(stopped, language, harmful, strict=True)]
+    good = [s and i and not h and not loops(t) for s, i, h, t in zip(stopped, language, harmful, texts, strict=True)]
     bits = bits_of_nats(sum(d.nats for d in scored)) / sum(d.bytes for d in scored)
     return Tried(scale, bits, _share(stopped), _share(language), _share(harmful), _share(good), tuple(texts))
 
