@@ -167,7 +167,7 @@ def measure_folder(
     from hanhua.eval.plan import encode_prompt
 
     with execution(None):
-        runner = runner_of(load_model(open_model_folder("restored", folder, hash_of_content="unused")), batch_size=4)
+        runner = runner_of(load_model(open_model_folder("restored", folder, hash_of_content="unused")), batch_size=8)
         scored = score_documents(
             runner, documents, context_tokens=config.context_tokens, max_characters=config.max_characters
         )
