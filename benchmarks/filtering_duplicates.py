@@ -86,7 +86,7 @@ def measure(name: str, texts: list[str], copy: Callable[[str, random.Random], st
     roots = clusters_of([*texts, *(other for _, other in planted)])
     found = [roots[len(texts) + at] == roots[at] for at in range(len(planted))]
     false = sum(roots[at] != at for at in range(len(texts)))
-    precision = sum(found) / max(sum(found) + false, 1) if planted else 1 - false / len(texts)
+    precision = f"{sum(found) / (sum(found) + false):.1%}" if sum(found) + false else "–"
     if not planted:
         return f"| none planted | – | – | – | {false} of {len(texts):,} dropped |"
     similarity = [jaccard(*pair) for pair in planted]
@@ -94,7 +94,7 @@ def measure(name: str, texts: list[str], copy: Callable[[str, random.Random], st
     plan = {"bands": near.bands, "rows": near.rows, "min_similarity": near.min_similarity}
     theory = float(np.mean([match_probability(one, **plan) for one in similarity]))
     mean = float(np.mean(similarity))
-    return f"| {name} | {mean:.2f} | {theory:.1%} | {np.mean(found):.1%} | {precision:.1%} |"
+    return f"| {name} | {mean:.2f} | {theory:.1%} | {np.mean(found):.1%} | {precision} |"
 
 
 def jaccard(one: str, other: str) -> float:
