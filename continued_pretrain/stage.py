@@ -150,7 +150,7 @@ def write_results(
         if config.mode in ("everything", "embeddings"):
             merge_weights(base.path, trained, out / "model")
         else:
-            # Without LoRA's own way of tying them, PEFT leaves the head with the old matrix: no such adapter is offered.
+            # PEFT ties the head to new rows with LoRA only; otherwise it keeps the old matrix, so none is offered.
             readable = not (model.tied and config.mode in ("rows", "adapters+embeddings"))
             adapter = out / "adapter" if readable else out / "work" / "adapter"
             save_adapter(model, trained, adapter, base_hash=base.content_hash)
