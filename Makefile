@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: quickstart test slow check format docs clean
+.PHONY: quickstart test slow soak check format docs clean
 
 quickstart: $(READY)
 	$(BIN)/hanhua run recipes/quickstart.yaml
@@ -14,6 +14,10 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
+
+# What takes many minutes or tens of gigabytes: not part of .ci/run.
+soak: $(READY)
+	$(BIN)/python -m pytest -q -m soak
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -28,7 +32,7 @@ format: $(READY)
 # The site, in build/site: every page of docs/, and the configuration reference made from the schema.
 docs: $(READY)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -16,6 +16,7 @@ PATHS: tuple[At, ...] = (
     ("filtering", "decontamination", "benchmarks", "*"),
     ("base", "model"),
     ("base", "tokenizer"),
+    ("restore", "instruct"),
     ("eval", "benchmarks", "*", "path"),
     ("eval", "benchmarks", "*", "data"),
     ("eval", "benchmarks", "*", "fewshot_path"),
@@ -32,6 +33,7 @@ def check_consistency(recipe: Recipe, tree: Tree) -> None:
     """Note every mistake that shows only between values, each at the place it is best mended."""
     _check_base(recipe, tree)
     _check_hardware(recipe, tree)
+    _check_restore(recipe, tree)
     _check_release(recipe, tree)
     _check_corpora(recipe, tree)
     _check_names(recipe, tree)
@@ -65,6 +67,17 @@ def _check_hardware(recipe: Recipe, tree: Tree) -> None:
         find_hardware(recipe.hardware.devices)
     except UsageError as error:
         tree.wrong(("hardware", "devices"), str(error))
+
+
+def _check_restore(recipe: Recipe, tree: Tree) -> None:
+    if recipe.restore is None:
+        return
+    if recipe.continued_pretrain is None:
+        tree.wrong(("restore",), "needs continued_pretrain: there is no adapted model to restore")
+    elif recipe.base is not None and recipe.base.stand_in is not None:
+        tree.wrong(("restore",), "needs base.model: no instruct model was made of a stand-in")
+    if recipe.release is not None and recipe.release.kind != "model":
+        tree.wrong(("release", "kind"), f"{recipe.release.kind}: a restored model is released whole, with kind: model")
 
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:

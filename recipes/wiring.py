@@ -18,11 +18,12 @@ from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
 from hanhua.recipes.schema import Base, Recipe
-from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
+from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
     from hanhua.recipes.report import ReportJob
+    from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _SPINE = Path(hanhua.__file__).parent
 _TEXT = ("tokenizers", "transformers", "opencc", "zstandard", "llama-models")
@@ -68,6 +69,8 @@ def jobs(recipe: Recipe) -> list[StageJob]:
             model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
+    if recipe.restore is not None:
+        made.append(_restore(recipe.restore))
     if recipe.eval is not None:
         made.append(_evaluation(recipe, model))
     present = {job.stage for job in made}
@@ -107,7 +110,7 @@ def call(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mappi
 @cache
 def skills() -> Skills:
     """Return every skill there is; each is built once."""
-    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker())
+    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker(), contamination=contamination_test())
 
 
 def harm_scorer() -> HarmScorer:
@@ -129,6 +132,13 @@ def masker() -> Masker:
     from hanhua.filtering.pii import build_masker
 
     return build_masker()
+
+
+def contamination_test() -> ContaminationTest:
+    """Return the test for benchmark questions in training texts."""
+    from hanhua.filtering.decontamination.held import build_held_questions
+
+    return build_held_questions()
 
 
 @cache
@@ -247,12 +257,26 @@ def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
     )
 
 
+def _restore(config: RestoreConfig) -> StageJob:
+    return StageJob(
+        stage="restore",
+        function="hanhua.vocab_extension.restore.stage:restore_model",
+        config=config,
+        inputs={"base": "base", "adapted": "continued_pretrain"},
+        files=(Path(config.instruct),) if Path(config.instruct).is_dir() else (),
+        sources=("vocab_extension",),
+        libraries=("numpy", "tokenizers"),
+    )
+
+
 def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
     inputs: dict[str, Stage] = {"corpus": "filtering", "base": "base"}
     if model == "initialise":
         inputs["resized"] = "initialise"
     if recipe.continued_pretrain is not None:
         inputs["adapted"] = "continued_pretrain"
+    if recipe.restore is not None:
+        inputs["restored"] = "restore"
     assert recipe.eval is not None
     return StageJob(
         stage="eval",
@@ -260,14 +284,14 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
         config=recipe.eval,
         inputs=inputs,
         files=recipe.eval.input_paths(),
-        skills=("harm", "masker"),
+        skills=("harm", "masker", "contamination"),
         sources=("eval",),
         libraries=(*_TORCH, "lm_eval"),
     )
 
 
 RELEASE_INPUTS = {
-    "model": ("base", "corpus", "tokenizer", "adapted", "scores"),
+    "model": ("base", "corpus", "tokenizer", "adapted", "restored", "scores"),
     "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
     "tokenizer": ("base", "corpus", "tokenizer"),
 }
@@ -283,6 +307,7 @@ def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
         skills=("masker",),
         sources=(
             "recipes/release*.py",
+            "recipes/eval_results.py",
             "recipes/card*.py",
             "recipes/licen*.py",
             "recipes/licences/*",
@@ -301,14 +326,20 @@ def _release_job(recipe: Recipe) -> ReleaseJob:
 
 
 def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
-    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "scores", "release")
+    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "restored", "scores", "release")
     return StageJob(
         stage="report",
         function="hanhua.recipes.report:write_report",
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
         skills=("harm", "masker"),
-        sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
+        sources=(
+            "recipes/report*.py",
+            "eval/table.py",
+            "recipes/plots.py",
+            "recipes/headline.py",
+            "recipes/templates/report*",
+        ),
         libraries=("jinja2", "matplotlib"),
     )
 

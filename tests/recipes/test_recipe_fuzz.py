@@ -78,7 +78,7 @@ def test_a_few_seconds_of_broken_recipes(tmp_path: Path) -> None:
     assert fuzz(tmp_path, seconds=4, seed=1) > 20
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_five_minutes_of_broken_recipes(tmp_path: Path) -> None:
     seed = int(os.environ.get("HANHUA_FUZZ_SEED", "2"))
     print(f"{fuzz(tmp_path, seconds=300, seed=seed):,} recipes")

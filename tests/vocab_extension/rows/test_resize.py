@@ -297,7 +297,7 @@ def test_padded_rows_are_recorded_suppressed_and_never_win(
     assert (logits[:, 1536:].max(dim=-1).values < logits[:, :1024].max(dim=-1).values).all()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_memory_is_that_of_a_block_of_rows() -> None:
     """The vocabulary and width of Llama 3 8B, two layers; the whole model is benchmarks/resize_8b.py."""
     script = Path(__file__).parents[3] / "benchmarks" / "resize_8b.py"
