@@ -17,7 +17,7 @@ from hanhua.filtering.config import DuplicatesConfig
 
 DIGEST_BYTES = 16
 MAX_DOCUMENTS = 2**32 - 2
-_BLOCK = 1 << 16
+_BLOCK, _PAIRS = 1 << 14, 1 << 12
 
 Indices = npt.NDArray[np.uint32]
 Keys = npt.NDArray[np.uint64]
@@ -109,7 +109,7 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
     width = config.bands * config.rows
     rows = np.memmap(signatures, dtype=np.uint32, mode="r", shape=(count, width))
     needed = int(np.ceil(config.min_similarity * width))
-    bands = _write_band_keys(rows, config, signatures.parent)
+    bands = _write_band_keys(signatures, config)
     for path in bands:
         keys = np.fromfile(path, dtype=np.uint64)
         path.unlink()
@@ -121,15 +121,18 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
         _flatten(root)
 
 
-def _write_band_keys(rows: npt.NDArray[np.uint32], config: DuplicatesConfig, folder: Path) -> list[Path]:
+def _write_band_keys(signatures: Path, config: DuplicatesConfig) -> list[Path]:
     """Write one file of 64-bit keys a band, reading the signatures once, in blocks."""
-    paths = [folder / f"band-{band:03}.bin" for band in range(config.bands)]
+    paths = [signatures.with_name(f"band-{band:03}.bin") for band in range(config.bands)]
+    width = config.bands * config.rows
     files = [path.open("wb") for path in paths]
     try:
-        for begin in range(0, len(rows), _BLOCK):
-            block = np.asarray(rows[begin : begin + _BLOCK])
-            for band, file in enumerate(files):
-                _band_keys(block[:, band * config.rows : (band + 1) * config.rows]).tofile(file)
+        # Read, not mapped: the pages of a mapped file count as resident.
+        with signatures.open("rb") as source:
+            while len(block := np.fromfile(source, dtype=np.uint32, count=_BLOCK * width)):
+                block = block.reshape(-1, width)
+                for band, file in enumerate(files):
+                    _band_keys(block[:, band * config.rows : (band + 1) * config.rows]).tofile(file)
     finally:
         for file in files:
             file.close()
@@ -154,8 +157,8 @@ def _unite_pairs(
     """Unite those pairs whose signatures agree in enough places; pairs already united are not compared."""
     apart = root[documents] != root[others]
     documents, others = documents[apart], others[apart]
-    for begin in range(0, len(documents), _BLOCK // 16):
-        left, right = documents[begin : begin + _BLOCK // 16], others[begin : begin + _BLOCK // 16]
+    for begin in range(0, len(documents), _PAIRS):
+        left, right = documents[begin : begin + _PAIRS], others[begin : begin + _PAIRS]
         alike = np.count_nonzero(rows[left] == rows[right], axis=1) >= needed
         for a, b in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
             first, second = _root(root, a), _root(root, b)

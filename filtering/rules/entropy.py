@@ -25,6 +25,6 @@ def character_entropy_bits(draft: Draft) -> float:
     codes = np.sort(draft.folded_codes[:HEAD])
     if not len(codes):
         return 0.0
-    ends = np.append(np.flatnonzero(codes[1:] != codes[:-1]) + 1, len(codes))
-    shares = np.diff(ends, prepend=0) / len(codes)
+    ends = np.concatenate([[-1], np.flatnonzero(codes[1:] != codes[:-1]), [len(codes) - 1]])
+    shares = (ends[1:] - ends[:-1]) / len(codes)
     return float(-(shares * np.log2(shares)).sum())
