@@ -17,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "qlora": ("bitsandbytes",),
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
+    "classifier": ("sklearn", "scipy"),
     "report": ("jinja2", "matplotlib"),
     "export": ("gguf",),
     "llama-cpp": ("gguf", "llama_cpp"),

