@@ -9,6 +9,7 @@ documentation and dialogue, so that none of them is thrown out wholesale.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -223,18 +224,65 @@ class PiiConfig(_Section):
         return self
 
 
+class GuardConfig(_Section):
+    """A guard model, asked about texts that the lexicon and the classifiers leave unsure."""
+
+    model: str = Field(
+        description="Folder or Hub id of a chat guard: Qwen/Qwen3Guard-Gen-0.6B, meta-llama/Llama-Guard-3-8B"
+    )
+    revision: str | None = Field(default=None, description="Commit of the Hub repository")
+    unsafe: str = Field(
+        default=r"(?i)\bunsafe\b|\bcontroversial\b", description="Regular expression: the answer that means harmful"
+    )
+    categories: Mapping[str, str] = Field(
+        default={},
+        description="Regular expression in the answer → category; default: those of Qwen3Guard and Llama Guard",
+    )
+    role: Literal["user", "assistant"] = Field(
+        default="user", description="As whose message the text is shown to the guard"
+    )
+    min_score: float = Field(default=0.3, ge=0, le=1, description="Score from which it is asked")
+    max_score: float = Field(default=0.7, ge=0, le=1, description="Score from which it is not asked any more")
+    max_characters: int = Field(default=2000, ge=1, description="Longer texts are shown from the first evidence on")
+    device: str = Field(default="cpu", exclude=True, description="cpu, cuda, cuda:1, …")
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+
 class HarmConfig(_Section):
-    """The harmful-content rule."""
+    """The harmful-content rule: which layers judge, and what of it rejects a document."""
 
     enabled: bool = Field(default=True, description="Reject harmful Chinese documents")
     min_score: float = Field(default=0.5, ge=0, le=1, description="Score from which a document is rejected")
-    categories: tuple[str, ...] = Field(default=CATEGORIES, description="Categories that are rejected")
+    categories: tuple[str, ...] | None = Field(default=None, description="Categories that are rejected; null: all")
+    lexicon: bool = Field(default=True, description="Match the weighted lexicon")
+    lexicon_files: Mapping[str, str] = Field(
+        default={}, description="Category → file of further terms; a new name is a new category"
+    )
+    classifier: bool = Field(default=True, description="Use the classifiers that come with the package")
+    classifiers: tuple[str, ...] = Field(default=(), description="Further folders made by `hanhua filter train-harm`")
+    guard: GuardConfig | None = Field(default=None, description="A guard model for what is left unsure")
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    def input_paths(self) -> tuple[Path, ...]:
+        """Return the files and folders named here, whose content decides what is rejected."""
+        guard = [Path(self.guard.model)] if self.guard is not None and Path(self.guard.model).is_dir() else []
+        return (*map(Path, self.lexicon_files.values()), *map(Path, self.classifiers), *guard)
+
+    def rejects(self, category: str) -> bool:
+        """Return whether documents of a category are rejected."""
+        return self.categories is None or category in self.categories
 
     @model_validator(mode="after")
     def _known(self) -> HarmConfig:
-        for category in self.categories:
-            if category not in CATEGORIES:
-                raise ValueError(f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
+        known = {*CATEGORIES, *self.lexicon_files}
+        for category in self.categories or ():
+            # What a classifier of the user's own tells apart is known when it is read.
+            if category not in known and not self.classifiers:
+                raise ValueError(f"unknown category {category!r}; known: {', '.join(sorted(known))}")
         return self
 
 

@@ -142,7 +142,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
     Mojibake is looked for before the language, since it looks like another one; symbols before length,
     since a wall of emoji has few letters.
     """
-    quality, scorer = config.quality, build_harm_scorer() if config.harm.enabled else None
+    quality, scorer = config.quality, build_harm_scorer(config.harm) if config.harm.enabled else None
     rules: list[Rule] = [
         empty,
         lambda draft: encoding(draft, quality),

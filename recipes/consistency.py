@@ -17,6 +17,9 @@ PATHS: tuple[At, ...] = (
     ("base", "model"),
     ("base", "tokenizer"),
     ("restore", "instruct"),
+    ("filtering", "harm", "lexicon_files", "*"),
+    ("filtering", "harm", "classifiers", "*"),
+    ("filtering", "harm", "guard", "model"),
     ("eval", "benchmarks", "*", "path"),
     ("eval", "benchmarks", "*", "data"),
     ("eval", "benchmarks", "*", "fewshot_path"),
@@ -126,6 +129,8 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
             corpus.sources()
         except (InputError, OSError) as error:
             tree.wrong(("corpora", name, "path"), str(error))
-    for at, value in leaves(recipe.model_dump(mode="json", include={"eval"})):
+    for at, value in leaves(recipe.model_dump(mode="json", include={"eval", "filtering"})):
+        if at[:3] == ("filtering", "harm", "guard") and str(value).count("/") == 1:
+            continue  # a Hub id
         if is_path(at) and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
             tree.wrong(at, f"{value}: no such file or folder")

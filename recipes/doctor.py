@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
     "cluster": ("datatrove", "orjson", "ray"),
+    "classifier": ("sklearn", "scipy"),
     "report": ("jinja2", "matplotlib"),
     "export": ("gguf",),
     "llama-cpp": ("gguf", "llama_cpp"),

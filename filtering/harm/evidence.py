@@ -1,5 +1,7 @@
 """Hits of the lexicon that count as evidence, after a look at what stands around each.
 
+A hit of a disguised spelling (`disguise`) counts less than the word itself.
+
 A hit is dropped when it lies in a harmless phrase, when it cuts a word in two (营利性|服务), or when ordinary
 marks part it (…性。交易…), unless marks part all of it, which is how words are hidden (百/家/乐).
 """
@@ -7,9 +9,10 @@ marks part it (…性。交易…), unless marks part all of it, which is how wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from hanhua.filtering.harm.disguise import DisguiseMatcher, split_spellings
 from hanhua.filtering.harm.lexicon import Lexicon, Sense
 from hanhua.zh_text.folding import Folded
 from hanhua.zh_text.matcher import Hit, LexiconMatcher
@@ -17,6 +20,9 @@ from hanhua.zh_text.scripts import is_han
 from hanhua.zh_text.segmentation import segment
 
 MAX_CHECKED_CHARACTERS = 3
+MIN_HIDDEN_WEIGHT = 2.0
+# Parts of characters seldom meet by chance, syllables now and then, initials often.
+SPLIT_SHARE, HOMOPHONE_SHARE, INITIALS_SHARE = 1.0, 0.75, 0.4
 _CONTEXT = 12
 _CLAUSE_MARKS = frozenset("，。！？；：、,!?;:\n…）)」』”》")
 
@@ -32,24 +38,37 @@ class Evidence:
 
 
 class EvidenceFinder:
-    """Finds evidence in folded texts."""
+    """Finds evidence in folded texts. disguised: look for split characters and homophones too."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, *, disguised: bool = False) -> None:
         self._lexicon = lexicon
-        self._matcher = LexiconMatcher(list(lexicon.senses))
+        self._terms = tuple(lexicon.senses)
         self._senses = list(lexicon.senses.values())
+        meant = [i for i, senses in enumerate(self._senses) if disguised and any(map(_hides, senses))]
+        split = {form: i for i in meant for form in split_spellings(self._terms[i]) if form not in lexicon.senses}
+        self._split_of = dict(enumerate(split.values(), len(self._terms)))
+        self._matcher = LexiconMatcher([*self._terms, *split])
+        self._disguises = DisguiseMatcher((i, self._terms[i]) for i in meant)
 
     def hits(self, folded: Folded) -> list[Hit]:
-        """Return every hit, unchecked: cheap, and for most texts all that is needed."""
+        """Return every hit of the words as they are or split, unchecked: cheap, and for most texts enough."""
         return self._matcher.find(folded)
+
+    def homophones(self, folded: Folded) -> list[Hit]:
+        """Return every hit of what sounds like a word of three characters or more, unchecked."""
+        return self._disguises.homophones(folded, self._terms)
 
     def senses(self, hit: Hit) -> tuple[Sense, ...]:
         """Return what a hit means in each list that has it."""
-        return self._senses[hit.term]
+        return self._senses[self._split_of.get(hit.term, hit.term)]
 
     def evidence(self, text: str, folded: Folded) -> list[Evidence]:
         """Return the evidence of terms and patterns, by start; word boundaries are left to `whole_words`."""
         found = list(self._of_terms(text, folded, self.hits(folded)))
+        for hit in self.homophones(folded):
+            found += self._disguised(text, folded, hit, HOMOPHONE_SHARE)
+        for hit in self._disguises.initials(folded):
+            found += self._disguised(text, folded, hit, INITIALS_SHARE)
         for pattern in self._lexicon.patterns:
             for match in pattern.regex.finditer(folded.text):
                 if not _splits_latin(folded, match.start()):
@@ -67,8 +86,21 @@ class EvidenceFinder:
             # `ag` in `flag`.
             if _splits_latin(folded, hit.start) or _splits_latin(folded, hit.end):
                 continue
-            term = self._matcher.terms[hit.term]
-            yield from (Evidence(hit.start, hit.end, term, sense) for sense in senses)
+            if hit.term in self._split_of:
+                yield from self._disguised(text, folded, hit, SPLIT_SHARE)
+            else:
+                yield from (Evidence(hit.start, hit.end, self._terms[hit.term], sense) for sense in senses)
+
+    def _disguised(self, text: str, folded: Folded, hit: Hit, share: float) -> Iterator[Evidence]:
+        if _is_parted_oddly_or_not(text, folded, hit):
+            term = self._terms[self._split_of.get(hit.term, hit.term)]
+            for sense in filter(_hides, self.senses(hit)):
+                yield Evidence(hit.start, hit.end, term, replace(sense, weight=sense.weight * share))
+
+
+def _hides(sense: Sense) -> bool:
+    """Return whether spam has reason to disguise such a word."""
+    return sense.role in ("topic", "act", "offer") and sense.weight >= MIN_HIDDEN_WEIGHT
 
 
 def _is_parted_oddly_or_not(text: str, folded: Folded, hit: Hit) -> bool:

@@ -14,11 +14,13 @@ from hanhua.filtering.harm.evidence import EvidenceFinder, whole_words
 from hanhua.filtering.harm.lexicon import Lexicon, Role, Sense, load_lexicon
 from hanhua.zh_text.folding import fold
 
-ALGORITHM = "junk-1"
+ALGORITHM = "junk-2"
 _JUNK = Sense("junk", "topic", 1.0)
 # Terms of these categories, from this weight on, are junk in a vocabulary too; words of violence or hate
 # are words of the language.
 _CATEGORIES, _MIN_WEIGHT = frozenset({"pornography", "gambling"}), 2.0
+# Shorter ones are words of the language too (过夜, 复式, 水费), unless they are in the junk list.
+_MIN_CHARACTERS = 4
 _ROLES: frozenset[Role] = frozenset({"topic", "act", "offer"})
 # A fragment of a junk string that leaves out one character at an end is junk as well: 网刊下载次.
 _MIN_FRAGMENT_CHARACTERS = 4
@@ -35,7 +37,7 @@ class LexiconJunkTest:
         for term, known in lexicon.senses.items():
             if any(s.role == "exception" for s in known):
                 senses[term] = known
-            elif any(s.list_name in _CATEGORIES and s.weight >= _MIN_WEIGHT and s.role in _ROLES for s in known):
+            elif len(term) >= _MIN_CHARACTERS and any(map(_is_spam, known)):
                 senses[term] = (_JUNK,)
         junk = [term for term, known in senses.items() if known == (_JUNK,)]
         cut = {fragment for term in junk for fragment in (term[1:], term[:-1])}
@@ -55,6 +57,10 @@ class LexiconJunkTest:
         if folded.text in self._fragments:
             return True
         return bool(whole_words(folded, self._finder.evidence(string, folded)))
+
+
+def _is_spam(sense: Sense) -> bool:
+    return sense.list_name in _CATEGORIES and sense.weight >= _MIN_WEIGHT and sense.role in _ROLES
 
 
 @cache

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, get_args
 
+from hanhua.errors import InputError
 from hanhua.filtering.config import CATEGORIES
 from hanhua.zh_text.folding import fold
 
@@ -52,16 +54,21 @@ class Lexicon:
     senses: dict[str, tuple[Sense, ...]]
     patterns: tuple[Pattern, ...]
     sha256: str
+    categories: tuple[str, ...] = CATEGORIES
 
 
-@cache
-def load_lexicon() -> Lexicon:
-    """Read the files of the package. Raises ValueError, naming file and line, for a mistake in them."""
+def load_lexicon(more: Mapping[str, str] | None = None) -> Lexicon:
+    """Read the files of the package, and more by category: further terms, or a category of its own.
+
+    Raises InputError, naming file and line, for a mistake in one of them.
+    """
     senses: dict[str, dict[str, Sense]] = {}
     patterns: list[Pattern] = []
     digest = hashlib.sha256()
-    for name in (*CATEGORIES, *SHARED):
-        text = files("hanhua.filtering.harm").joinpath("lexicon").joinpath(f"{name}.txt").read_text(encoding="utf-8")
+    own = files("hanhua.filtering.harm").joinpath("lexicon")
+    texts = [(name, own.joinpath(f"{name}.txt").read_text(encoding="utf-8")) for name in (*CATEGORIES, *SHARED)]
+    texts += [(name, _read(Path(path))) for name, path in (more or {}).items()]
+    for name, text in texts:
         digest.update(f"{name}\n{text}".encode())
         for sense, term, is_pattern in _entries(name, text):
             if is_pattern:
@@ -72,9 +79,17 @@ def load_lexicon() -> Lexicon:
                 if name not in known or known[name].weight < sense.weight:
                     known[name] = sense
     if "" in senses:
-        raise ValueError("the lexicon has a term that folds to nothing")
+        raise InputError("the lexicon has a term that folds to nothing")
     merged = {term: tuple(by_list.values()) for term, by_list in senses.items()}
-    return Lexicon(merged, tuple(patterns), digest.hexdigest())
+    categories = tuple(dict.fromkeys(name for name, _ in texts if name not in SHARED))
+    return Lexicon(merged, tuple(patterns), digest.hexdigest(), categories)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no readable lexicon ({error})") from error
 
 
 def _entries(name: str, text: str) -> list[tuple[Sense, str, bool]]:
@@ -86,10 +101,10 @@ def _entries(name: str, text: str) -> list[tuple[Sense, str, bool]]:
         header = _HEADER.fullmatch(line.strip())
         if header:
             if header[2] not in get_args(Role):
-                raise ValueError(f"{name}.txt line {number}: unknown role {header[2]!r}")
+                raise InputError(f"{name}.txt line {number}: unknown role {header[2]!r}")
             sense, is_pattern = Sense(name, header[2], float(header[3])), header[1] is not None  # type: ignore[arg-type]
             continue
         if name != "exceptions" and sense.role == "exception":
-            raise ValueError(f"{name}.txt line {number}: terms before the first [role weight]")
+            raise InputError(f"{name}.txt line {number}: terms before the first [role weight]")
         entries += [(sense, term, is_pattern) for term in ([line] if is_pattern else line.split())]
     return entries

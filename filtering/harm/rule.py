@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from hanhua.filtering.config import HarmConfig
 from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
-from hanhua.filtering.harm.scorer import LexiconScorer
+from hanhua.filtering.harm.layers import LayeredScorer
 
 
-def harm(draft: Draft, limits: HarmConfig, *, scorer: LexiconScorer) -> Verdict:
+def harm(draft: Draft, limits: HarmConfig, *, scorer: LayeredScorer) -> Verdict:
     """Reject Chinese documents that score at least `min_score` in one of the categories."""
     if not draft.chinese:
         return KEEP
-    found = scorer.score_folded(draft.folded, draft.text)
-    if found.category in limits.categories and found.score >= limits.min_score:
+    found = scorer.score_folded(draft.folded, draft.text, draft.folded_codes)
+    if found.score >= limits.min_score and found.category is not None and limits.rejects(found.category):
         return reject(f"harm.{found.category}", found.score)
     return KEEP

@@ -15,38 +15,60 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
-from hanhua.filtering.config import CATEGORIES
+from hanhua.filtering.harm.classifier import merge_spans
 from hanhua.filtering.harm.evidence import Evidence, EvidenceFinder, whole_words
 from hanhua.filtering.harm.lexicon import Lexicon, Sense, load_lexicon
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import Folded, fold
 from hanhua.zh_text.matcher import Hit
 
-ALGORITHM = "lexicon-2"
+ALGORITHM = "lexicon-3"
 WINDOW_CHARACTERS = 160
 EVIDENCE_AT_HALF = 6.0
 # Those in which somebody wants to be paid; the others have nobody to get in touch with.
 COMMERCIAL = frozenset({"pornography", "gambling", "fraud", "illegal_goods", "black_market"})
+SHARED = frozenset({"solicit", "context", "exceptions"})
 MAX_CONTACT = 4.0
 CONTACT_THAT_SELLS = 3.0
 TOPIC_ALONE = 0.5
 CONTEXT_WEIGHT = 0.2
 MAX_CONTEXT = 20.0
 STRONG = 2.0
+HIDDEN_STILL_STRONG = 0.75
 MIN_STRONG_TERMS = 2
 MIN_DENSITY = 0.08
+# In longer texts homophones are looked for only around words that are there as they are.
+MAX_HOMOPHONES_CHARACTERS = 2000
 _JUST_BELOW_HALF = 0.49
 _NOTHING = HarmScore(None, 0.0)
 
 
 @dataclass(frozen=True)
+class Examined:
+    """A score, where in the folded text the strong terms stand, and the weight of the harmless words beside them."""
+
+    score: HarmScore
+    hits: list[int]
+    context: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A stretch of the folded text in which strong terms of some categories stand close together."""
+
+    start: int
+    end: int
+    categories: frozenset[str]
+
+
+@dataclass(frozen=True)
 class _Window:
-    """What one window holds of one category."""
+    """What one window holds of one category; the spans are of the original."""
 
     score: float
-    evidence: tuple[Evidence, ...]
+    spans: tuple[tuple[int, int], ...]
+    context: float
 
 
 class LexiconScorer:
@@ -54,74 +76,92 @@ class LexiconScorer:
 
     def __init__(self, lexicon: Lexicon | None = None) -> None:
         lexicon = lexicon or load_lexicon()
+        self._categories = lexicon.categories
         # Most texts have no two strong terms of a category; they never meet the longer list.
-        strong = {term: senses for term, senses in lexicon.senses.items() if any(_is_strong(sense) for sense in senses)}
-        self._strong = EvidenceFinder(Lexicon(strong, (), ""))
-        self._all = EvidenceFinder(lexicon)
+        strong = {term: senses for term, senses in lexicon.senses.items() if any(map(_is_strong, senses))}
+        self._strong = EvidenceFinder(Lexicon(strong, (), ""), disguised=True)
+        self._all = EvidenceFinder(lexicon, disguised=True)
         self.fingerprint = hashlib.sha256(f"{ALGORITHM} {lexicon.sha256}".encode()).hexdigest()
 
     def score(self, text: str) -> HarmScore:
         """Return category, score and the evidence's spans in the text as given.
 
-        >>> build_harm_scorer().score("信誉菠菜平台首充送，加➕薇信abc123领彩金").category
+        >>> LexiconScorer().score("信誉菠菜平台首充送，加➕薇信abc123领彩金").category
         'gambling'
         """
-        return self.score_folded(fold(text), text)
+        return self.examine(fold(text), text).score
 
-    def score_folded(self, folded: Folded, text: str) -> HarmScore:
+    def examine(self, folded: Folded, text: str) -> Examined:
         """Score a text whose folded view is at hand."""
         strong = self._strong.hits(folded)
+        if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS:
+            strong = sorted([*strong, *self._strong.homophones(folded)], key=lambda hit: (hit.end, hit.start))
         if len(strong) < MIN_STRONG_TERMS:
-            return _NOTHING
-        likely = self._close_together(strong)
-        if not likely:
-            return _NOTHING
-        evidence = self._all.evidence(text, folded)
-        found = _best_category(likely, evidence, folded)
+            return Examined(_NOTHING, [hit.start for hit in strong])
+        regions = self._close_together(strong)
+        found, context = self._best(regions, folded, text, checked=False)
         # Word boundaries can only take evidence away.
-        return found if found.score < 0.5 else _best_category(likely, whole_words(folded, evidence), folded)
+        if found.score >= 0.5:
+            found, context = self._best(regions, folded, text, checked=True)
+        return Examined(found, [hit.start for hit in strong], context)
 
-    def _close_together(self, hits: Iterable[Hit]) -> set[str]:
-        """Return the categories of which enough different strong terms stand within one window."""
+    def _close_together(self, hits: Iterable[Hit]) -> list[_Region]:
+        """Return the regions in which enough different strong terms of a category stand within one window."""
         last: dict[str, list[Hit]] = defaultdict(list)
-        likely: set[str] = set()
+        regions: list[_Region] = []
         for hit in hits:
-            for sense in self._strong.senses(hit):
+            for sense in filter(_is_strong, self._strong.senses(hit)):
                 name = sense.list_name
-                if name in likely or not _is_strong(sense):
-                    continue
                 near = [h for h in last[name] if h.start >= hit.end - WINDOW_CHARACTERS and h.term != hit.term]
                 last[name] = [*near, hit]
                 if len({h.term for h in last[name]}) >= MIN_STRONG_TERMS:
-                    likely.add(name)
-        return likely
+                    begin = max(min(h.start for h in last[name]) - WINDOW_CHARACTERS, 0)
+                    regions.append(_Region(begin, hit.end + WINDOW_CHARACTERS, frozenset({name})))
+        return _joined(regions)
+
+    def _best(self, regions: list[_Region], folded: Folded, text: str, *, checked: bool) -> tuple[HarmScore, float]:
+        windows: dict[str, list[_Window]] = defaultdict(list)
+        for region in regions:
+            part = Folded(folded.text[region.start : region.end], folded.offsets[region.start : region.end])
+            evidence = self._all.evidence(text, part)
+            if checked:
+                evidence = whole_words(part, evidence)
+            for name in self._categories:
+                if name in region.categories:
+                    windows[name] += _windows(name, evidence, part)
+        scores = [_category_score(name, found, len(folded.text)) for name, found in windows.items() if found]
+        return max(scores, key=lambda found: found[0].score, default=(_NOTHING, 0.0))
 
 
 def _is_strong(sense: Sense) -> bool:
-    return sense.weight >= STRONG and sense.list_name in CATEGORIES and sense.role != "contact"
+    return sense.weight >= STRONG and sense.list_name not in SHARED and sense.role != "contact"
 
 
-def _best_category(likely: set[str], evidence: list[Evidence], folded: Folded) -> HarmScore:
-    scores = [_category_score(name, evidence, folded) for name in CATEGORIES if name in likely]
-    return max(scores, key=lambda found: found.score)
+def _joined(regions: list[_Region]) -> list[_Region]:
+    joined: list[_Region] = []
+    for one in sorted(regions, key=lambda region: region.start):
+        if joined and one.start <= joined[-1].end:
+            last = joined[-1]
+            joined[-1] = _Region(last.start, max(last.end, one.end), last.categories | one.categories)
+        else:
+            joined.append(one)
+    return joined
 
 
-def _category_score(category: str, evidence: list[Evidence], folded: Folded) -> HarmScore:
-    windows = _windows(category, evidence)
-    if not windows:
-        return _NOTHING
+def _category_score(category: str, windows: list[_Window], characters: int) -> tuple[HarmScore, float]:
+    """Return the score of one category, and the weight of the context of its best window."""
     best = max(windows, key=lambda window: window.score)
     score = best.score
     harmful = [window for window in windows if window.score >= 0.5]
-    if harmful and len(harmful) * WINDOW_CHARACTERS < MIN_DENSITY * len(folded.text):
+    if harmful and len(harmful) * WINDOW_CHARACTERS < MIN_DENSITY * characters:
         score = min(score, _JUST_BELOW_HALF)
-    shown = {(one.start, one.end) for window in (harmful or [best]) for one in window.evidence}
-    return HarmScore(category, score, _original_spans(folded, shown))
+    spans = merge_spans([span for window in (harmful or [best]) for span in window.spans])
+    return HarmScore(category, score, spans), best.context
 
 
-def _windows(category: str, evidence: list[Evidence]) -> list[_Window]:
+def _windows(category: str, evidence: list[Evidence], folded: Folded) -> list[_Window]:
     """Return the windows of one category from left to right; harmful ones do not overlap. Each begins at a hit."""
-    lists = {category, "solicit"} if category in COMMERCIAL else {category}
+    lists = {category} if category not in COMMERCIAL else {category, "solicit"}
     relevant = _apart(one for one in evidence if one.sense.list_name in lists)
     context = [one for one in evidence if one.sense.list_name == "context"]
     windows: list[_Window] = []
@@ -137,20 +177,24 @@ def _windows(category: str, evidence: list[Evidence]) -> list[_Window]:
             if (first.start if one.sense.list_name == category else before) <= one.start and one.end <= end
         ]
         benign = {one.term: one.sense.weight for one in context if before <= one.start and one.end <= end}
-        window = _score_window(inside, sum(benign.values()))
-        if window.score > 0:
-            windows.append(window)
-        if window.score >= 0.5:
+        score = _score_window(inside, sum(benign.values()))
+        if score > 0:
+            spans = tuple(folded.original_span(one.start, one.end) for one in inside)
+            windows.append(_Window(score, spans, sum(benign.values())))
+        if score >= 0.5:
             after = end
     return windows
 
 
-def _score_window(evidence: list[Evidence], context: float) -> _Window:
-    weights = {(one.sense.role, one.term): one.sense.weight for one in evidence}
+def _score_window(evidence: list[Evidence], context: float) -> float:
+    weights: dict[tuple[str, str], float] = {}
+    for one in evidence:
+        key = (one.sense.role, one.term)
+        weights[key] = max(weights.get(key, 0.0), one.sense.weight)
     by_role: Counter[str] = Counter()
     for (role, _), weight in weights.items():
         by_role[role] += weight  # type: ignore[assignment]
-    strong = sum(weight >= STRONG for (role, _), weight in weights.items() if role != "contact")
+    strong = sum(weight >= STRONG * HIDDEN_STILL_STRONG for (role, _), weight in weights.items() if role != "contact")
     topic, itself = by_role["topic"], by_role["act"] + by_role["offer"]
     contact = min(by_role["contact"], MAX_CONTACT)
     meant = itself > 0 or contact >= CONTACT_THAT_SELLS
@@ -158,7 +202,7 @@ def _score_window(evidence: list[Evidence], context: float) -> _Window:
     total /= 1 + CONTEXT_WEIGHT * min(context, MAX_CONTEXT)
     if strong < MIN_STRONG_TERMS:
         total = min(total, 0.8 * EVIDENCE_AT_HALF)
-    return _Window(total / (total + EVIDENCE_AT_HALF), tuple(evidence))
+    return total / (total + EVIDENCE_AT_HALF)
 
 
 def _apart(evidence: Iterable[Evidence]) -> list[Evidence]:
@@ -172,20 +216,3 @@ def _apart(evidence: Iterable[Evidence]) -> list[Evidence]:
         if at == len(kept) or one.end <= kept[at].start:
             kept.insert(at, one)
     return kept
-
-
-def _original_spans(folded: Folded, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans of the original text, merged where they touch."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(folded.original_span(*span) for span in spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-@cache
-def build_harm_scorer() -> LexiconScorer:
-    """Return the scorer with the shipped lexicon, made once per process."""
-    return LexiconScorer()

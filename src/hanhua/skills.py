@@ -28,7 +28,9 @@ class HarmScore:
 class HarmScorer(Protocol):
     """Scores any text for harmful content."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides a score."""
 
     def score(self, text: str) -> HarmScore:
         """Return category, score and evidence."""

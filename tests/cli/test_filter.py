@@ -81,9 +81,54 @@ def test_mistakes_end_with_2(
 
 
 def test_score_prints_a_line_each(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("score", texts) == 0
+    assert call("score", texts, "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["id"] for row in rows] == ["t0", "t1", "t2"]
     assert [row["category"] for row in rows] == [None, None, "gambling"]
     assert rows[2]["score"] >= 0.5
-    assert "首充送" in [TEXTS[2][start:end] for start, end in rows[2]["spans"]]
+    assert "首充送" in "".join(TEXTS[2][start:end] for start, end in rows[2]["spans"])
+    assert rows[2]["evidence"] == [TEXTS[2][start:end] for start, end in rows[2]["spans"]]
+    assert call("score", texts) == 0
+    assert "gambling" in capsys.readouterr().out.splitlines()[2]
+
+
+def labelled(path: Path, rows: list[tuple[str, object]]) -> Path:
+    lines = [json.dumps({"body": text, "kind": kind}, ensure_ascii=False) for text, kind in rows]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+SPAM = [f"第{i}期澳门娱乐城注册送{i}八元彩金，加微信领取" for i in range(12)]
+PLAIN = [f"第{i}章讲的是河边的村子，{i}个孩子在树下听老人说故事" for i in range(12)]
+FIELDS = ("--text-field", "body", "--label-field", "kind")
+
+
+def test_train_harm_makes_a_classifier_that_score_uses(
+    tmp_path: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = labelled(tmp_path / "l.jsonl", [*((text, 1) for text in SPAM), *((text, 0) for text in PLAIN)])
+    out = tmp_path / "spam"
+    options = ("--category", "gambling", "--column-bits", 12, "--benign", texts)
+    assert call("train-harm", file, *FIELDS, *options, "--out", out, "--json") == 2
+    assert "no text in the field 'body'" in capsys.readouterr().err
+    assert call("train-harm", file, *FIELDS, *options[:-2], "--out", out, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["held_out_folds"]["macro_f1"] > 0.9
+    assert call("score", texts, "--classifier", out, "--json") == 0
+    assert call("train-harm", file, *FIELDS, *options[:-2], "--out", out) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([(SPAM[0], "spam")], "label 'spam' is neither a category (pornography, "),
+        ([(text, "gambling") for text in SPAM], "12 harmful and 0 harmless texts"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(
+    rows: list[tuple[str, object]], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = labelled(tmp_path / "l.jsonl", rows)
+    assert call("train-harm", file, *FIELDS, "--out", tmp_path / "out") == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

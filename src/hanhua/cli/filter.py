@@ -1,4 +1,4 @@
-"""`hanhua filter`: the filtering stage, and its harmful-content score, without a recipe."""
+"""`hanhua filter`: the filtering stage, and its harmful-content filter, without a recipe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+from hanhua.cli.filter_harm import score, train_harm
 
 if TYPE_CHECKING:
     from hanhua.documents.sources import CorpusConfig
@@ -17,6 +19,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+)
+
+app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answer --json > scores.jsonl")(score)
+app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jsonl --benign news.jsonl --out spam")(
+    train_harm
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
@@ -102,35 +109,6 @@ def run(
         print_json(facts)
     else:
         _print_facts(facts, out)
-
-
-@app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answer > scores.jsonl")
-def score(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=".jsonl, .json, .txt, .parquet, also .gz, .zst")],
-    text_field: TextField = "text",
-) -> None:
-    """Score texts for harmful content: one JSON line each with category, score (0 to 1) and evidence spans.
-
-    0.5 and above is what the filter rejects. Spans are character offsets in the text as given.
-    """
-    import json
-
-    from hanhua.documents.readers import read_records
-    from hanhua.filtering.harm import build_harm_scorer
-    from hanhua.progress import say
-
-    scorer = build_harm_scorer()
-    for file in files:
-        records = read_records(file, text_field=text_field, on_broken=lambda place, why: say(f"skipped {place}: {why}"))
-        for record in records:
-            found = scorer.score(record.text)
-            row = {
-                "id": record.fields.get("id", f"{file.name}#{record.number}"),
-                "category": found.category,
-                "score": round(found.score, 4),
-                "spans": [list(span) for span in found.spans],
-            }
-            print(json.dumps(row, ensure_ascii=False))
 
 
 def _named(value: str) -> tuple[str, str]:

@@ -1,0 +1,169 @@
+"""Measures the harmful-content filter as it ships: recall plain and disguised, false alarms, layers, speed.
+
+    python benchmarks/harm_layers.py --data $DATA [--documents 1500]
+
+Recall on `benchmarks/harm_heldout.jsonl` (texts of the project, none of them learned from), by category and
+disguise, and by layer; rejected documents and 20-character snippets of every Chinese file of `$DATA/corpus`, of which
+the first 600 documents were half learned from where the licence allowed; COLD's development set; what reading long
+texts in part loses; milliseconds a megabyte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from harm_disguises import DISGUISES, disguised
+from harm_train import BENIGN, DOCUMENTS, ROOT, read_cold_dev, read_labelled
+
+from hanhua.documents.readers import read_records
+from hanhua.filtering.config import CATEGORIES, HarmConfig
+from hanhua.filtering.harm import build_harm_scorer
+from hanhua.filtering.harm.benign import cut_snippets, half_of
+from hanhua.filtering.harm.classifier import read_windows
+from hanhua.filtering.harm.classifier_files import load_classifier
+from hanhua.filtering.harm.features import window_starts
+from hanhua.filtering.harm.layers import shipped_classifier
+from hanhua.filtering.harm.training import LabelledText, evaluate_classifier
+from hanhua.filtering.harm.windows import Plan, density_margin, plan_windows
+from hanhua.skills import HarmScorer
+from hanhua.zh_text.folding import code_points, fold
+
+SPEED_FILES = ("zh_hans_classics_modern", "zh_hans_tidb_docs")
+SEEDS = (1, 2, 3)
+LAYERS = {
+    "lexicon": HarmConfig(classifier=False),
+    "classifiers": HarmConfig(lexicon=False),
+    "both (default)": HarmConfig(),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, type=Path, help="folder with harm/cold and corpus")
+    parser.add_argument("--documents", type=int, default=1500, help="benign documents a file")
+    arguments = parser.parse_args()
+    held_out = read_labelled(ROOT / "benchmarks" / "harm_heldout.jsonl")
+    show_recall(held_out)
+    show_layers(held_out)
+    show_benign(arguments.data, arguments.documents)
+    show_cold(arguments.data)
+    show_sampling(arguments.data, held_out)
+    show_speed(arguments.data)
+
+
+def rejects(scorer: HarmScorer, texts: Sequence[str]) -> float:
+    return sum(scorer.score(text).score >= 0.5 for text in texts) / max(len(texts), 1)
+
+
+def show_recall(held_out: Sequence[LabelledText]) -> None:
+    scorer = build_harm_scorer()
+    print("\n## Recall on held-out texts, plain and disguised\n")
+    print("| category | texts | plain | named right | " + " | ".join(DISGUISES) + " |")
+    print("|---" * (4 + len(DISGUISES)) + "|")
+    for name in (*CATEGORIES, "all"):
+        texts = [one.text for one in held_out if one.category == name or (name == "all" and one.category)]
+        found = [scorer.score(one.text) for one in held_out if one.text in set(texts)]
+        labels = [one.category for one in held_out if one.text in set(texts)]
+        hits = [(score.category == label) for score, label in zip(found, labels, strict=True) if score.score >= 0.5]
+        row = [f"{len(hits) / len(texts):.0%}", f"{sum(hits) / max(len(hits), 1):.0%}"]
+        for disguise in DISGUISES.values():
+            hidden = [disguised(text, disguise, seed) for text in texts for seed in SEEDS]
+            row.append(f"{rejects(scorer, hidden):.0%}")
+        print(f"| {name} | {len(texts)} | " + " | ".join(row) + " |")
+
+
+def show_layers(held_out: Sequence[LabelledText]) -> None:
+    harmful = [one.text for one in held_out if one.category]
+    harmless = [one.text for one in held_out if one.category is None]
+    print(f"\n## By layer: {len(harmful)} harmful texts, {len(harmless)} harmless look-alikes\n")
+    print("| layers | recall | homophones | look-alikes rejected |\n|---|---|---|---|")
+    for name, config in LAYERS.items():
+        scorer = build_harm_scorer(config)
+        hidden = [disguised(text, DISGUISES["homophones"], seed) for text in harmful for seed in SEEDS]
+        rates = [rejects(scorer, texts) for texts in (harmful, hidden, harmless)]
+        print(f"| {name} | " + " | ".join(f"{rate:.1%}" for rate in rates) + " |")
+
+
+def show_benign(data: Path, documents: int) -> None:
+    scorer = build_harm_scorer()
+    print("\n## Rejected of benign text\n")
+    print("| file | learned from | documents | rejected | snippets | rejected |\n|---|---|---|---|---|---|")
+    for path in sorted((data / "corpus").glob("zh_*")):
+        if "messy" in path.name:
+            continue
+        learned = any(name in path.name for name in BENIGN)
+        texts = [one.text for one in islice(read_records(path), documents)]
+        unseen = [text for i, text in enumerate(texts) if not learned or i >= DOCUMENTS or half_of(text) == 1]
+        snippets = [snippet for text in unseen for snippet in cut_snippets(text)]
+        row = (len(unseen), rejects(scorer, unseen), len(snippets), rejects(scorer, snippets))
+        source = "other documents" if learned else "no"
+        print(f"| {path.name.split('.')[0]} | {source} | {row[0]:,} | {row[1]:.2%} | {row[2]:,} | {row[3]:.2%} |")
+
+
+def show_cold(data: Path) -> None:
+    dev = read_cold_dev(data)
+    print(f"\n## COLD's development set, {len(dev):,} comments not in its training set\n")
+    rates = evaluate_classifier(load_classifier(shipped_classifier("hate")), dev)
+    print("hate classifier: " + ", ".join(f"{name} {value:.4f}" for name, value in rates.items()))
+    scorer = build_harm_scorer()
+    shares = [rejects(scorer, [o.text for o in dev if bool(o.category) == bad]) for bad in (True, False)]
+    print(f"whole filter: {shares[0]:.1%} of the offensive rejected, {shares[1]:.2%} of the others")
+
+
+def show_sampling(data: Path, held_out: Sequence[LabelledText]) -> None:
+    """Harmful texts strewn over benign documents: what is rejected when all windows are read, and when some are."""
+    general = load_classifier(shipped_classifier("general"))
+    harmful = "".join(one.text for one in held_out if one.category in CATEGORIES[:5])
+    path = next((data / "corpus").glob("zh_hans_classics_modern*"))
+    pages = [one.text for one in islice(read_records(path), 200) if len(one.text) > 4000]
+    print(f"\n## Long texts read in part: {len(pages)} documents\n")
+    print("| harmful share | read whole: rejected | read in part: rejected | of the text read |\n|---|---|---|---|")
+    for share in (0.1, 0.2, 0.3, 0.5, 1.0):
+        whole, part, read = [], [], []
+        for number, page in enumerate(pages):
+            codes = code_points(fold(planted(page, harmful, share, number)).text)
+            every = window_starts(len(codes))
+            plan = plan_windows(len(codes))
+            for plans, out in ((Plan(every, np.ones(len(every))), whole), (plan, part)):
+                reading = read_windows(codes, plans)
+                margin = density_margin(general.window_margins(reading), plans)
+                out.append(margin >= general.calibration.threshold)
+            read.append(len(plan.starts) * 80 / len(codes))
+        print(f"| {share:.0%} | {np.mean(whole):.0%} | {np.mean(part):.0%} | {np.mean(read):.0%} |")
+
+
+def planted(page: str, harmful: str, share: float, seed: int) -> str:
+    """Return a page of which a share, in pieces of 120 characters, is harmful text."""
+    chance, pieces = np.random.default_rng(seed), [page[i : i + 120] for i in range(0, len(page), 120)]
+    for at in chance.permutation(len(pieces))[: round(share * len(pieces))]:
+        start = int(chance.integers(len(harmful) - 120))
+        pieces[at] = harmful[start : start + 120]
+    return "".join(pieces)
+
+
+def show_speed(data: Path) -> None:
+    print("\n## Milliseconds of processor time a megabyte, folding (shared by all rules) excluded\n")
+    print("| file | documents | MB | " + " | ".join(LAYERS) + " |\n|---|---|---" + "|---" * len(LAYERS) + "|")
+    for name in SPEED_FILES:
+        path = next((data / "corpus").glob(f"{name}*"))
+        texts = [one.text for one in islice(read_records(path), 1200)]
+        views = [(fold(text), text) for text in texts]
+        codes = [code_points(folded.text) for folded, _ in views]
+        megabytes = sum(len(text.encode()) for text in texts) / 1e6
+        row = []
+        for config in LAYERS.values():
+            scorer = build_harm_scorer(config)
+            began = time.process_time()
+            for (folded, text), points in zip(views, codes, strict=True):
+                scorer.score_folded(folded, text, points)
+            row.append(f"{1000 * (time.process_time() - began) / megabytes:.0f}")
+        print(f"| {name} | {len(texts):,} | {megabytes:.1f} | " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()

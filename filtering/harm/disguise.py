@@ -1,0 +1,107 @@
+"""The spellings in which spam hides the words of a lexicon, beyond what folding already undoes.
+
+拆字: a character written as its parts (女干 for 奸); by a table, as further strings for the same matcher. Homophones:
+a term of three characters or more said alike but written otherwise (白加乐 for 百家乐), found in the pinyin of the
+text. Initials: such a term as the first letters of its syllables (bjl). What is found so counts less than the
+word itself, and initials count only beside other evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+
+import daachorse
+
+from hanhua.zh_text.folding import Folded, fold
+from hanhua.zh_text.matcher import Hit
+from hanhua.zh_text.pinyin import readings, syllable_text
+from hanhua.zh_text.scripts import is_han
+
+MIN_HOMOPHONE_CHARACTERS = 3
+MIN_INITIALS = 3
+
+
+@cache
+def splits() -> dict[str, tuple[str, ...]]:
+    """Return the split spellings of each character that has some, folded.
+
+    >>> splits()["奸"]
+    ('女干',)
+    """
+    text = files("hanhua.filtering.harm").joinpath("splits.txt").read_text(encoding="utf-8")
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {character: tuple(fold(form).text for form in forms) for character, *forms in lines}
+
+
+def split_spellings(term: str) -> Iterator[str]:
+    """Yield the spellings of a folded term with one character split, and with all that can be.
+
+    >>> list(split_spellings("赌钱"))[:2]
+    ['贝者钱', '赌钅戋']
+    """
+    table = splits()
+    seen = {term}
+    whole = "".join(table[c][0] if c in table else c for c in term)
+    for at, character in enumerate(term):
+        for form in table.get(character, ()):
+            spelling = term[:at] + form + term[at + 1 :]
+            if spelling not in seen:
+                seen.add(spelling)
+                yield spelling
+    if whole not in seen:
+        yield whole
+
+
+def initials(term: str) -> str:
+    """Return the first letters of a term's syllables; empty when it has a character without a reading.
+
+    >>> initials("百家乐")
+    'bjl'
+    """
+    table = readings()
+    return "".join(table[c][0] for c in term) if all(c in table for c in term) else ""
+
+
+class DisguiseMatcher:
+    """Finds terms by sound and by initials; a hit's term is its index in the terms given."""
+
+    def __init__(self, terms: Iterable[tuple[int, str]]) -> None:
+        self._by_sound: dict[str, int] = {}
+        self._by_initials: dict[str, int] = {}
+        for index, term in terms:
+            if len(term) >= MIN_HOMOPHONE_CHARACTERS and is_han(term):
+                self._by_sound.setdefault(syllable_text(term), index)
+                letters = initials(term)
+                if len(letters) >= MIN_INITIALS:
+                    self._by_initials.setdefault(letters, index)
+        sounds = list(self._by_sound)
+        self._indices = [self._by_sound[sound] for sound in sounds]
+        self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(sounds) if sounds else None
+
+    def homophones(self, folded: Folded, terms: tuple[str, ...]) -> list[Hit]:
+        """Return the places that sound like a term, are not it, and have one of its characters in place."""
+        if self._automaton is None:
+            return []
+        found: list[Hit] = []
+        for start, end, number in self._automaton.find_overlapping(syllable_text(folded.text)):
+            index = self._indices[number]
+            same = sum(a == b for a, b in zip(folded.text[start:end], terms[index], strict=True))
+            if 0 < same < end - start:
+                found.append(Hit(index, start, end))
+        return found
+
+    def initials(self, folded: Folded) -> list[Hit]:
+        """Return the Latin words that are a term's initials."""
+        found: list[Hit] = []
+        start = None
+        for at, character in enumerate(folded.text + " "):
+            if "a" <= character <= "z":
+                start = at if start is None else start
+            elif start is not None:
+                index = self._by_initials.get(folded.text[start:at])
+                if index is not None:
+                    found.append(Hit(index, start, at))
+                start = None
+        return found

@@ -1,0 +1,91 @@
+"""Features of the linear classifier: hashed n-grams of folded characters and of their toneless pinyin, by window.
+
+Pinyin makes a word and its homophones share features (时时彩, 石十采); folding already makes one of what is written
+with other marks or in Traditional characters. No list of features is kept: an n-gram's hash is its column. The
+hashes are part of every classifier that was saved, so they are here for good, and a test holds their values.
+
+W: windows, L: characters a window, N: n-grams a window.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from hanhua.zh_text.folding import Codes
+from hanhua.zh_text.pinyin import syllable_codes
+
+Columns = npt.NDArray[np.intp]
+Hashes = npt.NDArray[np.uint32]
+Positions = npt.NDArray[np.int64]
+
+CHARACTER_ORDERS = (1, 2, 3, 4)
+# Single syllables say little, and runs of four are nearly always the characters again.
+PINYIN_ORDERS = (2, 3)
+MAX_COLUMN_BITS = 20
+WINDOW_CHARACTERS = 80
+# Odd 32-bit constants: the golden ratio, and the finaliser of murmur3 (Austin Appleby).
+_BASE = np.uint32(0x9E3779B1)
+_MIX = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
+_PINYIN_SALT, _ORDER_SALT = 0x5BD1E995, 0x85EBCA6B
+
+
+def window_starts(characters: int) -> Positions:
+    """Return where the windows of a text of so many folded characters begin: each overlaps half the next.
+
+    >>> window_starts(100).tolist(), window_starts(30).tolist()
+    ([0, 20], [0])
+    """
+    last = max(characters - WINDOW_CHARACTERS, 0)
+    starts: Positions = np.append(np.arange(0, last, WINDOW_CHARACTERS // 2), last).astype(np.int64)
+    return starts
+
+
+def cut_windows(folded: Codes, starts: Positions) -> Codes:
+    """Return the windows as rows [W, L]; a text shorter than a window is one row of its own length."""
+    length = min(len(folded), WINDOW_CHARACTERS)
+    rows: Codes = folded[starts[:, None] + np.arange(length)]
+    return rows
+
+
+def window_columns(windows_WL: Codes) -> Columns:
+    """Return the columns [W, N] of every n-gram, of `MAX_COLUMN_BITS`; a smaller table takes their upper bits.
+
+    By kind and order, and within them by where the n-gram begins; orders longer than the window are left out.
+    """
+    found = _orders(windows_WL, CHARACTER_ORDERS, 0)
+    found += _orders(syllable_codes(windows_WL), PINYIN_ORDERS, _PINYIN_SALT)
+    if not found:
+        return np.zeros((len(windows_WL), 0), dtype=np.intp)
+    hashes = _mix(np.concatenate(found, axis=1)) >> np.uint32(32 - MAX_COLUMN_BITS)
+    # What numpy indexes with; any other type is converted at each look-up.
+    columns: Columns = hashes.astype(np.intp)
+    return columns
+
+
+def ngram_starts(length: int) -> Positions:
+    """Return where in its window each n-gram of `window_columns` begins [N]."""
+    orders = [order for order in (*CHARACTER_ORDERS, *PINYIN_ORDERS) if order <= length]
+    return np.concatenate([np.arange(length - order + 1) for order in orders] or [np.zeros(0, dtype=np.int64)])
+
+
+def _orders(codes_WL: Codes, orders: tuple[int, ...], salt: int) -> list[Hashes]:
+    hashes = codes_WL
+    found: list[Hashes] = []
+    for order in range(1, min(max(orders), codes_WL.shape[1]) + 1):
+        if order > 1:
+            # A polynomial over 2^32; the orders share its steps.
+            hashes = hashes[:, :-1] * _BASE + codes_WL[:, order - 1 :]
+        if order in orders:
+            # Told apart by the order: 2-grams and 3-grams are no neighbours.
+            found.append(hashes ^ np.uint32((salt + order * _ORDER_SALT) & 0xFFFF_FFFF))
+    return found
+
+
+def _mix(hashes: Hashes) -> Hashes:
+    hashes ^= hashes >> np.uint32(16)
+    hashes *= _MIX[0]
+    hashes ^= hashes >> np.uint32(13)
+    hashes *= _MIX[1]
+    hashes ^= hashes >> np.uint32(16)
+    return hashes

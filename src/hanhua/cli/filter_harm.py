@@ -1,0 +1,169 @@
+"""`hanhua filter score` and `hanhua filter train-harm`: the harmful-content filter on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from hanhua.filtering.config import HarmConfig
+    from hanhua.filtering.harm.training import LabelledText
+
+FILES = ".jsonl, .json, .txt, .parquet, also .gz, .zst"
+HARMLESS_LABELS = frozenset({"", "0", "none", "benign", "normal", "harmless", "clean", "safe", "false", "无害", "正常"})
+TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+
+
+def score(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=FILES)],
+    text_field: TextField = "text",
+    classifier: Annotated[
+        Optional[list[Path]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option(metavar="DIR", help="Use a classifier made by train-harm as well; may be given again"),
+    ] = None,
+    guard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="MODEL", help="Ask a guard model (folder or Hub id) about what is left unsure"),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where the guard runs: cpu, cuda")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a text")] = False,
+) -> None:
+    """Score texts for harmful content: category, score (0 to 1), and the evidence with its place in the text.
+
+    0.5 and above is what the filter rejects. Spans are character offsets in the text as given.
+    """
+    import json
+
+    from hanhua.documents.readers import read_records
+    from hanhua.filtering.harm import build_harm_scorer
+    from hanhua.progress import say
+
+    scorer = build_harm_scorer(_config(classifier or [], guard, device))
+    for file in files:
+        records = read_records(file, text_field=text_field, on_broken=lambda place, why: say(f"skipped {place}: {why}"))
+        for record in records:
+            found = scorer.score(record.text)
+            row = {
+                "id": record.fields.get("id", f"{file.name}#{record.number}"),
+                "category": found.category,
+                "score": round(found.score, 4),
+                "spans": [list(span) for span in found.spans],
+                "evidence": [record.text[start:end] for start, end in found.spans],
+            }
+            print(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
+
+
+def train_harm(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=f"Labelled texts: {FILES}")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the classifier")],
+    text_field: TextField = "text",
+    label_field: Annotated[str, typer.Option(metavar="NAME", help="Field that holds the label")] = "label",
+    category: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="What the harmful label means; without it labels are categories"),
+    ] = None,
+    harmful_label: Annotated[str, typer.Option(metavar="VALUE", help="The harmful label, with --category")] = "1",
+    benign: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Benign documents: half is learned from, half sets the threshold"),
+    ] = None,
+    benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read of each benign file")] = 600,
+    column_bits: Annotated[int, typer.Option(metavar="N", min=10, max=20, help="2^N weights; 20 is 2 MB")] = 18,
+    max_false_alarms: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of harmless examples that may be rejected")
+    ] = 0.01,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON")] = False,
+) -> None:
+    """Train a classifier of harmful text; use it with `filter score --classifier` or `harm: {classifiers: [DIR]}`.
+
+    Labels are categories, or one of 0, none, benign, harmless; with --category, the harmful label and any other.
+    """
+    from hanhua.errors import InputError
+    from hanhua.filtering.harm.classifier_files import save_classifier
+    from hanhua.filtering.harm.training import Settings, train_classifier
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    examples = [one for file in files for one in _labelled(file, text_field, label_field, category, harmful_label)]
+    harmless = _benign(benign or [], text_field, benign_documents)
+    settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)
+    facts = {"files": [file.name for file in files], "benign_files": list(harmless)}
+    model = train_classifier(examples, harmless, facts=facts, settings=settings)
+    save_classifier(model, out)
+    if as_json:
+        from hanhua.cli.printing import print_json
+
+        print_json({"categories": list(model.categories), **model.facts})
+    else:
+        _print_figures(model.facts, model.categories, out)
+
+
+def _config(classifiers: list[Path], guard: str | None, device: str) -> HarmConfig:
+    from hanhua.filtering.config import GuardConfig, HarmConfig
+
+    asked = GuardConfig(model=guard, device=device) if guard is not None else None
+    return HarmConfig(classifiers=tuple(map(str, classifiers)), guard=asked)
+
+
+def _line(row: dict[str, Any]) -> str:
+    evidence = " · ".join(" ".join(piece.split()) for piece in row["evidence"])
+    return f"{row['score']:.2f}  {row['category'] or '-':<12}  {row['id']}  {evidence}".rstrip()
+
+
+def _labelled(
+    file: Path, text_field: str, label_field: str, category: str | None, harmful_label: str
+) -> list[LabelledText]:
+    from hanhua.documents.readers import read_records
+    from hanhua.errors import InputError
+    from hanhua.filtering.config import CATEGORIES
+    from hanhua.filtering.harm.training import LabelledText
+
+    found: list[LabelledText] = []
+    for record in read_records(file, text_field=text_field):
+        if label_field not in record.fields:
+            raise InputError(f"{file} record {record.number}: no field {label_field!r}; name it with --label-field")
+        label = str(record.fields[label_field]).strip()
+        if category is not None:
+            found.append(LabelledText(record.text, category if label == harmful_label else None))
+        elif label.lower() in HARMLESS_LABELS:
+            found.append(LabelledText(record.text, None))
+        elif label in CATEGORIES:
+            found.append(LabelledText(record.text, label))
+        else:
+            raise InputError(
+                f"{file} record {record.number}: label {label!r} is neither a category ({', '.join(CATEGORIES)}) nor "
+                f"harmless ({', '.join(sorted(filter(str.isascii, HARMLESS_LABELS - {''})))}); "
+                "--category NAME --harmful-label VALUE says what a label of another kind means"
+            )
+    return found
+
+
+def _benign(files: list[Path], text_field: str, documents: int) -> dict[str, list[str]]:
+    from itertools import islice
+
+    from hanhua.documents.readers import read_records
+
+    return {
+        file.name: [record.text for record in islice(read_records(file, text_field=text_field), documents)]
+        for file in files
+    }
+
+
+def _print_figures(facts: Any, categories: tuple[str, ...], out: Path) -> None:
+    from hanhua.cli.printing import print_table
+
+    examples, folds = facts["examples"], facts["held_out_folds"]
+    print(f"learned from {examples['harmful']:,} harmful and {examples['harmless']:,} harmless texts", end="")
+    print(f", {examples['benign_snippets']:,} snippets of benign files: {', '.join(categories)}")
+    print("\nexamples, each judged by a classifier that has not seen it:")
+    print_table(("", "share"), [(name.replace("_", " "), f"{value:.4f}") for name, value in folds.items()])
+    if facts["benign"]:
+        rows = [
+            (name, f"{one['documents']:,}", f"{one['documents_rejected']:.2%}", f"{one['snippets_rejected']:.2%}")
+            for name, one in facts["benign"].items()
+        ]
+        print("\nbenign documents that were not learned from:")
+        print_table(("file", "documents", "rejected", "snippets rejected"), rows)
+    print(f"\nclassifier: {out}")
