@@ -13,6 +13,7 @@ PAGES = (
     "recipes",
     "vocab-extension",
     "filtering",
+    "harmful-content",
     "training",
     "chat",
     "evaluation",
