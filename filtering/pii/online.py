@@ -44,7 +44,9 @@ _WECHAT = re.compile(
     r"(?P<said>[号號]?(?:ID)?\s*[:：是为]\s*|[号號]\s*|\s*)"
     r"(?P<id>[A-Za-z][A-Za-z0-9_\-]{5,19})(?![A-Za-z0-9_\-@.])"
 )
-_SEED = re.compile(r"[微薇徽]信|[Ww]e[Cci]|[Xx]\s*[:：]|QQ|qq|扣扣|企鹅号")
+# Searched one after the other, which is several times faster than one pattern of them all.
+_QQ_SEEDS = ("QQ", "qq", "扣扣", "企鹅号")
+_WECHAT_SEEDS = ("微信", "薇信", "徽信", "WeC", "wec", "weC", "Wec", "Wei", "wei", "x:", "X:", "x：", "X：", "x ", "X ")
 _HAS_MARK = re.compile(r"[0-9_]")
 
 
@@ -64,11 +66,11 @@ def find_emails(text: str) -> Iterator[Found]:
 
 def find_ips(text: str) -> Iterator[Found]:
     """Yield the IP addresses that can be somebody's: global, no well-known resolver, no version or section number."""
-    for match in _IPV4.finditer(text):
+    for match in _IPV4.finditer(text) if "." in text else ():
         start, end = match.span()
         if _is_somebodys(match[0]) and _stands_for_an_address(text, start, end, match[0]):
             yield Found(start, end, "IP")
-    for match in _IPV6.finditer(text):
+    for match in _IPV6.finditer(text) if ":" in text else ():
         start = match.start()
         address = match[0].rstrip(":") if not match[0].endswith("::") else match[0]
         around = text[max(0, start - 1) : start] + text[start + len(address) : start + len(address) + 1]
@@ -96,12 +98,10 @@ def _stands_for_an_address(text: str, start: int, end: int, address: str) -> boo
 
 def find_accounts(text: str) -> Iterator[Found]:
     """Yield what is called a QQ number or a WeChat name; an official account (公众号) belongs to nobody."""
-    if not _SEED.search(text):
-        return
-    for match in _QQ.finditer(text):
+    for match in _QQ.finditer(text) if any(map(text.__contains__, _QQ_SEEDS)) else ():
         if match["said"] or len(match["id"]) >= _QQ_ALONE_DIGITS:
             yield Found(*match.span("id"), "QQ")
-    for match in _WECHAT.finditer(text):
+    for match in _WECHAT.finditer(text) if any(map(text.__contains__, _WECHAT_SEEDS)) else ():
         said = match["said"]
         # 微信 Android, 微信：Windows: a name is one with a digit, or what is called a name (微信号).
         if _HAS_MARK.search(match["id"]) or "号" in said or "號" in said:
