@@ -156,7 +156,7 @@ def _benchmark_part(questionnaire: Questionnaire, chat: Beside | None) -> Part:
 
 def _characters_part(words: Sequence[str]) -> Part:
     def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
-        return ask_characters(runner, words)
+        return ask_characters(runner, words, on_done=on_done)
 
     def keep(measured: Measured, data: Any) -> None:
         measured.characters = list(data)

@@ -49,9 +49,11 @@ def ask_characters(runner: Runner, words: Sequence[str], *, on_done: OnDone | No
     reader = runner.reader
     counts = [(reader.bos_id, *ids) for ids in reader.encode([COUNT_PROMPT.format(word=word) for word in words])]
     digits = tuple(tuple(ids) for ids in reader.encode([str(n) for n in range(1, 7)]))
-    scored = runner.score([ScoredInput(ids, digits) for ids in counts], greedy=False, on_done=on_done)
+    scored = runner.score([ScoredInput(ids, digits) for ids in counts], greedy=False)
     prompts = [(reader.bos_id, *ids) for ids in reader.encode([SPELL_PROMPT.format(word=word) for word in words])]
-    written = runner.generate(prompts, Sampling(24, stops=("\n",)), on_done=on_done)
+    written = runner.generate(prompts, Sampling(24, stops=("\n",)))
+    if on_done is not None:
+        on_done(len(words), len(words))
     pieces = reader.encode(list(words))
     rows = []
     for word, likelihoods, reply, ids in zip(words, scored, written, pieces, strict=True):

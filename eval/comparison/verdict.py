@@ -19,9 +19,9 @@ SEEDS_NOTE = (
 def give_verdict(
     scores: Mapping[str, Any], *, judged: str, chinese: Sequence[str], english: Sequence[str]
 ) -> dict[str, Any]:
-    """Return `chinese`, `english`, `benchmarks` by name, `harm`, each better, worse, no difference or not measured.
+    """Return `chinese`, `english`, `benchmarks` by name and `harm`, and in `text` sentences for people.
 
-    And `text`: sentences for people.
+    Each is better, worse, better and worse, no difference, undecided or not measured.
     """
     line = list(scores["line"])
     before = [name for name in line if name != judged]
@@ -39,17 +39,21 @@ def give_verdict(
 
 
 def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
-    """Return the verdict over corpora and over all earlier models: better only where nothing is not better."""
-    verdicts = {
-        pair["language_modelling"][corpus]["verdict"]
+    """Return the verdict over corpora and over all earlier models: better only where nothing is not better.
+
+    Better than models of another tokenizer alone is `undecided`: that, extension does by itself.
+    """
+    found = [
+        (pair["language_modelling"][corpus]["verdict"], pair["same_tokenizer"])
         for pair in pairs
         for corpus in corpora
         if corpus in pair["language_modelling"]
-    }
+    ]
+    verdicts = {verdict for verdict, _ in found}
     if not verdicts:
         return "not measured"
     if verdicts == {"better"}:
-        return "better"
+        return "better" if any(same for _, same in found) else "undecided"
     if "worse" in verdicts:
         return "worse" if "better" not in verdicts else "better and worse"
     return "no difference"
@@ -66,9 +70,11 @@ def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | Non
 
 def _sentences(found: Mapping[str, Any], before: Sequence[str], gates: Sequence[Mapping[str, Any]]) -> list[str]:
     against = " and ".join(before) or "nothing"
+    why = "; extension alone lowers bits, so put the resized, untrained model before it"
+    chinese, english = (f"{v}{why if v == 'undecided' else ''}" for v in (found["chinese"], found["english"]))
     sentences = [
-        f"Chinese text, {found['judged']} against {against}: {found['chinese']}.",
-        f"English text, {found['judged']} against {against}: {found['english']}.",
+        f"Chinese text, {found['judged']} against {against}: {chinese}.",
+        f"English text, {found['judged']} against {against}: {english}.",
     ]
     sentences += [f"{name}, against {before[0]}: {verdict}." for name, verdict in found["benchmarks"].items() if before]
     sentences.append(f"Harmful replies, against {before[0] if before else 'nothing'}: {found['harm']}.")

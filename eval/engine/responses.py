@@ -1,8 +1,8 @@
 """What a model answered before, on disk: safe to kill at any moment, and never mixed between models.
 
-One SQLite file per model *content* (weights and tokenizer) and precision; two checkpoints at one path in turn have
-two files. A row's key is the hash of the request: kind, token ids, settings. Each batch is one transaction, so after
-`kill -9` there is all of a batch or nothing of it.
+One SQLite file per model *content* (weights and tokenizer), precision and kind of device; two checkpoints at one path
+in turn have two. A row's key is the hash of the request: kind, token ids, settings. Each batch is one transaction,
+so after `kill -9` there is all of a batch or nothing of it.
 """
 
 from __future__ import annotations

@@ -146,8 +146,9 @@ def open_runner(
 
     processes: copies of the model that work side by side, one a GPU, or sharing the processor's cores.
     """
-    precision = resolved_dtype(dtype, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    responses = Responses(None if cache is None else cache / f"{source.content_hash[:32]}-{precision}.sqlite")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = f"{source.content_hash[:32]}-{resolved_dtype(dtype, device)}-{device.type}.sqlite"
+    responses = Responses(None if cache is None else cache / name)
     workers = Workers(source, dtype=dtype, processes=processes, threads=threads) if processes > 1 else None
     try:
         yield Runner(

@@ -87,6 +87,9 @@ def verdict_of(nats: dict[str, float], *, gates: list[dict[str, Any]] | None = N
         ({"base": 50.0, "resized": 90.0, "adapted": 60.0}, "better and worse"),
         ({"base": 50.0, "resized": 60.0, "adapted": 60.0}, "worse"),
         ({"base": 60.0, "adapted": 60.0}, "no difference"),
+        # Fewer bits by another tokenizer alone: extension does that by itself.
+        ({"base": 80.0, "adapted": 60.0}, "undecided"),
+        ({"base": 60.0, "adapted": 80.0}, "worse"),
         ({"base": 60.0}, "not measured"),
     ],
 )

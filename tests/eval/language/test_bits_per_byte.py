@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_eval import CHINESE
 from tokenizers import Tokenizer
@@ -53,6 +53,7 @@ def test_each_token_is_scored_once_with_half_a_window_before_it(tokens: int, con
     assert scored == list(range(tokens))
 
 
+@settings(deadline=None)
 @given(lengths=st.lists(st.integers(0, 3), max_size=120), context=st.integers(2, 40), most=st.integers(3, 30))
 def test_character_windows_score_each_token_once_behind_enough_text(
     lengths: list[int], context: int, most: int

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import datasets.config
 import pytest
 
 from hanhua.errors import InputError, UsageError
 from hanhua.eval.config import Benchmark
 from hanhua.eval.material import read_questionnaire
-from hanhua.eval.tasks.definition import load_task
+from hanhua.eval.tasks.definition import Rows, load_task
 from hanhua.eval.tasks.items import Item, choose_shots, draw_items, read_items, sha256_of_items
 
 CMMLU = ",Question,A,B,C,D,Answer\n0,一加一等于几？,1,2,None,4,B\n1,哪个是水果？,石头,苹果,木头,铁,b\n"
@@ -166,3 +167,15 @@ prompt: {version: riddles-1, question: "谜语：{{ question }}谜底是"}
 def test_a_typo_gets_a_suggestion(typo: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"did you mean {meant}"):
         load_task(typo)
+
+
+def test_a_data_set_of_the_hub_is_read_by_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # `datasets` takes a folder for a data set of the Hub, and then asks no network.
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for subject in ("law", "art"):
+        written(tmp_path / f"set-{subject}", "test.csv", f"question,A,B,C,D,answer\n{subject}？,1,2,3,4,C\n")
+    rows = Rows(hub=str(tmp_path / "set-{config}"), configs=("law", "art"))
+    task = load_task("choice4_zh").model_copy(update={"data": rows})
+    items = read_items(task, rows, data=None)
+    assert [(item.subject, item.answer) for item in items] == [("law", 2), ("art", 2)]
+    assert "law？" in items[0].context
