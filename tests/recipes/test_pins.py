@@ -39,6 +39,14 @@ def test_every_hub_name_of_a_recipe_is_pinned(recipe: Recipe) -> None:
     assert pin(pinned, {}, resolve=None)[0] == pinned, "a commit stays what it is"
 
 
+def test_the_instruct_model_of_a_restoration_is_pinned_too() -> None:
+    recipe = load_recipe(shipped_recipes()["llama-3-8b-zh-chat"]).recipe
+    pinned, pins = pin(recipe, {}, resolve=lambda kind, repo, revision: COMMITS[kind])
+    assert pinned.restore is not None
+    assert pinned.restore.instruct == f"meta-llama/Meta-Llama-3-8B-Instruct@{'e' * 40}"
+    assert pin(recipe, pins, resolve=None)[0] == pinned
+
+
 def test_what_nobody_knows_stays_unpinned_without_a_hub(recipe: Recipe) -> None:
     assert pin(recipe, {}, resolve=None) == (recipe, {})
 

@@ -118,6 +118,9 @@ PAIRS = [
      "no adapted model to release"),
     ([("language: zh,", "language: zh, weight: 0,"), ("language: en}", "language: en, weight: 0}")],
      "3:1", "every weight is 0"),
+    ([("release: {", "restore: {instruct: a/b}\nrelease: {")], "23:1", "needs base.model"),
+    ([("release: {license_policy: commercial}", "restore: {instruct: a/b}\nrelease: {kind: adapter}")], "24:11",
+     "a restored model is released whole"),
 ]  # fmt: skip
 
 
