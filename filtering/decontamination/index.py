@@ -54,11 +54,19 @@ class BenchmarkIndex:
         return len(self._places)
 
     def _sort(self) -> None:
-        order = np.argsort(self._hashes, kind="stable")
-        hashes, units = self._hashes[order], self._units[order]
-        begin = np.searchsorted(hashes, hashes, side="left")
-        end = np.searchsorted(hashes, hashes, side="right")
-        telling = end - begin <= MAX_QUESTIONS
+        """Order the shingles by hash, without those of too many questions."""
+        names: dict[str, int] = {}
+        numbers = np.array([names.setdefault(place, len(names)) for place in self._places], dtype=np.uint32)
+        questions = numbers[self._units] if len(self._units) else self._units
+        order = np.lexsort((questions, self._hashes))
+        hashes, questions, units = self._hashes[order], questions[order], self._units[order]
+        if not len(hashes):
+            return
+        other_hash = np.concatenate([[True], hashes[1:] != hashes[:-1]])
+        other_question = other_hash | np.concatenate([[True], questions[1:] != questions[:-1]])
+        starts = np.flatnonzero(other_hash)
+        of_each = np.add.reduceat(other_question.astype(np.int64), starts)
+        telling = np.repeat(of_each <= MAX_QUESTIONS, np.diff(np.append(starts, len(hashes))))
         self._hashes, self._units = hashes[telling], units[telling]
 
     def find(self, shingles: Hashes, *, min_overlap: float) -> list[HeldQuestion]:
@@ -84,10 +92,12 @@ class BenchmarkIndex:
 def _units(question: Question, min_characters: int) -> list[Hashes]:
     """Return the shingles of a question with its options, and of one that is not short without them.
 
-    Options as they are printed, behind their letters: then short ones make shingles too, and marks do not matter.
+    Options as they are printed, behind their letters, and one after the other: so short ones make shingles too.
     """
-    whole, stem = (code_points(fold(text).text) for text in (question.whole, question.stem))
-    found = [whole] if len(whole) >= max(min_characters, SHINGLE_CHARACTERS) else []
+    listed = " ".join([question.stem, *question.options])
+    whole, plain, stem = (code_points(fold(text).text) for text in (question.whole, listed, question.stem))
+    layouts = [whole, plain] if question.options else [whole]
+    found = [codes for codes in layouts if len(codes) >= max(min_characters, SHINGLE_CHARACTERS)]
     found += [stem] if question.options and len(stem) >= STEM_CHARACTERS else []
     return [np.unique(widen(hash_ngrams(codes, SHINGLE))) for codes in found]
 
