@@ -50,7 +50,6 @@ from hanhua.vocab_extension.resize import resize_folder
 ARMS = ("plain", "extended", "plain+replay", "extended+replay")
 MEASURED_AT = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 PIECE_CHARACTERS = 2000
-HELD_OUT_PIECES = 8
 
 
 def main() -> None:
@@ -77,6 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--base-tokens", type=int, default=1_500_000, help="English tokens the base learns from")
     parser.add_argument("--zh-bytes", type=int, default=300_000, help="bytes of Chinese each arm learns from")
+    parser.add_argument("--held-out-pieces", type=int, default=8, help=f"of {PIECE_CHARACTERS} characters a language")
     parser.add_argument("--new-tokens", type=int, default=4096)
     parser.add_argument("--replay", type=float, default=0.15, help="share of English tokens in the replay arms")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -127,7 +127,7 @@ def write_texts(given: argparse.Namespace, folder: Path) -> None:
     held = [
         replace(d, split="heldout")
         for texts, language in ((english, "en"), (chinese, "zh"))
-        for d in itertools.islice(take(texts, 1 << 40, name=language, language=language), HELD_OUT_PIECES)
+        for d in itertools.islice(take(texts, 1 << 40, name=language, language=language), given.held_out_pieces)
     ]
     adapt = list(take(chinese, given.zh_bytes, name="zh", language="zh"))
     replayed = list(take(english, given.zh_bytes * 2, name="en", language="en"))

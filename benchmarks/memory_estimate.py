@@ -23,13 +23,15 @@ from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
 
 SMALL = ModelShape(256, 896, 2, 4, 2, 128_256)
+WIDE = ModelShape(1024, 3584, 4, 16, 4, 8192)
 DEEP = ModelShape(512, 1792, 8, 8, 2, 8192)
-LORA = {"lora": {"rank": 16}, "micro_batch_sequences": 1}
+LORA = {"lora": {"rank": 16}, "micro_batch_sequences": 1, "gradient_accumulation": 1}
 CASES: dict[str, tuple[ModelShape, int, dict[str, Any]]] = {
     "real vocabulary, rows": (SMALL, 30_208, {**LORA, "sequence_tokens": 512}),
     "deep, long sequence": (DEEP, 256, {**LORA, "sequence_tokens": 2048}),
     "deep, recomputed": (DEEP, 256, {**LORA, "sequence_tokens": 2048, "gradient_checkpointing": True}),
-    "deep, all weights": (DEEP, 0, {"lora": None, "micro_batch_sequences": 1, "sequence_tokens": 512}),
+    "wide": (WIDE, 256, {**LORA, "lora": {"rank": 64}, "sequence_tokens": 1024}),
+    "deep, all weights": (DEEP, 0, {**LORA, "lora": None, "sequence_tokens": 512}),
 }
 
 
@@ -76,7 +78,7 @@ def peak_bytes(name: str) -> int:
         # In a process of its own, or making the model would be what is measured.
         subprocess.run([sys.executable, "-c", write, json.dumps(sizes), folder], check=True)
         first = shape.vocab_size if new_rows else None
-        model = build_training_model(Path(folder), config, first_new_id=first, dtype=torch.float32)
+        model = build_training_model(Path(folder), config, first_new_id=first, dtype=torch.float32).train()
     optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
     length = config.sequence_tokens
     for step in range(2):

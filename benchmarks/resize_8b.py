@@ -117,10 +117,12 @@ def tensors(layers: int) -> Iterator[Tensor]:
     yield "lm_head.weight", (ROWS, WIDTH)
 
 
-def write_checkpoint(folder: Path, *, layers: int) -> int:
-    """Write shards, index and config; return the bytes of all weights."""
+def write_checkpoint(folder: Path, *, layers: int, added: float = 0.0) -> int:
+    """Write shards, index and config; return the bytes of all weights. added: how far from the usual weights."""
     folder.mkdir()
     noise = np.random.default_rng(0).standard_normal(TILE_VALUES, dtype=np.float32) * 0.02
+    if added:
+        noise += np.random.default_rng(1).standard_normal(TILE_VALUES, dtype=np.float32) * added
     tile = (noise.view(np.uint32) >> 16).astype(np.uint16).tobytes()
     listed = list(tensors(layers))
     each = -(-len(listed) // SHARDS)

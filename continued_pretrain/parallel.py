@@ -73,10 +73,16 @@ def this_hardware(accelerator: Any) -> Hardware:
 
 
 def peak_flops(accelerator: Any) -> float | None:
-    """Return the dense bf16 peak of this GPU as its maker states it, or None where it is not known."""
-    if accelerator.device.type != "cuda":
-        return None
-    name = torch.cuda.get_device_name(accelerator.device)
+    """Return the dense bf16 peak of this process's GPU, or None where it is not known."""
+    return peak_flops_of(torch.cuda.get_device_name(accelerator.device)) if accelerator.device.type == "cuda" else None
+
+
+def peak_flops_of(name: str) -> float | None:
+    """Return the dense bf16 peak of a GPU as its maker states it.
+
+    >>> peak_flops_of("NVIDIA H100 80GB HBM3")
+    989000000000000.0
+    """
     known = {"H100": 989e12, "H200": 989e12, "H800": 989e12, "A100": 312e12, "A800": 312e12, "L40S": 362e12}
     return next((flops for part, flops in known.items() if part in name), None)
 

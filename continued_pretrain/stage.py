@@ -79,7 +79,7 @@ def train_folder(
         checkpoints = Checkpoints(
             out / "work" / "checkpoints", run={}, keep=config.keep_checkpoints, keep_every=config.keep_every_steps
         )
-        batch_sequences = _batch_sequences(config, checkpoints, accelerator.num_processes)
+        batch_sequences = step_sequences(config, checkpoints, processes=accelerator.num_processes)
         checkpoints.run = {**run, "batch_sequences": batch_sequences}
         with accelerator.main_process_first():  # it tokenises, the others read
             data = prepare_data(config, corpus, base.path, out / "work", batch_sequences=batch_sequences)
@@ -110,22 +110,21 @@ def train_folder(
 
 
 _FREE = {
-    "checkpoint_every_steps",
-    "keep_checkpoints",
-    "keep_every_steps",
-    "processes",
-    "parallel",
-    "threads",
-    "workers",
+    *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps"),
+    *("processes", "parallel", "threads", "workers"),
+    *("micro_batch_sequences", "gradient_accumulation"),
 }
-"""Settings that may differ when a run goes on: none of them is what the run is."""
+"""Settings that may differ when a run goes on: none of them is what the run is.
+
+How many sequences make a step stays as the run began.
+"""
 
 
 def _hashes(base: Artifact, corpus: Artifact) -> dict[str, str]:
     return {"model": base.content_hash, "corpus": corpus.content_hash}
 
 
-def _batch_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, processes: int) -> int:
+def step_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, *, processes: int) -> int:
     """Return the sequences of a step: as the run began, whatever number of processes goes on with it."""
     each = config.micro_batch_sequences * processes
     begun = (checkpoints.stored_run() or {}).get("batch_sequences")
@@ -137,6 +136,8 @@ def _batch_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, 
             f"{config.micro_batch_sequences} cannot make; use a number of processes that divides "
             f"{begun // config.micro_batch_sequences:,}"
         )
+    if begun != each * config.gradient_accumulation:
+        say(f"continued_pretrain: {begun:,} sequences a step, as the run began")
     return int(begun)
 
 
@@ -149,8 +150,11 @@ def write_results(
         if config.mode in ("everything", "embeddings"):
             merge_weights(base.path, trained, out / "model")
         else:
-            save_adapter(model, trained, out / "adapter", base_hash=base.content_hash)
-            merge_adapter(base.path, out / "adapter", out / "model")
+            # PEFT ties the head to new rows with LoRA only; otherwise it keeps the old matrix, so none is offered.
+            readable = not (model.tied and config.mode in ("rows", "adapters+embeddings"))
+            adapter = out / "adapter" if readable else out / "work" / "adapter"
+            save_adapter(model, trained, adapter, base_hash=base.content_hash)
+            merge_adapter(base.path, adapter, out / "model")
     except (OSError, SafetensorError) as error:
         free = shutil.disk_usage(out).free
         raise HanhuaError(

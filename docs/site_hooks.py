@@ -14,6 +14,7 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "training",
+    "chat",
     "evaluation",
     "publishing",
     "configuration",

@@ -68,6 +68,9 @@ def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
         "title": task.title,
         "language": task.language,
         "license": task.license,
+        # Of questions given by path nobody knows that they are the data set's.
+        "hub": task.data.hub if questionnaire.benchmark.path is None else None,
+        "max_questions": questionnaire.benchmark.max_questions,
         "kind": task.kind,
         "questions": len(questionnaire.items),
         "questions_sha256": sha256_of_items(questionnaire.items),

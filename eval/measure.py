@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hanhua.artifacts.files import write_json
 from hanhua.eval.behaviour.guard import judge_by_guard
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.loaded_model import execution
@@ -26,6 +27,7 @@ class Measuring:
     def __init__(self, config: EvalConfig, out: Path, *, cache: Path | None) -> None:
         self._config, self._out = config, out
         self._parts = Parts(out / "work" / "parts")
+        self._decoding: dict[str, dict[str, float]] = {}
         self._options: dict[str, Any] = {
             "dtype": config.dtype,
             "batch_size": config.batch_size,
@@ -46,6 +48,7 @@ class Measuring:
                         title = f"eval {model.name} ({number}/{len(plan)}) {part.name}"
                         data = self._run(model, runner, title, part.unit, part.key, part.run)
                         part.keep(measured[model.name], data)
+                    self._note_speed(model.name, runner)
         return measured
 
     def judge_by_guard(
@@ -89,6 +92,16 @@ class Measuring:
             self._parts.put(whole, data)
         self._log(model=model.name, part=title, seconds=round(time.monotonic() - began, 3), cached=cached)
         return data
+
+    def _note_speed(self, model: str, runner: Runner) -> None:
+        """Note in the logs how fast a model wrote here; a time is no part of an artifact."""
+        if runner.writing_seconds > 0:
+            self._decoding[model] = {
+                "tokens_per_second": round(runner.written_tokens / runner.writing_seconds, 2),
+                "characters_per_second": round(runner.written_characters / runner.writing_seconds, 2),
+                "batch_size": self._config.batch_size,
+            }
+            write_json(self._out / "logs" / "decoding.json", self._decoding)
 
     def _log(self, **row: Any) -> None:
         logs = self._out / "logs"

@@ -18,6 +18,7 @@ from hanhua.eval.comparison.gates import check_gates
 from hanhua.eval.comparison.pairs import Outcomes, compare_models
 from hanhua.eval.comparison.verdict import give_verdict
 from hanhua.eval.config import EvalConfig
+from hanhua.eval.contamination import find_contamination, score_contamination
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut
 from hanhua.eval.material import Material, read_material, require_models
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
     from hanhua.eval.measure import Measuring
     from hanhua.eval.plan import Measured
 
-MODELS = ("base", "resized", "adapted")
-"""In order, each before the next; `resized` is absent where the vocabulary was not extended."""
+MODELS = ("base", "resized", "adapted", "restored")
+"""In order, each before the next; `resized` is absent where the vocabulary was not extended, `restored` where no
+instruct model was given."""
 
 
 def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
-    """Evaluate the models of a run: inputs corpus, base, resized (optional), adapted; models at `.path/model`.
+    """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
     after a kill, with the same `out`, it goes on behind the last finished batch.
@@ -51,9 +53,11 @@ def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, s
         if name in inputs:
             part = inputs[name].part("model")
             models.append(open_model_folder(name, part.path, hash_of_content=part.content_hash))
-    documents = read_corpus(inputs["corpus"].path, split="heldout")
+    corpus = inputs["corpus"].path
+    documents = read_corpus(corpus, split="heldout")
+    training = (document.text for document in read_corpus(corpus, split="train"))
     stand_in = bool(inputs["base"].facts.get("stand_in", False))
-    return evaluate_models(config, models, documents, out, skills=skills, stand_in=stand_in)
+    return evaluate_models(config, models, documents, out, skills=skills, training=training, stand_in=stand_in)
 
 
 def evaluate_models(
@@ -63,12 +67,14 @@ def evaluate_models(
     out: Path,
     *,
     skills: Skills,
+    training: Iterable[str] | None = None,
     stand_in: bool = False,
     cache: Path | None = None,
 ) -> dict[str, Any]:
     """Evaluate any models on any held-out documents, in the order given: the first is "before".
 
     Everything that can be wrong with models, questions, prompts or text is said before a model is loaded.
+    training: what the last model learned from, to look for the benchmarks' questions in.
     cache: a folder that keeps answers for later evaluations; else they are kept in `out` until it is finished.
     """
     beside = [open_model_folder(one.name, Path(one.model)) for one in config.beside]
@@ -80,7 +86,10 @@ def evaluate_models(
         "line": [model.name for model in models],
         "stand_in": stand_in,
     }
-    scores |= _score(config, everyone, material, out, skills=skills, cache=cache)
+    held: dict[str, set[str]] = {}
+    if training is not None and skills.contamination is not None and material.questionnaires:
+        held = find_contamination(material.questionnaires, training, test=skills.contamination)
+    scores |= _score(config, everyone, material, out, skills=skills, held=held, cache=cache)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)
     scores["verdict"] = give_verdict(scores, judged=scores["line"][-1], **languages)
@@ -95,6 +104,7 @@ def _score(
     out: Path,
     *,
     skills: Skills,
+    held: Mapping[str, set[str]],
     cache: Path | None,
 ) -> dict[str, Any]:
     from hanhua.eval.measure import Measuring
@@ -114,6 +124,8 @@ def _score(
         for q in material.questionnaires
     }
     scores["tasks"] = {q.task.name: describe_benchmark(q) for q in material.questionnaires}
+    if held:
+        scores["contamination"] = score_contamination(held, measured)
     if material.words:
         scores["characters"] = {name: summarise_characters(one.characters) for name, one in measured.items()}
     if observed:

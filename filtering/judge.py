@@ -19,7 +19,7 @@ from hanhua.filtering.duplicates.lines import line_hashes
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
-from hanhua.filtering.normalise import clean, join_hard_wraps
+from hanhua.filtering.normalise import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
@@ -110,7 +110,11 @@ class Judge:
         if draft.profile.unclean:
             # A lone surrogate cannot be written as UTF-8, whatever the preset.
             text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
-        if self._config.text.join_hard_wraps and draft.chinese:
+        if (
+            self._config.text.join_hard_wraps
+            and draft.chinese
+            and (draft.profile.unclean or may_be_wrapped(draft.codes))
+        ):
             text = join_hard_wraps(text)
         if self._converter is not None and draft.chinese:
             text = self._converter.convert(text)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from hanhua.zh_text.folding import Codes
 from hanhua.zh_text.scripts import HAN
 
 _NEW_LINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -17,6 +20,7 @@ _UNSEEN = re.compile(
     "\ue000-\uf8ff\ufffe\uffff\U000f0000-\U0010ffff]"
 )
 
+_LINE_FEED = 10
 _MIN_LINES, _MIN_WIDTH, _MAX_WIDTH = 4, 16, 60
 _ENDS_SENTENCE = tuple("。！？…：；!?:;」』”）)】》.|")
 _STARTS_ITEM = re.compile(r"[\s\-*+#>|`~\d一二三四五六七八九十百第（(【〔◎○●■□★①-⑳]")
@@ -56,6 +60,18 @@ def join_hard_wraps(text: str) -> str:
         out.append(line)
         block = []
     return "\n".join(out[:-1])
+
+
+def may_be_wrapped(codes: Codes) -> bool:
+    """Return whether three lines in a row are of the same length, give or take two: without, nothing is joined."""
+    ends = np.flatnonzero(codes == _LINE_FEED)
+    if len(ends) < _MIN_LINES - 1:
+        return False
+    lengths = np.diff(ends, prepend=-1) - 1
+    lengths = np.lib.stride_tricks.sliding_window_view(lengths, _MIN_LINES - 1)
+    widest = lengths.max(axis=1)
+    alike = (widest - lengths.min(axis=1) <= 2) & (widest >= _MIN_WIDTH) & (widest <= _MAX_WIDTH)
+    return bool(alike.any())
 
 
 def _joined(block: list[str]) -> list[str]:

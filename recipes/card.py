@@ -16,7 +16,7 @@ from hanhua.recipes.licences import HARM_HEADING, TERMS, CorpusUse, corpus_use
 from hanhua.recipes.release_job import CorpusLine, ReleaseJob, is_hub_id
 
 TEMPLATES = Path(__file__).parent / "templates"
-MODELS = ("base", "resized", "adapted")
+MODELS = ("base", "resized", "adapted", "restored")
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _harm(by_model: Mapping[str, Any]) -> dict[str, Any] | None:
         }
         for model in models
     ]
-    shown = by_model.get("adapted") or by_model[models[-1]]
+    shown = by_model.get("restored") or by_model.get("adapted") or by_model[models[-1]]
     categories = [
         f"{category} {counts['harmful']}/{counts['prompts']}"
         for category, counts in sorted((shown.get("by_category") or {}).items())
@@ -263,11 +263,12 @@ def _masked(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _index_entries(benchmarks: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for task, scores in sorted(benchmarks.items()):
-        if "adapted" in scores:
+        released = scores.get("restored") or scores.get("adapted")
+        if released:
             yield {
                 "task": {"type": "text-generation", "name": "multiple choice"},
                 "dataset": {"type": task, "name": task},
-                "metrics": [{"type": "accuracy", "name": "accuracy", "value": round(scores["adapted"]["accuracy"], 4)}],
+                "metrics": [{"type": "accuracy", "name": "accuracy", "value": round(released["accuracy"], 4)}],
             }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 from hanhua.continued_pretrain.hardware import find_hardware
@@ -13,11 +14,13 @@ from hanhua.recipes.schema import Recipe
 
 PATHS: tuple[At, ...] = (
     ("corpora", "*", "path"),
+    ("filtering", "decontamination", "benchmarks", "*"),
     ("base", "model"),
     ("base", "tokenizer"),
     ("filtering", "harm", "lexicon_files", "*"),
     ("filtering", "harm", "classifiers", "*"),
     ("filtering", "harm", "guard", "model"),
+    ("restore", "instruct"),
     ("eval", "benchmarks", "*", "path"),
     ("eval", "benchmarks", "*", "data"),
     ("eval", "benchmarks", "*", "fewshot_path"),
@@ -34,6 +37,7 @@ def check_consistency(recipe: Recipe, tree: Tree) -> None:
     """Note every mistake that shows only between values, each at the place it is best mended."""
     _check_base(recipe, tree)
     _check_hardware(recipe, tree)
+    _check_restore(recipe, tree)
     _check_release(recipe, tree)
     _check_corpora(recipe, tree)
     _check_names(recipe, tree)
@@ -67,6 +71,17 @@ def _check_hardware(recipe: Recipe, tree: Tree) -> None:
         find_hardware(recipe.hardware.devices)
     except UsageError as error:
         tree.wrong(("hardware", "devices"), str(error))
+
+
+def _check_restore(recipe: Recipe, tree: Tree) -> None:
+    if recipe.restore is None:
+        return
+    if recipe.continued_pretrain is None:
+        tree.wrong(("restore",), "needs continued_pretrain: there is no adapted model to restore")
+    elif recipe.base is not None and recipe.base.stand_in is not None:
+        tree.wrong(("restore",), "needs base.model: no instruct model was made of a stand-in")
+    if recipe.release is not None and recipe.release.kind != "model":
+        tree.wrong(("release", "kind"), f"{recipe.release.kind}: a restored model is released whole, with kind: model")
 
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
@@ -116,7 +131,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
         except (InputError, OSError) as error:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in leaves(recipe.model_dump(mode="json", include={"eval", "filtering"})):
-        if at[:3] == ("filtering", "harm", "guard") and str(value).count("/") == 1:
+        if at[:3] == ("filtering", "harm", "guard") and re.fullmatch(r"[^/.][^/]*/[^/]+", str(value)):
             continue  # a Hub id
         if is_path(at) and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
             tree.wrong(at, f"{value}: no such file or folder")

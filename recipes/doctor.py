@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
     "classifier": ("sklearn", "scipy"),
+    "cluster": ("datatrove", "orjson", "ray"),
     "report": ("jinja2", "matplotlib"),
     "export": ("gguf",),
     "llama-cpp": ("gguf", "llama_cpp"),

@@ -191,6 +191,10 @@ def _model_stages(
         stages.append(StageEstimate("initialise", hours, memory_bytes=400_000_000, disk_bytes=weights, note=note))
     if recipe.continued_pretrain is not None:
         stages.append(_training_stage(weights, training, hardware))
+    if recipe.restore is not None:
+        # The base comes with `base`; the instruct model as large lies in the Hub's cache, or in its own folder.
+        note = "reads three models and writes one, as fast as the disk gives them"
+        stages.append(StageEstimate("restore", None, disk_bytes=weights, note=note))
     if recipe.eval is not None:
         stages.append(StageEstimate("eval", None, note="by its benchmarks; see docs/evaluation.md"))
     if recipe.release is not None:

@@ -25,6 +25,7 @@ TABLES: tuple[At, ...] = (
     ("vocab_extension", "weights"),
     ("vocab_extension", "max_characters"),
     ("continued_pretrain", "weights"),
+    ("restore", "scales"),
 )
 """Mappings whose keys are the user's own; `null` takes an inherited entry away."""
 
@@ -170,7 +171,7 @@ def _resolve_paths(tree: Tree) -> None:
         if value.startswith(HUB_PREFIX) or Path(value).is_absolute():
             continue
         beside = tree.folders.get(at, Path.cwd()) / value
-        may_be_hub = at[0] == "base" or at[:3] == ("filtering", "harm", "guard")
+        may_be_hub = at[0] in ("base", "restore") or at[:3] == ("filtering", "harm", "guard")
         if may_be_hub and not beside.exists() and not value.startswith("."):
             continue  # a Hub id, or `llama3`
         _set(tree.data, at, str(beside.resolve()))

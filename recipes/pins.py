@@ -46,12 +46,16 @@ def hub_names(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
         if corpus.path.startswith(HUB_PREFIX):
             repo, revision, config = parse_hub_name(corpus.path)
             found["corpora", name, "path"] = HubName("dataset", repo, revision, config)
+    models: dict[tuple[str, ...], str] = {}
     if recipe.base is not None:
         field = "model" if recipe.base.model is not None else "tokenizer"
-        named = str(getattr(recipe.base, field))
+        models["base", field] = str(getattr(recipe.base, field))
+    if recipe.restore is not None:
+        models["restore", "instruct"] = recipe.restore.instruct
+    for at, named in models.items():
         if named != LLAMA3 and named.count("/") == 1 and not named.startswith(("/", ".")) and not Path(named).exists():
             repo, _, asked = named.partition("@")
-            found["base", field] = HubName("model", repo, asked or None)
+            found[at] = HubName("model", repo, asked or None)
     return found
 
 
@@ -61,7 +65,7 @@ def pin(recipe: Recipe, known: Mapping[str, str], *, resolve: Resolve | None) ->
     known: commits of an earlier run, which are kept. resolve: asks the Hub for the others; None leaves them unpinned.
     """
     pins: dict[str, str] = {}
-    corpora, base = dict(recipe.corpora), recipe.base
+    corpora, base, restore = dict(recipe.corpora), recipe.base, recipe.restore
     for at, name in hub_names(recipe).items():
         commit = _commit(name, known, resolve)
         if commit is None:
@@ -69,9 +73,11 @@ def pin(recipe: Recipe, known: Mapping[str, str], *, resolve: Resolve | None) ->
         pins[name.key] = commit
         if at[0] == "base" and base is not None:
             base = base.model_copy(update={at[1]: name.at(commit)})
+        elif at[0] == "restore" and restore is not None:
+            restore = restore.model_copy(update={at[1]: name.at(commit)})
         else:
             corpora[at[1]] = corpora[at[1]].model_copy(update={"path": name.at(commit)})
-    return recipe.model_copy(update={"corpora": corpora, "base": base}), pins
+    return recipe.model_copy(update={"corpora": corpora, "base": base, "restore": restore}), pins
 
 
 def _commit(name: HubName, known: Mapping[str, str], resolve: Resolve | None) -> str | None:

@@ -16,6 +16,8 @@ from hanhua.artifacts.files import read_json, write_durably, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.progress import say
 from hanhua.recipes.card import CardFacts, card_plots, compression_rows, write_card
+from hanhua.recipes.eval_results import FOLDER as ENTRIES
+from hanhua.recipes.eval_results import eval_result_files
 from hanhua.recipes.licences import (
     Duty,
     corpus_use,
@@ -39,8 +41,8 @@ def make_release(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path, 
     """Write the release folder into `out` and return its facts.
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
-    recipe has them `resized`, `corpus`, `tokenizer` and `scores`. Raises InputError for what cannot be released and
-    InvariantError for what does not load, or in which something changed that must not.
+    recipe has them `resized`, `restored` (then released), `corpus`, `tokenizer` and `scores`. Raises InputError for
+    what cannot be released and InvariantError for what does not load, or in which something changed that must not.
     """
     del skills  # the card shows counts and rates, no text that would need masking
     base, name = inputs["base"].path / "model", config.released_name()
@@ -55,9 +57,15 @@ def make_release(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path, 
         has_base=(out / BASE_FOLDER).is_dir(),
     )
     _write_results(out, scores, found)
+    if scores is not None and not config.stand_in:
+        _write_entries(out, scores)
     write_durably(out / "README.md", write_card(config, name, found))
+    # A restored model ends and pads as its instruct model does, which restoring itself has made sure of.
     check_release(
-        out, kind=config.kind, base=base, private_paths=[artifact.path.parent for artifact in inputs.values()]
+        out,
+        kind=config.kind,
+        base=contents.source if "restored" in inputs else base,
+        private_paths=[artifact.path.parent for artifact in inputs.values()],
     )
     unmet = [duty for duty in read_duties(out, config, name=name) if not duty.met]
     for duty in unmet:
@@ -108,6 +116,13 @@ def _write_results(out: Path, scores: Any, found: CardFacts) -> None:
             table.writerow(("corpus", "base_characters_per_token", "extended_characters_per_token", "gain"))
             for row in rows:
                 table.writerow((row["corpus"], *(f"{row[key]:.6f}" for key in ("base", "extended", "gain"))))
+
+
+def _write_entries(out: Path, scores: Mapping[str, Any]) -> None:
+    files = eval_result_files(scores, model="adapted")
+    for name, text in files.items():
+        (out / ENTRIES).mkdir(exist_ok=True)
+        write_durably(out / ENTRIES / name, text)
 
 
 def _facts(job: ReleaseJob, name: str, contents: Contents) -> dict[str, Any]:

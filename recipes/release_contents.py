@@ -41,7 +41,9 @@ def put_contents(config: ReleaseJob, inputs: Mapping[str, Artifact], out: Path) 
         return _put_only_tokenizer(inputs["tokenizer"].path, out)
     if config.kind == "adapter":
         return _put_adapter(config, inputs, out)
-    return _put_model(_model_folder(inputs["adapted"]), out, max_shard_gigabytes=config.max_shard_gigabytes)
+    made = inputs.get("restored", inputs.get("adapted"))
+    assert made is not None  # a recipe's release needs training
+    return _put_model(_model_folder(made), out, max_shard_gigabytes=config.max_shard_gigabytes)
 
 
 def _model_folder(artifact: Artifact) -> Path:

@@ -23,7 +23,12 @@ from hanhua.recipes.report_figures import (
     vocabulary_figures,
 )
 from hanhua.recipes.report_samples import printable_data
-from hanhua.recipes.report_scores import benchmark_figures, language_modelling_figures, safety_figures
+from hanhua.recipes.report_scores import (
+    benchmark_figures,
+    language_modelling_figures,
+    safety_figures,
+    side_by_side_figures,
+)
 from hanhua.skills import Skills
 
 FORMAT_VERSION = 1
@@ -117,6 +122,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, skills:
         "language_modelling": language_modelling_figures(found),
         "benchmarks": benchmark_figures(found),
         "safety": safety,
+        "side_by_side": side_by_side_figures(found),
         "stages": [stage.model_dump() for stage in config.stages],
         "provenance": provenance_figures(inputs),
         "recipe": config.recipe,

@@ -16,8 +16,14 @@ from hanhua.artifacts.kinds import STAGE_OF_KIND
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"
 
-MODEL_NAMES = {"base": "base", "resized": "resized, untrained", "adapted": "adapted", "extended": "extended"}
-SHAPES = {"base": "●", "resized": "■", "adapted": "◆", "extended": "◆"}
+MODEL_NAMES = {
+    "base": "base",
+    "resized": "resized, untrained",
+    "adapted": "adapted",
+    "restored": "restored",
+    "extended": "extended",
+}
+SHAPES = {"base": "●", "resized": "■", "adapted": "◆", "restored": "▲", "extended": "◆"}
 
 
 def render_report(figures: Mapping[str, Any], plots: Mapping[str, str], *, domains: Any) -> str:

@@ -60,6 +60,24 @@ def benchmark_figures(scores: Mapping[str, Any]) -> list[Data]:
     return rows
 
 
+def side_by_side_figures(scores: Mapping[str, Any]) -> Data | None:
+    """Return the verdict's sentences and every measure as a row of cells, one a model; None for no evaluation."""
+    if not scores.get("verdict"):
+        return None
+    from hanhua.eval.table import score_rows
+
+    verdict = scores["verdict"]
+    return {
+        "sentences": list(verdict["text"]),
+        "note": verdict["note"],
+        "models": list(scores["models"]),
+        "rows": [
+            {"label": row[0].strip(), "inner": row[0].startswith("  "), "cells": list(row[1:])}
+            for row in score_rows(scores)
+        ],
+    }
+
+
 def safety_figures(scores: Mapping[str, Any], folder: Path, *, per_kind: int, skills: Skills) -> Data | None:
     """Return harmful rates by model and category, false alarms on benign prompts, changes and masked samples."""
     by_model = scores.get("safety") or {}

@@ -34,8 +34,8 @@ VARIABLES = {
     ADAPTED: "adapted",
     BAD: "bad",
 }
-COLOUR_OF_MODEL = {"base": BASE, "resized": RESIZED, "adapted": ADAPTED, "extended": ADAPTED}
-MARKER_OF_MODEL = {"base": "o", "resized": "s", "adapted": "D", "extended": "D"}
+COLOUR_OF_MODEL = {"base": BASE, "resized": RESIZED, "adapted": ADAPTED, "restored": ADAPTED, "extended": ADAPTED}
+MARKER_OF_MODEL = {"base": "o", "resized": "s", "adapted": "D", "restored": "^", "extended": "D"}
 """Models differ by shape as well as by colour."""
 
 _SETTINGS: dict[str, Any] = {

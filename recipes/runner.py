@@ -96,6 +96,7 @@ def run(
             else:
                 if from_ is not None and STAGES.index(job.stage) < STAGES.index(from_):
                     raise UsageError(_drifted(step, from_))
+                _remember(store, loaded, result, making=True)
                 result.artifacts[job.stage] = _make(job, result.artifacts, store, label, step)
                 result.made.append(job.stage)
             _remember(store, loaded, result)
@@ -188,15 +189,15 @@ def _until(todo: list[StageJob], until: Stage | None) -> list[StageJob]:
     return todo[: names.index(until) + 1]
 
 
-def _remember(store: Store, loaded: LoadedRecipe, result: RunResult) -> None:
+def _remember(store: Store, loaded: LoadedRecipe, result: RunResult, *, making: bool = False) -> None:
     """Keep which artifacts are this run's, for `status`, `report` and `publish`.
 
-    Stages not reached keep theirs as long as nothing before them has changed.
+    Stages not reached keep theirs as long as nothing before them has changed. making: the next one is about to be made.
     """
     now = {str(stage): artifact.path.name for stage, artifact in result.artifacts.items()}
     path = store.root / "run.json"
     before: dict[str, str] = read_json(path)["artifacts"] if path.is_file() else {}
-    if all(before.get(stage) == name for stage, name in now.items()):
+    if not making and all(before.get(stage) == name for stage, name in now.items()):
         now = {**before, **now}
     write_json(
         path,

@@ -12,6 +12,7 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.eval.config import EvalConfig
 from hanhua.filtering.config import FilteringConfig
 from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
+from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -99,6 +100,7 @@ class Recipe(BaseModel):
     vocab_extension: VocabExtensionConfig | None = None
     initialise: InitialiseConfig = Field(default_factory=InitialiseConfig)
     continued_pretrain: ContinuedPretrainConfig | None = None
+    restore: RestoreConfig | None = None
     eval: EvalConfig | None = None
     release: ReleaseConfig | None = None
     report: ReportConfig = Field(default_factory=ReportConfig)

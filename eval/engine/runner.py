@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,8 @@ class Runner:
         self._load, self._model = load, None if not isinstance(reader, LoadedModel) else reader
         self._responses = responses or Responses(None)
         self._workers = workers
+        self.written_tokens = self.written_characters = 0
+        self.writing_seconds = 0.0
 
     @property
     def model(self) -> LoadedModel:
@@ -88,7 +91,10 @@ class Runner:
         order = sorted(range(len(fitted)), key=lambda i: (-len(fitted[i]), i))
         plan = [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
         waiting = [batch for batch in plan if any(results[i] is None for i in batch)]
+        began = time.monotonic()
         for batch, texts in self._generated(waiting, fitted, sampling):
+            self.written_tokens += sum(text.tokens for text in texts)
+            self.written_characters += sum(len(text.text) for text in texts)
             for i, text in zip(batch, texts, strict=True):
                 results[i] = text
             self._responses.put_many(
@@ -97,6 +103,7 @@ class Runner:
             )
             if on_done is not None:
                 on_done(len(batch), sum(map(len, waiting)))
+        self.writing_seconds += time.monotonic() - began if waiting else 0.0
         return [result for result in results if result is not None]
 
     def _scored(

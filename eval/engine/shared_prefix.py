@@ -15,6 +15,8 @@ import numpy.typing as npt
 MIN_SHARED_TOKENS = 32
 MIN_GROUP_ITEMS = 4
 """Below either, a batch of its own costs more than it saves."""
+MIN_FILLED, SPARE_TOKENS = 0.75, 8
+"""A batch's shortest input is at least so much of its longest, some tokens apart."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def plan_batches(inputs: Sequence[Sequence[int]], *, scored: Sequence[int], batc
     for number, (shared, members) in enumerate(groups):
         # Longest first: the peak of memory comes at once, and the time left is over-, not underestimated.
         members.sort(key=lambda i: (-lengths[i], i))
-        cuts = (members[at : at + batch_size] for at in range(0, len(members), batch_size))
+        cuts = _cut(members, [lengths[i] - shared for i in members], batch_size)
         batches += [Batch(shared, tuple(cut), number) for cut in cuts]
     return batches
 
@@ -65,6 +67,18 @@ def count_tokens(batches: Sequence[Batch], lengths: Sequence[int]) -> list[int]:
         tokens.append(own if batch.group == before else own + batch.prefix_tokens)
         before = batch.group
     return tokens
+
+
+def _cut(members: list[int], lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Return batches of like length: one long question among short ones would be paid for by padding all of them."""
+    cuts: list[list[int]] = []
+    longest = 0
+    for member, length in zip(members, lengths, strict=True):
+        if not cuts or len(cuts[-1]) == batch_size or length < MIN_FILLED * longest - SPARE_TOKENS:
+            cuts.append([])
+            longest = length
+        cuts[-1].append(member)
+    return cuts
 
 
 def _group_by_prefix(inputs: Sequence[Sequence[int]], scored: Sequence[int]) -> list[tuple[int, list[int]]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hanhua.documents import Document, read_corpus, read_records
+from hanhua.documents.corpus import Split
 from hanhua.errors import InputError
 from hanhua.zh_text.scripts import script_shares
 
@@ -53,8 +54,8 @@ def draw_documents(documents: Iterable[Document], *, max_documents: int | None, 
     return HeldOut({name: tuple(entry[2] for entry in entries) for name, entries in ordered.items()})
 
 
-def read_documents(sources: Iterable[str]) -> Iterator[Document]:
-    """Yield documents from Corpus folders (`heldout` only) and from files, given as PATH or NAME=PATH.
+def read_documents(sources: Iterable[str], *, split: Split = "heldout") -> Iterator[Document]:
+    """Yield documents from Corpus folders (of one split) and from files, given as PATH or NAME=PATH.
 
     A file is a corpus of its own, named by its stem unless NAME is given.
     """
@@ -66,7 +67,7 @@ def read_documents(sources: Iterable[str]) -> Iterator[Document]:
         if folder.is_dir():
             if not any(folder.glob("part-*.jsonl.zst")):
                 raise InputError(f"{folder}: not a Corpus folder (no part-*.jsonl.zst); name text files one by one")
-            yield from read_corpus(folder, split="heldout")
+            yield from read_corpus(folder, split=split)
             continue
         corpus = name or folder.name.split(".")[0]
         for record in read_records(path):
@@ -75,7 +76,7 @@ def read_documents(sources: Iterable[str]) -> Iterator[Document]:
                 text=record.text,
                 corpus=corpus,
                 source=str(record.fields.get("domain") or record.fields.get("source") or ""),
-                split="heldout",
+                split=split,
             )
 
 

@@ -30,7 +30,8 @@ class Item:
     """One question as it is asked: `context` without heading and examples, and what the answer is chosen from.
 
     options: for `letters` the letters, for `cloze` the texts; none for `written`. answer: the right option's
-    index, -1 for `written`; answers: what a written answer is compared with, or the right option's text.
+    index, -1 for `written`; answers: what a written answer is compared with, or the right option's text. question:
+    the question and its options alone, as a training text might hold them.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Item:
     options: tuple[str, ...]
     answer: int
     answers: tuple[str, ...]
+    question: str = ""
 
 
 def read_items(task: Task, rows: Rows, *, data: Path | None, path: str | None = None) -> list[Item]:
@@ -156,6 +158,7 @@ def _item(task: Task, row: Row, columns: dict[str, Any]) -> Item:
         options={"letters": letters, "cloze": texts, "written": ()}[task.kind],
         answer=answer,
         answers=answers,
+        question="\n".join((question, *texts)),
     )
 
 

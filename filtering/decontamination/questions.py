@@ -9,10 +9,12 @@ from typing import Any
 
 from hanhua.documents.readers import expand_paths, read_fields
 from hanhua.errors import InputError
+from hanhua.progress import say
 
 # What is about a question, and is no part of it.
 _NOT_TEXT = frozenset(
     [
+        "",  # the row numbers of a CSV written by pandas
         "id",
         "idx",
         "index",
@@ -71,7 +73,7 @@ def read_questions(path: str) -> Iterator[Question]:
     """
     found = False
     for file in expand_paths(path):
-        for number, fields in read_fields(file, on_broken=lambda place, problem: None):
+        for number, fields in _records(file, skip=Path(path).is_dir()):
             inner = _inner_records(fields)
             for at, record in enumerate(inner):
                 place = f"{_label(path, file)}#{number}" + (f".{at}" if len(inner) > 1 else "")
@@ -81,6 +83,16 @@ def read_questions(path: str) -> Iterator[Question]:
                     yield question
     if not found:
         raise InputError(f"{path}: no question found to look for; is it a benchmark?")
+
+
+def _records(file: Path, *, skip: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the records of a file; in a folder, one that cannot be read is said and passed over."""
+    try:
+        yield from read_fields(file, on_broken=lambda place, problem: None)
+    except InputError as error:
+        if not skip:
+            raise
+        say(f"benchmarks: passed over {error}")
 
 
 def _inner_records(fields: dict[str, Any]) -> list[dict[str, Any]]:

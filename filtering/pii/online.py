@@ -44,8 +44,7 @@ _WECHAT = re.compile(
     r"(?P<said>[号號]?(?:ID)?\s*[:：是为]\s*|[号號]\s*|\s*)"
     r"(?P<id>[A-Za-z][A-Za-z0-9_\-]{5,19})(?![A-Za-z0-9_\-@.])"
 )
-_ACCOUNT_SEEDS = ("微信", "薇信", "徽信", "echat", "eChat", "eixin", "eiXin", "x:", "X:", "x：", "X：")
-_QQ_SEEDS = ("QQ", "qq", "扣扣", "企鹅号")
+_SEED = re.compile(r"[微薇徽]信|[Ww]e[Cci]|[Xx]\s*[:：]|QQ|qq|扣扣|企鹅号")
 _HAS_MARK = re.compile(r"[0-9_]")
 
 
@@ -97,10 +96,12 @@ def _stands_for_an_address(text: str, start: int, end: int, address: str) -> boo
 
 def find_accounts(text: str) -> Iterator[Found]:
     """Yield what is called a QQ number or a WeChat name; an official account (公众号) belongs to nobody."""
-    for match in _QQ.finditer(text) if any(seed in text for seed in _QQ_SEEDS) else ():
+    if not _SEED.search(text):
+        return
+    for match in _QQ.finditer(text):
         if match["said"] or len(match["id"]) >= _QQ_ALONE_DIGITS:
             yield Found(*match.span("id"), "QQ")
-    for match in _WECHAT.finditer(text) if any(seed in text for seed in _ACCOUNT_SEEDS) else ():
+    for match in _WECHAT.finditer(text):
         said = match["said"]
         # 微信 Android, 微信：Windows: a name is one with a digit, or what is called a name (微信号).
         if _HAS_MARK.search(match["id"]) or "号" in said or "號" in said:

@@ -57,9 +57,10 @@ def limit_of(measure: str, config: FilteringConfig) -> Limit | None:
         return None
     section, low, high, place = _FIELDS[measure]
     values = getattr(config, section)
-    name = high or low
+    least, most = _value(values, low, place), _value(values, high, place)
+    name = low if least is not None or not high else high
     origin = _MODELS[section].model_fields[name].description or ""
-    return Limit(_value(values, low, place), _value(values, high, place), f"{section}.{name}", origin)
+    return Limit(least, most, f"{section}.{name}", origin)
 
 
 def _value(values: Any, field: str, place: int) -> float | None:

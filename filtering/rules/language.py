@@ -45,7 +45,10 @@ def _by_score(draft: Draft, limits: LanguageConfig) -> Verdict:
         return KEEP
     guesses = _detector().detect(" ".join(draft.text[:_MODEL_CHARACTERS].split()), model="lite", k=3)
     score = draft.measure("language.score", min(1.0, sum(float(g["score"]) for g in guesses if g["lang"] in CHINESE)))
-    return reject(f"language.{guesses[0]['lang']}", score) if score < limits.min_score else KEEP
+    if score >= limits.min_score:
+        return KEEP
+    likeliest = str(guesses[0]["lang"])
+    return reject("language.unsure" if likeliest in CHINESE else f"language.{likeliest}", score)
 
 
 def guess_language(text: str) -> str:

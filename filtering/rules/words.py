@@ -6,6 +6,8 @@ is what datatrove's filters do, to the letter where it matters: marks count as w
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,20 +49,18 @@ def words(draft: Draft, limits: QualityConfig) -> Verdict:
     """Reject by number, length and kind of words, function words, and line breaks a word."""
     if not _any_word_limit(limits) or not draft.chinese:
         return KEEP
-    real = [word for word in draft.words if any(map(str.isalnum, word))]
-    count = len(draft.words)
+    kinds = Counter(draft.words)
+    real = {word: number for word, number in kinds.items() if any(map(str.isalnum, word))}
+    count, total = sum(real.values()), max(len(draft.words), 1)
+    characters = sum(len(word) * number for word, number in real.items())
+    alphabetic = sum(number for word, number in real.items() if any(map(str.isalpha, word)))
     checks = (
-        ("words.few", len(real), limits.min_words, None),
-        ("words.many", len(real), None, limits.max_words),
-        (
-            "words.length",
-            sum(map(len, real)) / max(len(real), 1),
-            limits.min_mean_word_length,
-            limits.max_mean_word_length,
-        ),
-        ("words.alphabetic", _alphabetic(draft.words) / max(count, 1), limits.min_alphabetic_word_ratio, None),
-        ("words.stop", len(FUNCTION_WORDS.intersection(draft.words)), limits.min_stop_words, None),
-        ("words.newlines", draft.text.count("\n") / max(count, 1), None, limits.max_newline_ratio),
+        ("words.few", count, limits.min_words, None),
+        ("words.many", count, None, limits.max_words),
+        ("words.length", characters / max(count, 1), limits.min_mean_word_length, limits.max_mean_word_length),
+        ("words.alphabetic", alphabetic / total, limits.min_alphabetic_word_ratio, None),
+        ("words.stop", len(FUNCTION_WORDS.intersection(kinds)), limits.min_stop_words, None),
+        ("words.newlines", draft.text.count("\n") / total, None, limits.max_newline_ratio),
     )
     for reason, value, low, high in checks:
         draft.measure(reason, value)
@@ -75,10 +75,6 @@ def _any_word_limit(limits: QualityConfig) -> bool:
     return any(limit is not None for limit in (*lengths, *others)) or bool(
         limits.max_top_ngram_ratios or limits.max_duplicate_ngram_ratios
     )
-
-
-def _alphabetic(words: list[str]) -> int:
-    return sum(any(map(str.isalpha, word)) for word in words)
 
 
 def _by_ngrams(draft: Draft, limits: QualityConfig) -> Verdict:

@@ -6,6 +6,7 @@ redoes what it judged and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,6 +54,15 @@ class Masker(Protocol):
         """Return the text with personal data replaced."""
 
 
+class ContaminationTest(Protocol):
+    """Finds a benchmark's questions in training texts."""
+
+    fingerprint: str
+
+    def held(self, questions: Sequence[str], documents: Iterable[str]) -> list[bool]:
+        """Return, of each question, whether a document holds it."""
+
+
 @dataclass(frozen=True)
 class Skills:
     """The skills a stage is given; each may be absent."""
@@ -60,3 +70,4 @@ class Skills:
     harm: HarmScorer | None = None
     junk: JunkTest | None = None
     masker: Masker | None = None
+    contamination: ContaminationTest | None = None

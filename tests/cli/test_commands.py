@@ -61,7 +61,7 @@ def truncated() -> bytes:
     ("name", "data", "says"),
     [
         ("cut.jsonl.zst", truncated(), "cut.jsonl.zst: truncated"),
-        ("utf16.jsonl", '{"text": "ok"}\n'.encode("utf-16"), "can be used (broken: 2)"),
+        ("bytes.jsonl", b"\xfc\xfd\xff\n\xfc\xfd\xff\n", "can be used (broken: 2)"),
         ("other.jsonl", b'{"content": "a"}\n', "fields found: content"),
         ("empty.jsonl", b"", "none of its"),
         ("short.jsonl", '{"text": "短"}\n'.encode(), "none of its"),

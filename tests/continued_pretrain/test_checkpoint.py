@@ -48,6 +48,13 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["step-00000015", "step-00000100"]
 
 
+def test_some_are_kept_for_good(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, run=RUN, keep=1, keep_every=10)
+    for number in (5, 10, 15, 20, 25):
+        checkpoints.save(TrainState(step=number), *things(0))
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["step-00000010", "step-00000020", "step-00000025"]
+
+
 @pytest.mark.parametrize("file", [TRAINED, OPTIMIZER, COMPLETE])
 @pytest.mark.parametrize("how", ["flipped", "cut", "missing"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(

@@ -40,6 +40,24 @@ def test_loss_and_gradients_are_those_of_plain_cross_entropy(
         torch.testing.assert_close(parameter.grad, plain_weight.grad[V - rows :], rtol=1e-4, atol=1e-6 * scale)
 
 
+def test_z_loss_pulls_the_normaliser_to_one_and_leaves_the_nats_as_they_are() -> None:
+    hidden, weight, labels = tensors()
+    plain_hidden, parameter = hidden.clone().requires_grad_(), torch.nn.Parameter(weight[V - R :].clone())
+    plain_rows = weight[V - R :].clone().requires_grad_()
+    logits = plain_hidden @ torch.cat([weight[: V - R], plain_rows]).T
+    cross_entropy = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    expected = cross_entropy + 0.01 * logits.logsumexp(dim=1).square().sum()
+    expected.backward()
+
+    hidden.requires_grad_()
+    loss, nats = head_loss(hidden, weight, labels, trainable_RD=parameter, z_loss=0.01)
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert nats.sum().item() == pytest.approx(cross_entropy.item(), rel=1e-6)
+    torch.testing.assert_close(hidden.grad, plain_hidden.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(parameter.grad, plain_rows.grad, rtol=1e-4, atol=1e-5)
+
+
 def test_hopeless_targets_cost_much_and_not_infinity() -> None:
     hidden, weight = torch.tensor([[400.0]]), torch.tensor([[1.0], [-1.0]])
     loss, _ = head_loss(hidden, weight, torch.tensor([1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ from hanhua.continued_pretrain.train_log import read_rows
 
 STEPS = 20
 PLACEMENTS = ("single", "ddp", "fsdp2")
+SETTINGS: dict[str, Any] = {
+    "sequence_tokens": 32,
+    "micro_batch_sequences": 2,
+    "gradient_accumulation": 2,
+    "max_tokens": 32 * 4 * STEPS,
+    "weights": {"zh": 0.75, "en_replay": 0.25},
+    "learning_rate": 3e-3,
+    "rows_learning_rate": 3e-3,
+    "lora": {"rank": 4, "alpha": 8},
+    "gradient_checkpointing": True,
+    "threads": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -68,20 +81,8 @@ def three(
     request: pytest.FixtureRequest, make_model: ModelMaker, corpus: Artifact, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Finished]:
     """The same run three times. Sequences differ in targets, so the processes' shares do too."""
-    settings = {
-        "sequence_tokens": 32,
-        "micro_batch_sequences": 2,
-        "gradient_accumulation": 2,
-        "max_tokens": 32 * 4 * STEPS,
-        "weights": {"zh": 0.75, "en_replay": 0.25},
-        "learning_rate": 3e-3,
-        "rows_learning_rate": 3e-3,
-        "lora": {"rank": 4, "alpha": 8},
-        "gradient_checkpointing": True,
-        "threads": 1,
-    }
     folder, model = tmp_path_factory.mktemp("placements"), make_model(tied=request.param)
-    return {name: train(settings, model, corpus, folder / name, placement=name) for name in PLACEMENTS}
+    return {name: train(SETTINGS, model, corpus, folder / name, placement=name) for name in PLACEMENTS}
 
 
 def test_each_lies_as_it_was_asked_to(three: dict[str, Finished]) -> None:
@@ -123,3 +124,62 @@ def test_old_rows_are_bit_identical_after_the_merge(three: dict[str, Finished], 
         for name in ("model.embed_tokens.weight", "lm_head.weight")[: 1 if tied else 2]:
             assert torch.equal(before[name][:first], after[name][:first])
             assert not torch.equal(before[name][first:], after[name][first:])
+
+
+@pytest.mark.parametrize("three", [False], indirect=True, ids=["untied"])
+def test_a_run_goes_on_with_another_number_of_processes(
+    three: dict[str, Finished], make_model: ModelMaker, corpus: Artifact, tmp_path: Path
+) -> None:
+    """Begun by one process, stopped by SIGTERM, ended by two with shared-out weights: the same steps."""
+    out, model = tmp_path / "moved", make_model()
+    begin({**SETTINGS, "checkpoint_every_steps": 1000}, model, corpus, out, stop_after=5)
+    before = len(read_rows(out / "logs" / "train.jsonl"))
+    assert 5 <= before < STEPS
+    moved = train(SETTINGS, model, corpus, out, placement="fsdp2")
+    assert f"going on from the checkpoint of step {before}" in moved.said
+    assert [row["step"] for row in moved.rows] == list(range(1, STEPS + 1))
+    losses = [row["loss"] for row in three["single"].rows]
+    assert [row["loss"] for row in moved.rows] == pytest.approx(losses, abs=5e-6)
+
+
+def begin(settings: dict[str, Any], model: Artifact, corpus: Artifact, out: Path, *, stop_after: int) -> None:
+    """Start a run and ask it to stop, as a scheduler would, once it has made some steps."""
+    config = out.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(settings))
+    program = [sys.executable, "-W", "error", "-m", "hanhua.cli.train", "--config", str(config), "--out", str(out)]
+    inputs = ["--model", str(model.path), "--corpus", str(corpus.path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([*program, *inputs], env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while len(read_rows(out / "logs" / "train.jsonl")) < stop_after:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert "asked to stop" in said
+
+
+@pytest.mark.slow
+def test_sigterm_saves_the_step_in_every_process_and_the_rest_follows_on(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    settings |= {"max_tokens": 64 * 4 * STEPS, "checkpoint_every_steps": 1000, "processes": 2, "parallel": "fsdp2"}
+    settings["micro_batch_sequences"] = 1
+    whole = train(settings, resized, corpus, tmp_path / "whole", placement="single")
+    begin(settings, resized, corpus, tmp_path / "stopped", stop_after=5)
+    stopped = train(settings, resized, corpus, tmp_path / "stopped", placement="single")
+    for name, tensor in whole.adapter.items():
+        assert torch.equal(tensor, stopped.adapter[name]), name
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_ends_the_others_and_says_why(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    wild = {**settings, "learning_rate": 1e30, "rows_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
+    run = train(wild, resized, corpus, tmp_path / "wild", placement="ddp", check=False)
+    assert "stopped before the weights took harm" in run.said
+    assert "of 2 ended with code 1" in run.said
+    assert not (tmp_path / "wild" / "manifest.json").exists()

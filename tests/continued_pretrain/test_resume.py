@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from hanhua.artifacts import Artifact, open_artifact
@@ -36,10 +37,20 @@ def kill_after(step: int, process: subprocess.Popen[str], log: Path, chance: ran
     os.kill(process.pid, signal.SIGKILL)
 
 
-def test_three_kills_change_no_bit(
-    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+PHASES = [
+    {"name": "rows", "tokens_ratio": 0.25, "trains": "rows"},
+    {"name": "main", "tokens_ratio": 0.5, "schedule": "wsd"},
+    {"name": "anneal", "tokens_ratio": 0.25, "weights": {"zh": 0.9, "en_replay": 0.1}},
+]
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_kills_change_no_bit(
+    kills: int, settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
+    """In every phase: rows alone, then everything that is trained, then another mixture."""
     settings |= {"max_tokens": 64 * 4 * STEPS, "checkpoint_every_steps": 3, "lora": {"rank": 4, "dropout": 0.1}}
+    settings["phases"] = PHASES
     config = tmp_path / "settings.yaml"
     config.write_text(yaml.safe_dump({"continued_pretrain": settings}))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -49,7 +60,7 @@ def test_three_kills_change_no_bit(
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
     log = tmp_path / "killed" / "logs" / "train.jsonl"
-    for step in sorted(chance.sample(range(4, STEPS - 4), 3)):
+    for step in sorted(chance.sample(range(1, STEPS - 4), kills)):
         process = subprocess.Popen(command(resized, corpus, config, tmp_path / "killed"), **run)
         kill_after(step, process, log, chance)
         process.communicate()

@@ -16,12 +16,13 @@ from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
+from hanhua.continued_pretrain.guard import refuse_bad_step
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.parallel import place
 from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.start import start_run
-from hanhua.continued_pretrain.train_log import read_rows
+from hanhua.continued_pretrain.train_log import Measured, read_rows
 from hanhua.continued_pretrain.trained import trainable_parameters
 from hanhua.errors import HanhuaError
 
@@ -159,3 +160,30 @@ def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut_back(
     state, _, rows = run(settings, resized, corpus, tmp_path)
     assert state.step == 12
     assert [row["step"] for row in rows] == list(range(1, 13))
+
+
+def test_a_loss_that_jumps_stops_the_run(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    state = TrainState(step=20, mean_loss=2.0)
+    config = ContinuedPretrainConfig.model_validate({**settings, "max_loss_jump": 1.0})
+    optimizer = torch.optim.AdamW([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "weights"}])
+    checkpoints = Checkpoints(tmp_path, run={})
+    refuse_bad_step(Measured(2.9, None, 1.0), state, optimizer, checkpoints, config)
+    with pytest.raises(HanhuaError, match=r"loss 3\.100, where its running mean is 2\.000"):
+        refuse_bad_step(Measured(3.1, None, 1.0), state, optimizer, checkpoints, config)
+    early = TrainState(step=19, mean_loss=2.0)
+    refuse_bad_step(Measured(3.1, None, 1.0), early, optimizer, checkpoints, config)
+    off = config.model_copy(update={"max_loss_jump": None})
+    refuse_bad_step(Measured(99.0, None, 1.0), state, optimizer, checkpoints, off)
+
+
+def test_the_log_tells_corpora_apart_and_counts_operations(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    settings["max_tokens"] = 64 * 4 * 2
+    rows = run(settings, resized, corpus, tmp_path)[2]
+    assert set(rows[0]["bits_by_corpus"]) == {"zh", "en_replay"}
+    assert rows[0]["bits_by_corpus"]["zh"] == pytest.approx(rows[0]["bits_per_character"], abs=1e-5)
+    assert all(row["tflops"] > 0 for row in rows)
+    assert "mfu" not in rows[0]  # a CPU has no peak that its maker states

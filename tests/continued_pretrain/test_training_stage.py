@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import torch
 from conftest import ModelMaker
+from peft import PeftModel
+from safetensors.torch import load_file
 from tiny_corpus import NEW_TOKENS, make_corpus, make_documents
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hanhua.artifacts import Artifact, write_manifest
 from hanhua.artifacts.files import read_json
+from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.stage import pretrain
+from hanhua.continued_pretrain.stage import pretrain, step_sequences
 from hanhua.documents import read_corpus
 from hanhua.errors import HanhuaError, InputError
 from hanhua.skills import Skills
@@ -60,7 +63,9 @@ def test_the_adapted_model_knows_more_chinese(
     write_manifest(tmp_path / "out", kind="adapted", config={}, inputs={}, facts=facts)  # plain finite data
 
 
-@pytest.mark.parametrize("change", [{"lora": None}, {"schedule": "wsd"}, {"weights": {}, "max_tokens": None}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"lora": None}, {"schedule": "wsd"}, {"weights": {}, "max_tokens": None}, {"trains": "rows"}], ids=str
+)
 @pytest.mark.parametrize("new", [True, False])
 def test_every_way_to_train_leaves_a_model(
     change: dict[str, Any],
@@ -72,12 +77,44 @@ def test_every_way_to_train_leaves_a_model(
 ) -> None:
     base = make_model(new=new)
     small = {**settings, "max_tokens": 64 * 8, "epochs": 0.2, **change}
+    if small.get("trains") == "rows" and not new:
+        with pytest.raises(InputError, match="the model has no new tokens"):
+            run(small, base, corpus, tmp_path / "out")
+        return
     facts = run(small, base, corpus, tmp_path / "out")
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
     assert plain.dtype == torch.float32
     assert facts["vocab_size"] == plain.config.vocab_size
     assert (tmp_path / "out" / "adapter").is_dir() == (small["lora"] is not None)
     assert (facts["new_rows"] > 0) == new
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own loading
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("trains", ["rows", "embeddings", "adapters+embeddings"])
+def test_what_is_trained_moves_and_peft_reads_its_adapter(
+    trains: str, tied: bool, settings: dict[str, Any], make_model: ModelMaker, corpus: Artifact, tmp_path: Path
+) -> None:
+    base = make_model(tied=tied)
+    run({**settings, "max_tokens": 64 * 8, "trains": trains}, base, corpus, tmp_path / "out")
+    before, after = (load_file(p / "model" / "model.safetensors") for p in (base.path, tmp_path / "out"))
+    first = base.facts["first_new_id"]
+    assert before.keys() == after.keys()
+    for name in before:
+        of_words = "embed_tokens" in name or "lm_head" in name
+        moved = not torch.equal(before[name], after[name])
+        assert moved == (of_words or (trains == "adapters+embeddings" and "proj" in name)), name
+        if of_words:
+            assert torch.equal(before[name][:first], after[name][:first]) == (trains == "rows"), name
+    adapter = tmp_path / "out" / "adapter"
+    assert adapter.is_dir() == (trains != "embeddings" and not tied)
+    if adapter.is_dir():
+        plain = AutoModelForCausalLM.from_pretrained(base.path / "model")
+        loaded = PeftModel.from_pretrained(plain, adapter).eval()
+        merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "model").eval()
+        ids = torch.arange(plain.config.vocab_size)[-50:][None]
+        with torch.no_grad():
+            torch.testing.assert_close(loaded(input_ids=ids).logits, merged(ids).logits, rtol=1e-4, atol=1e-4)
 
 
 def test_one_pass_sees_each_corpus_once(
@@ -147,3 +184,20 @@ def test_a_full_disk_at_the_end_keeps_the_training(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     facts = run(short, resized, corpus, tmp_path / "out")
     assert facts == run(short, resized, corpus, tmp_path / "other")
+
+
+def test_a_step_stays_as_the_run_began_it(settings: dict[str, Any], tmp_path: Path) -> None:
+    config = ContinuedPretrainConfig.model_validate(settings)
+    checkpoints = Checkpoints(tmp_path, run={})
+    assert step_sequences(config, checkpoints, processes=3) == 2 * 2 * 3
+    checkpoints.run = {"batch_sequences": 8}
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.AdamW([parameter])
+    parameter.sum().backward()
+    optimizer.step()
+    checkpoints.save(TrainState(step=1), {"a": parameter}, optimizer)
+    assert [step_sequences(config, checkpoints, processes=n) for n in (1, 2, 4)] == [8, 8, 8]
+    with pytest.raises(
+        InputError, match=r"begun with 8 sequences a step, which 3 processes of 2 cannot make.*divides 4"
+    ):
+        step_sequences(config, checkpoints, processes=3)

@@ -80,6 +80,8 @@ def test_every_task_whose_files_are_in_a_folder(place: Path, tmp_path: Path) -> 
     assert scores["tasks"]["cmmlu"]["shots"] == 5
     assert scores["benchmarks"]["cmmlu"]["after"]["questions"] == 4
     assert scores["behaviour"]["after"]["prompts"] == 24
+    speeds = json.loads((tmp_path / "out" / "logs" / "decoding.json").read_text(encoding="utf-8"))
+    assert all(speeds[model]["characters_per_second"] > 0 for model in ("before", "after"))
     again = run(place, f"--data={bench}", "--task=cmmul", f"--out={tmp_path / 'other'}")
     assert "did you mean cmmlu?" in error_of(again, UsageError)
     assert "no shipped task has its files here" in error_of(
@@ -102,6 +104,8 @@ def test_a_model_beside_is_in_the_table(place: Path, tmp_path: Path) -> None:
     result = run(place, quiz, f"--beside=control={place / 'before'}", f"--out={tmp_path / 'out'}")
     assert result.exit_code == 0, result.output
     assert "control" in result.stdout.splitlines()[0]
+    for sentence in ("Chinese text, after against before: not measured.", "not training seeds"):
+        assert sentence in result.stdout
     bad = run(place, quiz, "--beside=control", f"--out={tmp_path / 'bad'}")
     assert "--beside control: expected NAME=DIR" in error_of(bad, UsageError)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,39 @@ def test_chains_end_at_the_first(tmp_path: Path) -> None:
     for _ in range(6):
         chain.append(edited(chain[-1], 0.01, rng))
     assert clusters_of(chain, tmp_path).root.tolist() == [0] * 7
+
+
+def test_the_longest_copy_is_kept_wherever_it_stands(tmp_path: Path) -> None:
+    rng = random.Random(8)
+    whole, other = random_text(400, rng), random_text(400, rng)
+    clusters = clusters_of([whole[:360], other, whole, whole[:380], whole], tmp_path)
+    assert clusters.root.tolist() == [0, 1, 0, 0, 0]
+    assert clusters.kept.tolist() == [2, 1, 2, 2, 2]
+    assert [clusters.reason(index) for index in (0, 3, 4)] == ["duplicate.near", "duplicate.near", "duplicate.exact"]
+
+
+def test_at_most_64_bytes_a_document_are_resident(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    count, width = 60_000, CONFIG.bands * CONFIG.rows
+    rng.integers(0, 1 << 63, (count, 2), dtype=np.uint64).tofile(tmp_path / "digests")
+    signatures = rng.integers(0, 1 << 32, (count, width), dtype=np.uint32)
+    signatures[1::2] = signatures[::2]  # every second one a copy
+    signatures.tofile(tmp_path / "signatures")
+    del signatures
+    np.full(count, 400, dtype=np.uint32).tofile(tmp_path / "letters")
+    monkey = pytest.MonkeyPatch()
+    # Blocks have a fixed size; small ones, so that they do not hide what grows with the documents.
+    monkey.setattr("hanhua.filtering.duplicates.clusters._BLOCK", 1 << 8)
+    tracemalloc.start()
+    clusters = find_clusters(
+        CONFIG, digests=tmp_path / "digests", signatures=tmp_path / "signatures", letters=tmp_path / "letters"
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    monkey.undo()
+    assert np.array_equal(clusters.root, np.arange(count) // 2 * 2)
+    assert peak < 64 * count, f"{peak / count:.1f} bytes a document"
+    assert not list(tmp_path.glob("band-*"))
 
 
 @given(st.text(max_size=60), st.integers(1, 20))

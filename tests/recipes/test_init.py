@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 from pathlib import Path
 
@@ -102,6 +104,26 @@ def test_what_cannot_be_drafted_is_said_and_nothing_written(arguments: list[str]
     )
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert not (tmp_path / "mine.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "says"),
+    [
+        (b"20e6\n\n24GB\n", 0, "Do not extend"),
+        (b"1,000,000,000\n\n\n", 0, "Extend by 16,384 tokens"),
+        (b"many\n", 2, "is no number of tokens"),
+    ],
+)
+def test_at_a_terminal_it_asks(answers: bytes, code: int, says: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answers)
+        done = subprocess.run(command("init", tmp_path / "mine.yaml"), capture_output=True, text=True, stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == code and says in done.stdout + done.stderr, done.stderr
+    assert "Tokens to train on" in done.stderr and (tmp_path / "mine.yaml").exists() == (code == 0)
 
 
 def test_from_flags_alone(tmp_path: Path) -> None:

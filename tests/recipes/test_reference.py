@@ -42,16 +42,7 @@ def test_every_key_of_the_shipped_recipes_is_documented(name: str) -> None:
 def test_every_key_says_what_it_means() -> None:
     rows = [line for line in reference_markdown().split("\n") if line.startswith("| `")]
     empty = [row for row in rows if row.rstrip().endswith("|  |")]
-    allowed = (
-        "`filtering`",
-        "`vocab_extension`",
-        "`initialise`",
-        "`continued_pretrain`",
-        "`eval`",
-        "`release`",
-        "`report`",
-    )
-    assert all(any(name in row for name in allowed) for row in empty), empty
+    assert all("| section" in row for row in empty), "a section says it under its own heading"
     assert reference_markdown("zh").startswith("# 配置参考") and len(rows) > 100
 
 

@@ -27,7 +27,7 @@ from hanhua.weights import INDEX, read_header
 
 GENERATION_CONFIG = "generation_config.json"
 _OLD_VOCABULARY = ("tokenizer.model", "vocab.json", "merges.txt", "added_tokens.json")
-_WEIGHTS = {".safetensors", ".bin", ".pth", ".pt", ".gguf"}
+WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pth", ".pt", ".gguf"}
 _NAMES_SHOWN = 4
 
 
@@ -71,7 +71,7 @@ def grow_model(model: Path, *, tokenizer: Path, out: Path, methods: Methods, see
     plan = plan_rows(bpe, first, size)
     grown: dict[str, Growth] = {}
     untrained: dict[str, dict[str, int]] = {}
-    for name, rows in _examined(source, bpe, first).items():
+    for name, rows in examined_matrices(source, bpe, first).items():
         untrained[name] = {token_name(bpe, id_): id_ for id_ in rows.untrained_ids}
         if untrained[name]:
             _say_untrained(name, list(untrained[name]))
@@ -85,11 +85,11 @@ def grow_model(model: Path, *, tokenizer: Path, out: Path, methods: Methods, see
     _write_weights(source, out, grown)
     _write_rest(model, tokenizer, out, {**source.settings, "vocab_size": rows_after})
     if rows_after > size:
-        _suppress(out / GENERATION_CONFIG, range(size, rows_after))
+        suppress_ids(out / GENERATION_CONFIG, range(size, rows_after))
     return Resized(first, rows_after, str(methods), source.tied, untrained, rows_after - size)
 
 
-def _examined(source: Source, bpe: BpeFile, first: int) -> dict[str, Rows]:
+def examined_matrices(source: Source, bpe: BpeFile, first: int) -> dict[str, Rows]:
     """Return the rows of each matrix; a token that was never an input was never a target either."""
     suspects = unread_ids(bpe, first)
     unseen = np.zeros(0, dtype=np.int64)
@@ -153,7 +153,8 @@ def _stored(blocks: Callable[[], Iterator[Floats]], rows: Rows, *, padding: int)
         yield from_float32(mean_D, rows.dtype).tobytes() * padding
 
 
-def _suppress(path: Path, ids: range) -> None:
+def suppress_ids(path: Path, ids: range) -> None:
+    """Add ids to those that generation never gives, in a generation config."""
     settings = read_json(path) if path.is_file() else {}
     write_json(path, {**settings, "suppress_tokens": [*(settings.get("suppress_tokens") or []), *ids]})
 
@@ -178,7 +179,7 @@ def _write_rest(model: Path, tokenizer: Path, out: Path, settings: dict[str, Any
     """Copy what else is in the model's folder, then the extended tokenizer over it."""
     left_out = {INDEX, "config.json", "manifest.json", *_OLD_VOCABULARY, TOKENIZER_JSON, *SETTINGS}
     for path in sorted(model.iterdir()):
-        if path.is_file() and path.suffix not in _WEIGHTS and path.name not in left_out:
+        if path.is_file() and path.suffix not in WEIGHT_SUFFIXES and path.name not in left_out:
             shutil.copyfile(path, out / path.name)
     (out / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     # The model's own settings first: an extended tokenizer made elsewhere may come without a chat template.

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Kind = Literal["corpus", "base", "tokenizer", "resized", "adapted", "scores", "release", "report"]
-Stage = Literal["filtering", "base", "vocab_extension", "initialise", "continued_pretrain", "eval", "release", "report"]
+Kind = Literal["corpus", "base", "tokenizer", "resized", "adapted", "restored", "scores", "release", "report"]
+Stage = Literal[
+    "filtering",
+    "base",
+    "vocab_extension",
+    "initialise",
+    "continued_pretrain",
+    "restore",
+    "eval",
+    "release",
+    "report",
+]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -26,6 +26,7 @@ from hanhua.cli.eval_options import (
     Prompts,
     Shots,
     Tasks,
+    Training,
 )
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.settings import read_settings, validated
@@ -57,6 +58,7 @@ def evaluate(
     prompts: Annotated[Optional[Path], Prompts] = None,  # noqa: UP045
     behaviour: Annotated[bool, BehaviourFlag] = False,
     beside: Annotated[Optional[list[str]], BesideModels] = None,  # noqa: UP045
+    training: Annotated[Optional[list[str]], Training] = None,  # noqa: UP045
     config: Annotated[Optional[Path], Config] = None,  # noqa: UP045
     cache: Annotated[Optional[Path], Cache] = None,  # noqa: UP045
     processes: Annotated[Optional[int], Processes] = None,  # noqa: UP045
@@ -69,7 +71,7 @@ def evaluate(
     )
     added = _added(prompts=prompts, behaviour=behaviour, beside=beside or [], processes=processes)
     resolved = _config(config, corpora or [], asked, added)
-    scores = _run(resolved, [_model(model) for model in models], corpora or [], out, cache)
+    scores = _run(resolved, [_model(model) for model in models], corpora or [], training or [], out, cache)
     if as_json:
         print_json(scores)
     else:
@@ -146,7 +148,12 @@ def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
 
 
 def _run(
-    config: EvalConfig, models: list[ModelFolder], corpora: list[str], out: Path, cache: Path | None
+    config: EvalConfig,
+    models: list[ModelFolder],
+    corpora: list[str],
+    training: list[str],
+    out: Path,
+    cache: Path | None,
 ) -> dict[str, Any]:
     """Evaluate into `out`, finish it as a Scores artifact, and return the scores."""
     import shutil
@@ -160,7 +167,16 @@ def _run(
     if (out / MANIFEST).is_file():
         raise UsageError(f"{out}: holds a finished evaluation; choose another --out, or remove it")
     out.mkdir(parents=True, exist_ok=True)
-    facts = evaluate_models(config, models, read_documents(corpora), out, skills=_skills(config), cache=cache)
+    texts = (document.text for document in read_documents(training, split="train")) if training else None
+    facts = evaluate_models(
+        config,
+        models,
+        read_documents(corpora),
+        out,
+        skills=_skills(config, training=bool(training)),
+        training=texts,
+        cache=cache,
+    )
     shutil.rmtree(out / "work", ignore_errors=True)
     write_manifest(
         out,
@@ -174,21 +190,28 @@ def _run(
     return scores
 
 
-def _skills(config: EvalConfig) -> Skills:
+def _skills(config: EvalConfig, *, training: bool) -> Skills:
+    from hanhua.recipes import wiring
     from hanhua.skills import Skills
 
+    contamination = wiring.contamination_test() if training else None
     if config.safety is None:
-        return Skills()
-    from hanhua.recipes import wiring
-
-    return Skills(harm=wiring.harm_scorer(), masker=wiring.masker())
+        return Skills(contamination=contamination)
+    return Skills(harm=wiring.harm_scorer(), masker=wiring.masker(), contamination=contamination)
 
 
 def _print_scores(scores: Mapping[str, Any], out: Path) -> None:
     """Print one row per measure and one column per model, then the verdict, then where the details are."""
-    from hanhua.cli.eval_table import score_rows
+    from hanhua.artifacts.files import read_json
+    from hanhua.eval.table import score_rows
 
-    print_table(("", *scores["models"]), score_rows(scores))
+    rows = score_rows(scores)
+    decoding = out / "logs" / "decoding.json"
+    if decoding.is_file():
+        rates = read_json(decoding)
+        cells = (f"{rates[m]['characters_per_second']:,.1f}" if m in rates else "–" for m in scores["models"])
+        rows.append(("characters written per second, here", *cells))
+    print_table(("", *scores["models"]), rows)
     for sentence in scores["verdict"]["text"]:
         print(sentence)
     print(scores["verdict"]["note"])

@@ -30,6 +30,9 @@ BehaviourFlag = typer.Option(
     "--behaviour", help="Reply to everyday Chinese prompts: language, script, loops, stopping; single characters"
 )
 BesideModels = typer.Option("--beside", metavar="NAME=DIR", help="A model to compare with and not to judge; repeatable")
+Training = typer.Option(
+    "--training", metavar="PATH", help="What the last model learned from, to look for the questions in; repeatable"
+)
 Config = typer.Option(
     "--config", metavar="FILE", help="YAML as a recipe's `eval:` section, for everything else and for gates"
 )

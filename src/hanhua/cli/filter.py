@@ -27,29 +27,62 @@ app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jso
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+# `Optional`, not `|`: typer reads these at run time on Python 3.10.
+Corpora = Annotated[
+    list[str],
+    typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
+]
+Preset = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME", help="balanced (default), fineweb2-zh, or none: split only"),
+]
+HeldoutRatio = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(metavar="SHARE", help="Share of documents held out; 0.02 by default"),
+]
+Languages = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
+]
+Pii = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="MODE", help="Personal data: mask (default), drop or off"),
+]
+Benchmarks = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--benchmark", metavar="FILE", help="Drop documents that hold its questions; a folder too; may be given again"
+    ),
+]
+Conversion = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="NAME", help="OpenCC conversion: t2s, s2t, s2tw, s2twp or s2hk"),
+]
+Settings = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="YAML", help="All other keys, as in a recipe's `filtering:` section"),
+]
+Workers = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
+]
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
 
 
 @app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")
 def run(
-    corpora: Annotated[
-        list[str],
-        typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
-    ],
+    corpora: Corpora,
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the corpus")],
-    preset: Annotated[str, typer.Option(metavar="NAME", help="balanced: all rules; none: split only")] = "balanced",
-    heldout_ratio: Annotated[float, typer.Option(metavar="SHARE", help="Share of documents held out")] = 0.02,
-    language: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
-    ] = None,
+    preset: Preset = None,
+    heldout_ratio: HeldoutRatio = None,
+    language: Languages = None,
     license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the texts")] = "",
     text_field: TextField = "text",
-    pii: Annotated[str, typer.Option(metavar="MODE", help="Personal data: mask, drop or off")] = "mask",
-    workers: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
-    ] = None,
+    pii: Pii = None,
+    benchmark: Benchmarks = None,
+    convert: Conversion = None,
+    settings: Settings = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Filter corpora into one folder: documents with their split, and samples of what was rejected."""
@@ -60,7 +93,15 @@ def run(
         name = _unused(name or _stem(path), named)
         spoken = languages.get(name, languages.get("", "zh"))
         named[name] = _corpus(path, language=spoken, license=license_, text_field=text_field)
-    config = _config(preset=preset, heldout_ratio=heldout_ratio, pii={"mode": pii}, workers=workers)
+    given = {
+        "preset": preset,
+        "heldout_ratio": heldout_ratio,
+        "workers": workers,
+        "pii": {"mode": pii},
+        "decontamination": {"benchmarks": benchmark or None},
+        "text": {"convert": convert},
+    }
+    config = _config(settings, given)
     facts = _filter_into(out, config, named)
     if as_json:
         from hanhua.cli.printing import print_json
@@ -97,14 +138,24 @@ def _corpus(path: str, **fields: Any) -> CorpusConfig:
         raise UsageError(f"{path}: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from None
 
 
-def _config(**fields: Any) -> FilteringConfig:
+def _config(settings: Path | None, given: dict[str, Any]) -> FilteringConfig:
+    """Return the settings of the file, those given on the command line over them."""
     from pydantic import ValidationError
 
+    from hanhua.cli.settings import read_settings
     from hanhua.errors import UsageError
     from hanhua.filtering.config import FilteringConfig
 
+    fields = read_settings(settings, section="filtering")
+    for name, value in given.items():
+        if isinstance(value, dict):
+            inner = {key: item for key, item in value.items() if item is not None}
+            if inner:
+                fields[name] = {**(fields.get(name) or {}), **inner}
+        elif value is not None:
+            fields[name] = value
     try:
-        return FilteringConfig(**fields)
+        return FilteringConfig.model_validate(fields)
     except ValidationError as error:
         wrong = error.errors()[0]
         raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
@@ -156,7 +207,7 @@ def _print_facts(facts: dict[str, Any], out: Path) -> None:
             masked[tag] += count
     if masked:
         print("\nmasked: " + ", ".join(f"{count:,} {tag}" for tag, count in masked.items()))
-    print(f"\ncorpus: {out}\nsamples of what was rejected: {out / 'rejected' / 'samples.jsonl'}")
+    print(f"\ncorpus: {out}\nreport: {out / 'report' / 'filtering.html'}")
 
 
 def main() -> None:

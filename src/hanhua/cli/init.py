@@ -44,7 +44,7 @@ def init(
     if out.exists():
         raise UsageError(f"{out}: exists already; choose another name")
     if budget_tokens is None and budget_hours is None and budget_dollars is None:
-        budget_tokens = int(float(_asked("Tokens to train on", "--budget-tokens", "1000000000")))
+        budget_tokens = _whole(_asked("Tokens to train on", "--budget-tokens", "1000000000"))
     answers = Answers(
         base=base or _asked("Base model, a folder or Hub id", "--base", "meta-llama/Meta-Llama-3-8B"),
         devices=devices or _asked("Accelerators", "--devices", "1x80GB"),
@@ -86,6 +86,16 @@ def _asked(question: str, option: str, default: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"{option} is missing, and there is nobody to ask; for instance {option} {default}")
     return str(typer.prompt(question, default=default, err=True))
+
+
+def _whole(answer: str) -> int:
+    """Return the number somebody typed: `1000000000`, `1,000,000,000` or `1e9`."""
+    from hanhua.errors import UsageError
+
+    try:
+        return int(float(answer.replace(",", "").replace("_", "")))
+    except (ValueError, OverflowError):
+        raise UsageError(f"{answer!r} is no number of tokens; for instance 1e9") from None
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -8,16 +8,19 @@ from typing import Annotated, Optional
 
 import typer
 
+from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
 from hanhua.cli import filter as filter_cli
 from hanhua.cli import init as init_cli
 from hanhua.cli import plan as plan_cli
 from hanhua.cli import publish as publish_cli
+from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.stages import stage_named
+from hanhua.cli.vocab.options import ManyFiles
 
 app = typer.Typer(
     name="hanhua",
@@ -33,6 +36,8 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
+app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
+app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)
 app.command(epilog="Example: hanhua status runs/quickstart --watch")(runs_cli.status)
 app.command(epilog="Example: hanhua report runs/quickstart")(runs_cli.report)
 app.command(epilog="Example: hanhua compare runs/Llama-3-8B-zh runs/Llama-3-8B-zh-no-extension")(runs_cli.compare)

@@ -41,16 +41,26 @@ _FIELDS = tuple(f.name for f in fields(Document))
 
 
 def write_corpus(folder: Path, documents: Iterable[Document]) -> int:
-    """Write documents as parts into `folder`; return how many. The same documents give the same bytes."""
-    written = 0
-    for part, batch in enumerate(_batches(documents)):
+    """Write documents as parts into `folder`; return how many. The same documents give the same bytes.
+
+    Memory holds one document, not a part.
+    """
+    written = part = 0
+    waiting = iter(documents)
+    document = next(waiting, None)
+    while document is not None:
         path = folder / f"part-{part:05d}.jsonl.zst"
-        lines = b"".join(json.dumps(asdict(d), ensure_ascii=False).encode() + b"\n" for d in batch)
         with path.open("wb") as file:
-            file.write(zstandard.ZstdCompressor(level=3).compress(lines))
+            with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as packed:
+                size = 0
+                while document is not None and (not size or size + len(document.text.encode()) <= PART_BYTES):
+                    packed.write(json.dumps(asdict(document), ensure_ascii=False).encode() + b"\n")
+                    size += len(document.text.encode())
+                    written += 1
+                    document = next(waiting, None)
             file.flush()
             os.fsync(file.fileno())
-        written += len(batch)
+        part += 1
     return written
 
 
@@ -67,17 +77,3 @@ def read_corpus(
                     continue
                 if wanted is None or data["corpus"] in wanted:
                     yield Document(**{name: data[name] for name in _FIELDS})
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    size = 0
-    for document in documents:
-        length = len(document.text.encode())
-        if batch and size + length > PART_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(document)
-        size += length
-    if batch:
-        yield batch

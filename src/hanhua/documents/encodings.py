@@ -42,6 +42,8 @@ _SAMPLE_BYTES = 1 << 18
 MIN_FREQUENT_SHARE = 0.3
 """Chinese has 18% at the least in 20 characters of verse, 60% in prose; a wrong decoding 10%, 30% at the most."""
 _MIN_AHEAD = 2.0
+MAX_LINE_BYTES = 32_000_000
+"""Of one record; a novel has three megabytes, and a file that forgot its line ends any number."""
 MIN_CHARACTERS = 4
 """Of a line on its own; fewer tell nothing."""
 
@@ -101,7 +103,13 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str | NotDecodable]]:
             yield from _wide_lines(path, file, codec)
             return
         strangers: Counter[str] = Counter()
-        for number, line in enumerate(file):
+        for number, line in enumerate(_bounded_lines(file)):
+            if line is None:
+                problem = (
+                    f"a line of more than {MAX_LINE_BYTES / 1e6:g} MB; split it, or end its lines with a line feed"
+                )
+                yield number, NotDecodable(problem, escaped="\udc80")
+                continue
             if number == 0:
                 line = line.removeprefix(codecs.BOM_UTF8)
             try:
@@ -114,6 +122,17 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str | NotDecodable]]:
     for name, count in sorted(strangers.items()):
         if count:
             say(f"{path}: {count:,} lines are {NAMES[name]}, not {NAMES[codec]}; read as such")
+
+
+def _bounded_lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield the lines; None for one that is too long, of which hardly anything is held."""
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        if len(line) <= MAX_LINE_BYTES:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(1 << 20)
+        yield None
 
 
 def decode_line(line: bytes, codec: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
-_MANY = ("--corpus", "--texts", "--cover", "--weight", "--max-read")
+_MANY = ("--corpus", "--texts", "--cover", "--weight", "--max-read", "--search")
 
 
 class ManyFiles(TyperCommand):

@@ -55,8 +55,18 @@ def _benchmarks(scores: Found) -> Iterator[Row]:
             yield ("  crossing pairs", *(f"{f['crossings']} of {f['pairs']}" for f in found))
             joined = (f"{f.get('accuracy_joined', f['accuracy']):.1%}" for f in found)
             yield ("  accuracy, prompt and option encoded as one", *joined)
+        if held := scores.get("contamination", {}).get(task):
+            yield (
+                f"  {held['held']} of its questions are in the training corpus; without them",
+                *_without(held, scores),
+            )
         for model, one in by_model.items():
             yield from ((f"  {model}: {flag}", *("" for _ in found)) for flag in one["flags"])
+
+
+def _without(held: Found, scores: Found) -> Iterator[str]:
+    for model in scores["models"]:
+        yield _with_interval(held["accuracy_without"][model], "accuracy", "interval")
 
 
 def _characters(scores: Found) -> Iterator[Row]:

@@ -1,0 +1,138 @@
+"""`hanhua chat`: a conversation with a model in the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from hanhua.cli.conversation import Conversation, Reply
+
+EXAMPLE = "Example: hanhua chat Llama-3-8B-zh-chat --system '你是一个有用的助手。'"
+HELP = "/reset begins anew, /system TEXT changes the system prompt, /quit ends"
+
+
+def chat(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A chat model's folder, or a Hub id")],
+    system: Annotated[Optional[str], typer.Option(metavar="TEXT", help="The system prompt")] = None,  # noqa: UP045
+    max_new_tokens: Annotated[int, typer.Option(metavar="N", min=1, help="Longest reply in tokens")] = 512,
+    temperature: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="T", min=0, help="0: the likeliest token; default: as the generation config says"),
+    ] = None,
+    seed: Annotated[Optional[int], typer.Option(metavar="N", help="Seed of sampled replies")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply, for a script")] = False,
+) -> None:
+    """Talk to a model: replies are streamed, with tokens and characters per second behind each.
+
+    A reply ends where the model ends it, by any of its end tokens. Without a terminal every line of stdin is a turn.
+    """
+    from hanhua.base_model import resolve_base_model
+    from hanhua.errors import MissingExtra
+
+    try:
+        from hanhua.cli.conversation import Sampling, open_conversation
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtra("hanhua chat", "train") from None
+    from hanhua.cli.restore import model_folder
+
+    path = Path(model).expanduser()
+    folder = model_folder(path) if path.is_dir() else resolve_base_model(model)
+    talk = open_conversation(folder, sampling=Sampling(max_new_tokens, temperature, seed), system=system)
+    for line in _lines(model):
+        if line.startswith("/"):
+            if not _obeyed(talk, line):
+                return
+        elif line:
+            _turn(talk, line, as_json=as_json)
+
+
+def _lines(model: str) -> Iterator[str]:
+    """Yield what is said, stripped: typed at a prompt, or read from stdin."""
+    if not sys.stdin.isatty():
+        yield from (line.strip() for line in sys.stdin)
+        return
+    from hanhua.progress import say
+
+    with suppress(ImportError):
+        import readline  # noqa: F401 - gives the prompt its history and its arrow keys
+    say(f"{model}: {HELP}")
+    while True:
+        try:
+            yield input("> ").strip()
+        except EOFError:
+            return
+
+
+def _obeyed(talk: Conversation, line: str) -> bool:
+    """Do what a command says; False ends the conversation."""
+    from hanhua.progress import say
+
+    name, _, rest = line.partition(" ")
+    if name in ("/quit", "/exit"):
+        return False
+    if name == "/reset":
+        talk.turns.clear()
+    elif name == "/system":
+        talk.system = rest.strip() or None
+    else:
+        say(HELP)
+    return True
+
+
+def _turn(talk: Conversation, text: str, *, as_json: bool) -> None:
+    from hanhua.progress import say
+
+    try:
+        reply = talk.ask(text, show=_ignore if as_json else _show)
+    except KeyboardInterrupt:
+        if not sys.stdin.isatty():
+            raise
+        print()
+        say("stopped; this turn is forgotten")
+        return
+    if as_json:
+        print(json.dumps(_facts(text, reply), ensure_ascii=False), flush=True)
+        return
+    print()
+    say(_figures(reply))
+
+
+def _show(piece: str) -> None:
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+def _ignore(piece: str) -> None:
+    del piece
+
+
+def _facts(text: str, reply: Reply) -> dict[str, Any]:
+    return {
+        "user": text,
+        "reply": reply.text,
+        "prompt_tokens": reply.prompt_tokens,
+        "tokens": reply.tokens,
+        "seconds": round(reply.seconds, 3),
+        "characters_per_second": round(reply.characters_per_second, 1),
+        "stopped": reply.stopped,
+        "dropped_turns": reply.dropped,
+    }
+
+
+def _figures(reply: Reply) -> str:
+    parts = [f"{reply.prompt_tokens:,} tokens in, {reply.tokens:,} out"]
+    parts.append(f"{len(reply.text):,} characters, {reply.characters_per_second:,.1f} a second")
+    if not reply.stopped:
+        parts.append("cut at --max-new-tokens")
+    if reply.dropped:
+        parts.append(f"{reply.dropped} old turns no longer fitted and were left out")
+    return "; ".join(parts)

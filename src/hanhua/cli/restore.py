@@ -1,0 +1,222 @@
+"""`hanhua restore`: an adapted base becomes a model that answers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from hanhua.cli.vocab.options import FORMATS, AsJson, TextField, new_folder
+
+if TYPE_CHECKING:
+    from hanhua.recipes.restore_search import Found, SearchConfig, Tried
+    from hanhua.vocab_extension.restore.config import RestoreConfig
+    from hanhua.vocab_extension.restore.restore import Restored
+
+EXAMPLE = (
+    "Example: hanhua restore --adapted Llama-3-8B-zh --base meta-llama/Meta-Llama-3-8B "
+    "--instruct meta-llama/Meta-Llama-3-8B-Instruct --out Llama-3-8B-zh-chat"
+)
+
+
+Adapted = Annotated[Path, typer.Option(metavar="DIR", help="The adapted model, its vocabulary extended or not")]
+Base = Annotated[str, typer.Option(metavar="MODEL", help="The base that was adapted: a folder or a Hub id")]
+Instruct = Annotated[str, typer.Option(metavar="MODEL", help="The instruct model of the same base")]
+Group = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+    typer.Option(metavar="GROUP=λ", help="Another λ for embeddings, head or layers.FIRST-LAST; repeatable"),
+]
+NewRows = Annotated[
+    str, typer.Option(metavar="POLICY", help="mean: new rows get the mean change of their pieces; untouched")
+]
+Repair = Annotated[
+    bool, typer.Option("--repair-special-rows", help="Take special rows the base never trained from instruct")
+]
+Trust = Annotated[bool, typer.Option("--trust-bases", help="Do not refuse models that seem to be of different bases")]
+Search = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="FILE…", help=f"Try several λ on these held-out texts and take the best: {FORMATS}"),
+]
+MaxLoss = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, help="Largest rise of bits per byte that --search accepts")
+]
+Prompts = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="FILE", help="JSONL with a field `prompt` for --search (default: 24 everyday ones)"),
+]
+
+
+def restore(
+    adapted: Adapted,
+    base: Base,
+    instruct: Instruct,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the restored model")],
+    scale: Annotated[float, typer.Option(metavar="λ", help="How much of (instruct - base) is added")] = 1.0,
+    group: Group = None,
+    new_rows: NewRows = "mean",
+    repair_special_rows: Repair = False,
+    trust_bases: Trust = False,
+    search: Search = None,
+    scales: Annotated[str, typer.Option(metavar="λ,λ,…", help="What --search tries")] = "0.25,0.5,0.75,1",
+    max_loss: MaxLoss = 0.05,
+    prompts: Prompts = None,
+    text_field: TextField = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Add what tuning gave the instruct model to the adapted base: adapted + λ × (instruct - base).
+
+    One tensor at a time, in the memory of a slice. Chat template, generation config, ends and pad become the instruct
+    model's. The three must come from one base: Llama 3 with 3.1, or a wrong base, is refused by name.
+    """
+    from hanhua.base_model import resolve_base_model
+
+    config = _config(
+        instruct=instruct,
+        scale=scale,
+        scales=_groups(group or []),
+        new_rows=new_rows,
+        repair_special_rows=repair_special_rows,
+        check_bases=not trust_bases,
+    )
+    settings = _search_settings(scales, max_loss) if search else None
+    folders = {"base": resolve_base_model(base), "instruct": resolve_base_model(instruct)}
+    _run(model_folder(adapted), folders, out, config, settings, search or [], prompts, text_field, as_json=as_json)
+
+
+def _run(
+    adapted: Path,
+    folders: dict[str, Path],
+    out: Path,
+    config: RestoreConfig,
+    settings: SearchConfig | None,
+    texts: list[str],
+    prompts: Path | None,
+    text_field: str,
+    *,
+    as_json: bool,
+) -> None:
+    from hanhua.cli.printing import print_json
+    from hanhua.vocab_extension.restore.restore import restore_folder
+
+    found, tried = None, out.with_name(out.name + ".search")
+    with new_folder(out) as partial:
+        if settings is not None:
+            named = {"adapted": adapted, **folders}
+            found = _searched(settings, config, named, texts, prompts, text_field=text_field, work=tried)
+            config = config.model_copy(update={"scale": _best(found, as_json=as_json, max_loss=settings.max_loss)})
+        done = restore_folder(adapted, out=partial, config=config, **folders)
+    shutil.rmtree(tried, ignore_errors=True)
+    if as_json:
+        print_json({"out": str(out), "scale": config.scale, **done.facts(), "search": _facts(found)})
+    else:
+        _print_done(out, config, done)
+
+
+def model_folder(path: Path) -> Path:
+    """Return the folder with the weights: the one given, or `model` in an artifact of Hanhua's."""
+    from hanhua.errors import InputError
+
+    found = path if (path / "config.json").is_file() else path / "model"
+    if not (found / "config.json").is_file():
+        raise InputError(f"{path}: neither a Hugging Face model folder (no config.json) nor a model of Hanhua's")
+    return found
+
+
+def _config(**settings: Any) -> RestoreConfig:
+    from hanhua.cli.settings import validated
+    from hanhua.vocab_extension.restore.config import RestoreConfig
+
+    return validated(RestoreConfig, settings)
+
+
+def _groups(given: list[str]) -> dict[str, str]:
+    from hanhua.errors import UsageError
+
+    groups = dict(entry.partition("=")[::2] for entry in given)
+    for name, scale in groups.items():
+        if not scale:
+            raise UsageError(f"--group {name}: expected GROUP=λ, such as layers.0-7=0.5")
+    return groups
+
+
+def _search_settings(scales: str, max_loss: float) -> SearchConfig:
+    from hanhua.errors import UsageError
+    from hanhua.recipes.restore_search import SearchConfig
+
+    try:
+        tried = tuple(float(scale) for scale in scales.split(","))
+    except ValueError:
+        raise UsageError(f"--scales {scales}: expected numbers with commas, such as 0.25,0.5,1") from None
+    return SearchConfig(scales=tried, max_loss=max_loss)
+
+
+def _searched(
+    settings: SearchConfig,
+    config: RestoreConfig,
+    folders: dict[str, Path],
+    files: list[str],
+    prompts: Path | None,
+    *,
+    text_field: str,
+    work: Path,
+) -> Found:
+    from hanhua.recipes.restore_search import PROMPTS, draw_documents, read_chat_prompts, search_scale
+    from hanhua.recipes.wiring import harm_scorer
+    from hanhua.vocab_extension.texts import sources_of
+
+    documents = draw_documents(sources_of(files), text_field=text_field, max_documents=settings.max_documents)
+    return search_scale(
+        settings,
+        config,
+        documents=documents,
+        prompts=read_chat_prompts(prompts or PROMPTS),
+        harm=harm_scorer(),
+        work=work,
+        **folders,
+    )
+
+
+def _best(found: Found, *, as_json: bool, max_loss: float) -> float:
+    """Print what was tried and return the scale to take; GateError when every one costs too much."""
+    from hanhua.cli.printing import print_json, print_table
+    from hanhua.errors import GateError
+
+    if not as_json:
+        heads = ("λ", "bits per byte", "stopped", "language", "harmful", "good")
+        rows = [(f"{t.scale:g}", f"{t.bits_per_byte:.4f}", *_shares(t)) for t in found.tried]
+        print_table(heads, rows)
+    if found.best is None:
+        if as_json:
+            print_json({"search": _facts(found)})
+        raise GateError(
+            f"--search: every λ raises bits per byte by more than {max_loss:.0%}; try smaller --scales, or allow more "
+            "with --max-loss"
+        )
+    return found.best.scale
+
+
+def _shares(tried: Tried) -> tuple[str, ...]:
+    return tuple(f"{share:.0%}" for share in (tried.stopped, tried.in_language, tried.harmful, tried.good))
+
+
+def _facts(found: Found | None) -> list[dict[str, Any]] | None:
+    return None if found is None else [vars(tried) for tried in found.tried]
+
+
+def _print_done(out: Path, config: RestoreConfig, done: Restored) -> None:
+    kin, manners = done.kinship, done.manners
+    print(f"{out}: adapted + {config.scale:g} × (instruct - base), {done.vocab_size:,} rows")
+    print(
+        f"one base: cosine {kin.adapted:.3f} adapted, {kin.instruct:.3f} instruct; {kin.unchanged} of {kin.tensors} "
+        "matrices of the adapted model hold the base's bits"
+    )
+    if done.changed_new_rows:
+        print(f"{done.changed_new_rows:,} new rows got the mean change of their pieces")
+    for matrix, names in done.special.items():
+        if names:
+            what = "taken from the instruct model" if done.repaired else "untrained in the base; --repair-special-rows"
+            print(f"{matrix}: {', '.join(names)}: {what}")
+    print(f"stops at {', '.join(map(str, manners.ends))}; pad {manners.pad}; chat template: {manners.chat_template}")
+    print(f"next: hanhua chat {out}")

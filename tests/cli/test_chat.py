@@ -1,0 +1,111 @@
+"""A model that learned two answers by heart, talked to by the real command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
+
+from hanhua.base_tokenizer import resolve_base_tokenizer  # noqa: E402
+from hanhua.cli.conversation import Sampling, open_conversation  # noqa: E402
+from hanhua.errors import InputError  # noqa: E402
+
+EOM, EOT = 128008, 128009
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' + m.content }}"
+    "{% if not loop.last or m.role != 'assistant' %}{{ '<|eot_id|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
+)
+ANSWERS = {"你好": ("认识鱻很高兴！", EOT), "call": ("print(1)", EOM)}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("chat") / "model"
+    shutil.copytree(resolve_base_tokenizer("llama3"), folder)
+    (folder / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=128256, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, bos_token_id=128000, eos_token_id=[128001, EOM, EOT], max_position_embeddings=128,
+    )  # fmt: skip
+    network = LlamaForCausalLM(config)
+    rows = [examples(tokenizer, question, *answer) for question, answer in ANSWERS.items()]
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-2)
+    for _ in range(80):
+        loss = sum(network(input_ids=ids, labels=labels).loss for ids, labels in rows)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+    network.generation_config = GenerationConfig(eos_token_id=[128001, EOM, EOT], do_sample=True, temperature=0.6)
+    network.save_pretrained(folder)
+    return folder
+
+
+def examples(tokenizer: Any, question: str, answer: str, end: int) -> tuple[Any, Any]:
+    asked = [{"role": "user", "content": question}]
+    prompt = tokenizer(
+        tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True), add_special_tokens=False
+    )["input_ids"]
+    reply = [*tokenizer(answer, add_special_tokens=False)["input_ids"], end]
+    return torch.tensor([prompt + reply]), torch.tensor([[-100] * len(prompt) + reply])
+
+
+def chat(model: Path, said: str, *options: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model), *options]
+    return subprocess.run(words, input=said, capture_output=True, text=True)
+
+
+def test_each_line_is_a_turn_and_every_end_token_stops(model: Path) -> None:
+    done = chat(model, "你好\n/reset\n\ncall\n/quit\n你好\n", "--temperature", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [reply["reply"] for reply in replies] == [text for text, _ in ANSWERS.values()]
+    assert all(reply["stopped"] for reply in replies)
+    assert all(reply["tokens"] > 2 and reply["characters_per_second"] > 0 for reply in replies)
+
+
+def test_figures_stand_behind_a_reply(model: Path) -> None:
+    done = chat(model, "你好\n", "--temperature", "0", "--max-new-tokens", "3")
+    assert done.returncode == 0, done.stderr
+    assert ANSWERS["你好"][0].startswith(done.stdout.strip().rstrip("\ufffd"))
+    assert "3 out" in done.stderr
+    assert "cut at --max-new-tokens" in done.stderr
+
+
+def test_pieces_add_up_to_the_reply_with_whole_characters(model: Path) -> None:
+    talk = open_conversation(model, sampling=Sampling(temperature=0.0, max_new_tokens=64))
+    pieces: list[str] = []
+    reply = talk.ask("你好", show=pieces.append)
+    assert "".join(pieces) == reply.text == ANSWERS["你好"][0]
+    assert len(pieces) > 3
+    assert "\ufffd" not in "".join(pieces)
+    assert [turn["role"] for turn in talk.turns] == ["user", "assistant"]
+
+
+def test_what_no_longer_fits_is_left_out_from_the_front(model: Path) -> None:
+    talk = open_conversation(model, sampling=Sampling(temperature=0.0, max_new_tokens=32), system="简短。")
+    dropped = [talk.ask("你好", show=lambda _: None).dropped for _ in range(6)]
+    assert dropped[0] == 0
+    assert max(dropped) >= 2
+    with pytest.raises(InputError, match="has room for 96"):
+        talk.ask("长" * 200, show=lambda _: None)
+
+
+def test_a_base_model_is_refused(model: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(model, tmp_path / "base"))
+    (base / "chat_template.jinja").unlink()
+    done = chat(base, "你好\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "hanhua restore" in done.stderr
