@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 from hanhua.continued_pretrain.hardware import find_hardware
@@ -130,7 +131,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
         except (InputError, OSError) as error:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in leaves(recipe.model_dump(mode="json", include={"eval", "filtering"})):
-        if at[:3] == ("filtering", "harm", "guard") and str(value).count("/") == 1:
+        if at[:3] == ("filtering", "harm", "guard") and re.fullmatch(r"[^/.][^/]*/[^/]+", str(value)):
             continue  # a Hub id
         if is_path(at) and value and not value.startswith(HUB_PREFIX) and not Path(value).exists():
             tree.wrong(at, f"{value}: no such file or folder")

@@ -37,7 +37,7 @@ NAMES_CATEGORY = 0.4
 """A lexicon score from which its category is the text's: its words are those of one category, n-grams are of all."""
 MIN_DISTINCT = 12
 """Different characters a text must have to be classified: a few words, however often said, are left to the lexicon."""
-NO_WORD_LOWERS = 0.2
+NO_WORD_LOWERS = 0.25
 """How much is taken off where the lexicon found none of its words: honest advertisements are written like others."""
 # Passages this far below the threshold are shown too, where the text as a whole is above it.
 _SHOWN_BELOW = 0.15
