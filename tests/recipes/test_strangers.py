@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mini_run import DATA, command, hanhua, write_recipe
+from small_llama import CHAT_TEMPLATE
 
 LINES = 10_000
 pytestmark = pytest.mark.slow
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = write_recipe(tmp_path_factory.mktemp("mini"))
+    for settings in (recipe.parent / "tokenizer").rglob("tokenizer_config.json"):
+        said = json.loads(settings.read_text(encoding="utf-8"))
+        settings.write_text(json.dumps({**said, "chat_template": CHAT_TEMPLATE}), encoding="utf-8")
     made = hanhua("run", recipe, "--runs", recipe.parent / "runs")
     return Path(made["paths"]["release folder"])
 
