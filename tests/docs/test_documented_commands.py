@@ -76,7 +76,7 @@ def texts(folder: Path) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("page", MARKED, ids=lambda page: page.name)
 def test_marked_blocks_run(page: Path, tmp_path: Path) -> None:
     texts(tmp_path)

@@ -65,7 +65,7 @@ def test_the_local_executor_gives_the_same_verdicts(tmp_path: Path) -> None:
     check_against_our_own(run(tmp_path, "local"))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ray_on_one_machine_gives_the_same_verdicts(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     check_against_our_own(run(tmp_path, "ray"))

@@ -73,7 +73,7 @@ def write_pair(folder: Path, tokenizer: Path, version: Version) -> tuple[Path, P
 
 
 @pytest.mark.parametrize("version", ["3", "3.1"])
-@pytest.mark.parametrize("tokenizer", ["base", pytest.param("llama3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tokenizer", ["base", pytest.param("llama3", marks=pytest.mark.soak)])
 def test_what_makes_a_chat_comes_out_as_it_went_in(
     tokenizer: str, version: Version, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
