@@ -121,6 +121,7 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     checkpoints = wait_for(tmp_path, f"{RUN}/continued_pretrain/*.partial/work/checkpoints/*", process)
     assert checkpoints, process.stderr.read() if process.stderr else ""
@@ -144,6 +145,7 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     assert process.stderr is not None
     for line in process.stderr:
@@ -155,6 +157,11 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT)  # a shell calls both 130
+
+
+def hear_interrupts() -> None:
+    """Undo what a shell does to programs that it starts in the background: they and their children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> bool:
