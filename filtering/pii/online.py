@@ -14,7 +14,11 @@ _LOCAL_CHARACTERS = 64
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _IPV6 = re.compile(r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{4,34}")
 _NUMBERED = re.compile(r"(?:[0-9A-Za-z_\-./]|版本|版|version|ver\.?|第|章|节|節|§|OID)\s?$", re.IGNORECASE)
-_CALLED_ADDRESS = re.compile(r"(?:\bIP|地址|主机|主機|address|host|登录|登入|来自|來自|from)\D{0,6}$", re.IGNORECASE)
+_CALLED_ADDRESS = re.compile(
+    r"(?:(?<!\[)\bIP|地址|主机|主機|address|host|登录|登入|来自|來自|from)\D{0,6}$", re.IGNORECASE
+)
+# The second address of a range or a list: 61.135.169.121-61.135.169.130.
+_BEHIND_ANOTHER = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}\s?[-/]\s?$")
 _SECTION_PARTS = 20
 # Resolvers that everybody's configuration names.
 _PUBLIC = frozenset(
@@ -87,13 +91,14 @@ def _is_somebodys(address: str) -> bool:
 
 
 def _stands_for_an_address(text: str, start: int, end: int, address: str) -> bool:
-    before, after = text[max(0, start - 16) : start], text[end : end + 2]
+    before, after = text[max(0, start - 20) : start], text[end : end + 2]
     if re.match(r"[0-9A-Za-z_]|\.\d", after):
         return False
     if _CALLED_ADDRESS.search(before):
         return True
     # 1.2.3.4 may be a section, 16.1.12.4 a version: small numbers need a word that calls them an address.
-    return not _NUMBERED.search(before) and any(int(part) >= _SECTION_PARTS for part in address.split(".")[1:])
+    numbered = _NUMBERED.search(before) and not _BEHIND_ANOTHER.search(before)
+    return not numbered and any(int(part) >= _SECTION_PARTS for part in address.split(".")[1:])
 
 
 def find_accounts(text: str) -> Iterator[Found]:
