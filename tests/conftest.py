@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import settings
 
 # The same examples at every run of CI, so that a change is judged by what it changed; others at every run by hand.
 settings.register_profile("ci", derandomize=True)
