@@ -161,7 +161,7 @@ def begin(settings: dict[str, Any], model: Artifact, corpus: Artifact, out: Path
     assert "asked to stop" in said
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_sigterm_saves_the_step_in_every_process_and_the_rest_follows_on(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
