@@ -115,14 +115,7 @@ def test_two_runs_do_not_meet_in_one_folder(recipe: Path, run: Path) -> None:
 
 def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / RUN)
-    longer = ("-s", "continued_pretrain.max_tokens=4000000")
-    process = subprocess.Popen(
-        command("run", recipe, "--runs", tmp_path, *longer),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=hear_interrupts,
-    )
+    process = begin_long_run(recipe, tmp_path)
     checkpoints = wait_for(tmp_path, f"{RUN}/continued_pretrain/*.partial/work/checkpoints/*", process)
     assert checkpoints, process.stderr.read() if process.stderr else ""
     watcher = subprocess.Popen(
@@ -140,13 +133,7 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     assert "running" in {row["state"] for row in seen if row["stage"] == "continued_pretrain"}
     assert {row["stage"]: row["state"] for row in hanhua("status", tmp_path / RUN)}["continued_pretrain"] == "stopped"
 
-    process = subprocess.Popen(
-        command("run", recipe, "--runs", tmp_path, *longer),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=hear_interrupts,
-    )
+    process = begin_long_run(recipe, tmp_path)
     assert process.stderr is not None
     for line in process.stderr:
         if "continued_pretrain: goes on where it stopped" in line:
@@ -157,6 +144,16 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT)  # a shell calls both 130
+
+
+def begin_long_run(recipe: Path, runs: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("run", recipe, "--runs", runs, "-s", "continued_pretrain.max_tokens=4000000"),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
 
 
 def hear_interrupts() -> None:

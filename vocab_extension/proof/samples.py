@@ -12,7 +12,7 @@ __all__ = ["HANJA_TEXT", "HAN_FREE", "HAN_TEXTS", "HAS_HAN", "JAPANESE_TEXT", "r
 HAN_FREE = (
     "The quick brown fox jumps over the lazy dog; it's 3.14159 times faster than 1,000,000 tortoises.",
     "  leading spaces,\ttabs\tand\n\n\nempty lines\r\nof Windows  ",
-    'def f(x: int) -> dict[str, float]:\n    """Doc."""\n    return {"y": x ** 2 / 3.0, **{}}  # TODO\n',
+    'def f(x: int) -> dict[str, float]:\n    """Doc."""\n    return {"y": x ** 2 / 3.0, **{}}  # note\n',
     'for (let i = 0; i < n; ++i) { s += `${a[i]}\\n`; } // => "done"',
     "SELECT COUNT(*) FROM t WHERE a >= 10 AND b LIKE '%x_' ORDER BY 1;",
     '<div class="a-b">&nbsp;</div> <!-- x --> {"k": [1, null, true]} https://example.org/a?b=c#d',
