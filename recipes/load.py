@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def shipped_recipes() -> dict[str, Path]:
 def find_recipe(name: str) -> Path:
     """Return the file of a recipe given by path, or by the name of a shipped one."""
     path = Path(name)
-    if path.is_file():
+    if _is_file(path):
         return path
     shipped = shipped_recipes()
     if name in shipped:
@@ -94,7 +95,7 @@ def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:
         raise RecipeError([f"{tree.place(('extends',))}: extends: goes in a circle"])
     beside = path.parent / parent
     try:
-        base = _merge_parents(beside if beside.is_file() else find_recipe(parent), (*seen, path.resolve()))
+        base = _merge_parents(beside if _is_file(beside) else find_recipe(parent), (*seen, path.resolve()))
     except InputError as error:
         raise RecipeError([f"{tree.place(('extends',))}: extends: {error}"]) from error
     base.data = _deep_merge(base.data, tree.data)
@@ -168,13 +169,30 @@ def _resolve_paths(tree: Tree) -> None:
     for at, value in list(leaves(tree.data)):
         if not isinstance(value, str) or not is_path(at):
             continue
-        if value.startswith(HUB_PREFIX) or Path(value).is_absolute():
+        if value.startswith(HUB_PREFIX):
             continue
         beside = tree.folders.get(at, Path.cwd()) / value
+        if _is_too_long(beside):
+            tree.wrong(at, f"{value[:40]}…: no file or folder can have a name that long")
+            _set(tree.data, at, value[:40])
+        if Path(value).is_absolute() or _is_too_long(beside):
+            continue
         may_be_hub = at[0] in ("base", "restore") or at[:3] == ("filtering", "harm", "guard")
         if may_be_hub and not beside.exists() and not value.startswith("."):
             continue  # a Hub id, or `llama3`
         _set(tree.data, at, str(beside.resolve()))
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
+
+
+def _is_file(path: Path) -> bool:
+    return not _is_too_long(path) and path.is_file()
 
 
 def _drop_nulled_entries(tree: Tree) -> None:
