@@ -15,8 +15,8 @@ At = tuple[str, ...]
 """A path into a recipe: ("corpora", "zh", "path"); list items by their number."""
 
 
-BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError, RecursionError)
-"""What PyYAML raises for a scalar that is not what its tag says: `!!timestamp x` is an AttributeError."""
+BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, LookupError, RecursionError)
+"""What PyYAML raises for a scalar that is not what its tag says: `!!timestamp x` is an AttributeError, an empty `!!int` an IndexError."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ MISTAKES = [
     ("  new_tokens: 512", "\tnew_tokens: 512", "10:1", "not YAML"),
     ("name: Llama-3-test", "name: Llama-3: test", "1:14", "not YAML"),
     ("corpora:\n", "corpora: zh\n", "4:5", "not YAML"),
+    ("new_tokens: 512", "new_tokens: !!int ''", "10:3", "not a plain value"),
     # names too long to be files
     ("safety: {prompts: texts.jsonl}", f"safety: {{prompts: {'长' * 99}}}", "21:12", "can have a name that long"),
     ("base: {", f"extends: {'a' * 300}\nbase: {{", "2:1", "no such recipe file"),
