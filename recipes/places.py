@@ -16,7 +16,7 @@ At = tuple[str, ...]
 
 
 BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, LookupError, RecursionError)
-"""What PyYAML raises for a scalar that is not what its tag says: `!!timestamp x` is an AttributeError, an empty `!!int` an IndexError."""
+"""What PyYAML raises for a scalar that is not what its tag says: for `!!int` with nothing behind it an IndexError."""
 
 
 @dataclass(frozen=True)
