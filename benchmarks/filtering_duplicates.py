@@ -13,6 +13,7 @@ import argparse
 import random
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,8 @@ def measure(name: str, texts: list[str], copy: Callable[[str, random.Random], st
         return f"| none planted | – | – | – | {false} of {len(texts):,} dropped |"
     similarity = [jaccard(*pair) for pair in planted]
     near = CONFIG.duplicates
-    plan = {"bands": near.bands, "rows": near.rows, "min_similarity": near.min_similarity}
-    theory = float(np.mean([match_probability(one, **plan) for one in similarity]))
+    meets = partial(match_probability, bands=near.bands, rows=near.rows, min_similarity=near.min_similarity)
+    theory = float(np.mean([meets(one) for one in similarity]))
     mean = float(np.mean(similarity))
     return f"| {name} | {mean:.2f} | {theory:.1%} | {np.mean(found):.1%} | {precision} |"
 

@@ -124,13 +124,16 @@ def show_sampling(data: Path, held_out: Sequence[LabelledText]) -> None:
     print(f"\n## Long texts read in part: {len(pages)} documents\n")
     print("| harmful share | read whole: rejected | read in part: rejected | of the text read |\n|---|---|---|---|")
     for share in (0.1, 0.2, 0.3, 0.5, 1.0):
-        whole, part, read = [], [], []
+        whole: list[bool] = []
+        part: list[bool] = []
+        read: list[float] = []
         for number, page in enumerate(pages):
             codes = code_points(fold(planted(page, harmful, share, number)).text)
             every = window_starts(len(codes))
             plan = plan_windows(len(codes))
             for plans, out in ((Plan(every, np.ones(len(every))), whole), (plan, part)):
                 reading = read_windows(codes, plans)
+                assert reading is not None
                 margin = density_margin(general.window_margins(reading), plans)
                 out.append(margin >= general.calibration.threshold)
             read.append(len(plan.starts) * 80 / len(codes))

@@ -45,7 +45,7 @@ from hanhua.continued_pretrain.start import start_run
 from hanhua.documents import Document, read_corpus, read_records
 from hanhua.documents.corpus import write_corpus
 from hanhua.vocab_extension.config import InitialiseConfig
-from hanhua.vocab_extension.resize import resize_folder
+from hanhua.vocab_extension.rows.resize import resize_folder
 
 ARMS = ("plain", "extended", "plain+replay", "extended+replay")
 MEASURED_AT = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)

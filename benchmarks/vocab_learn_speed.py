@@ -107,7 +107,8 @@ def learn_plainly(texts: Path, new_tokens: int, _: dict[str, Any]) -> dict[str, 
         for pair in pairwise(parts):
             pairs[pair] += count
             where.setdefault(pair, set()).add(n)
-    known, tokens = set(file.bytes_of.values()), []
+    known = set(file.bytes_of.values())
+    tokens: list[bytes] = []
     while len(tokens) < new_tokens:
         wanted = (p for p in pairs if all(p) and p[0] + p[1] not in known and shape.is_wanted(p[0] + p[1]))
         left, right = max(wanted, key=lambda p: (pairs[p], -order[p[0]], -order[p[1]]))
