@@ -120,7 +120,10 @@ class Intake:
         for record in read_records(source, text_field=config.text_field, split=config.split, on_broken=note):
             done += 1
             if done > skip:
-                yield done, (record.text, _fields(record.fields, config, name, f"{name}:{label}#{record.number}"))
+                yield (
+                    done,
+                    (record.text, document_fields(record.fields, config, name, f"{name}:{label}#{record.number}")),
+                )
 
     def share_read(self) -> float:
         """Return the share of all input bytes that were read, as far as it can be told."""
@@ -129,7 +132,8 @@ class Intake:
         return done / max(sum(self._sizes), 1)
 
 
-def _fields(fields: Mapping[str, Any], config: CorpusConfig, name: str, place: str) -> dict[str, str]:
+def document_fields(fields: Mapping[str, Any], config: CorpusConfig, name: str, place: str) -> dict[str, str]:
+    """Return the fields that the Document of a record will have: its place, where it is from, under which licence."""
     return {
         "id": place,
         "corpus": name,

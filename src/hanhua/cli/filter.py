@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanhua.cli.filter_cluster import cluster
 from hanhua.cli.filter_harm import score, train_harm
+from hanhua.cli.filter_options import (
+    AsJson,
+    Benchmarks,
+    Conversion,
+    Corpora,
+    HeldoutRatio,
+    Languages,
+    License,
+    Pii,
+    Preset,
+    Settings,
+    TextField,
+    Workers,
+    filtering_config,
+    named_corpora,
+)
 
 if TYPE_CHECKING:
     from hanhua.documents.sources import CorpusConfig
@@ -25,48 +42,7 @@ app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answ
 app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jsonl --benign news.jsonl --out spam")(
     train_harm
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-# `Optional`, not `|`: typer reads these at run time on Python 3.10.
-Corpora = Annotated[
-    list[str],
-    typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
-]
-Preset = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="NAME", help="balanced (default), fineweb2-zh, or none: split only"),
-]
-HeldoutRatio = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(metavar="SHARE", help="Share of documents held out; 0.02 by default"),
-]
-Languages = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
-]
-Pii = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="MODE", help="Personal data: mask (default), drop or off"),
-]
-Benchmarks = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option(
-        "--benchmark", metavar="FILE", help="Drop documents that hold its questions; a folder too; may be given again"
-    ),
-]
-Conversion = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(metavar="NAME", help="OpenCC conversion: t2s, s2t, s2tw, s2twp or s2hk"),
-]
-Settings = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(metavar="YAML", help="All other keys, as in a recipe's `filtering:` section"),
-]
-Workers = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
-]
-TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+app.command(epilog="Example: hanhua filter cluster zh=texts/ --executor ray --tasks 64 --out parts")(cluster)
 
 
 @app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")
@@ -76,7 +52,7 @@ def run(
     preset: Preset = None,
     heldout_ratio: HeldoutRatio = None,
     language: Languages = None,
-    license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the texts")] = "",
+    license_: License = "",
     text_field: TextField = "text",
     pii: Pii = None,
     benchmark: Benchmarks = None,
@@ -86,13 +62,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Filter corpora into one folder: documents with their split, and samples of what was rejected."""
-    languages = dict(_named(value) for value in language or ())
-    named: dict[str, CorpusConfig] = {}
-    for value in corpora:
-        name, path = _named(value)
-        name = _unused(name or _stem(path), named)
-        spoken = languages.get(name, languages.get("", "zh"))
-        named[name] = _corpus(path, language=spoken, license=license_, text_field=text_field)
+    named = named_corpora(corpora, language or (), license_=license_, text_field=text_field)
     given = {
         "preset": preset,
         "heldout_ratio": heldout_ratio,
@@ -101,7 +71,7 @@ def run(
         "decontamination": {"benchmarks": benchmark or None},
         "text": {"convert": convert},
     }
-    config = _config(settings, given)
+    config = filtering_config(settings, given)
     facts = _filter_into(out, config, named)
     if as_json:
         from hanhua.cli.printing import print_json
@@ -109,56 +79,6 @@ def run(
         print_json(facts)
     else:
         _print_facts(facts, out)
-
-
-def _named(value: str) -> tuple[str, str]:
-    """Return (`name`, rest) of `name=rest`; no name when there is none, or what precedes `=` is a path."""
-    name, equals, rest = value.partition("=")
-    return (name, rest) if equals and name.replace("_", "").replace("-", "").isalnum() else ("", value)
-
-
-def _stem(path: str) -> str:
-    stem = Path(path).name.split(".")[0].strip("*?[]")
-    return stem or Path(path).parent.name or "corpus"
-
-
-def _unused(name: str, taken: dict[str, Any]) -> str:
-    return next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
-
-
-def _corpus(path: str, **fields: Any) -> CorpusConfig:
-    from pydantic import ValidationError
-
-    from hanhua.documents.sources import CorpusConfig
-    from hanhua.errors import UsageError
-
-    try:
-        return CorpusConfig(path=path, **fields)
-    except ValidationError as error:
-        raise UsageError(f"{path}: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from None
-
-
-def _config(settings: Path | None, given: dict[str, Any]) -> FilteringConfig:
-    """Return the settings of the file, those given on the command line over them."""
-    from pydantic import ValidationError
-
-    from hanhua.cli.settings import read_settings
-    from hanhua.errors import UsageError
-    from hanhua.filtering.config import FilteringConfig
-
-    fields = read_settings(settings, section="filtering")
-    for name, value in given.items():
-        if isinstance(value, dict):
-            inner = {key: item for key, item in value.items() if item is not None}
-            if inner:
-                fields[name] = {**(fields.get(name) or {}), **inner}
-        elif value is not None:
-            fields[name] = value
-    try:
-        return FilteringConfig.model_validate(fields)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
 
 
 def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
