@@ -15,7 +15,7 @@ import zstandard
 from documented import PROGRAMS, ROOT, Block, blocks, pages, words_of
 
 ALL = [block for page in pages() for block in blocks(page)]
-MARKED = sorted({block.page for block in ALL if block.marked})
+MARKED = [block for block in ALL if block.marked]
 
 
 def name(block: Block) -> str:
@@ -76,18 +76,23 @@ def texts(folder: Path) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """One folder for each page: its blocks are run in order, each on what those before it left there."""
+    made = {}
+    for page in {block.page for block in MARKED}:
+        made[page] = tmp_path_factory.mktemp(page.name.replace(".", "_"))
+        texts(made[page])
+    return made
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("page", MARKED, ids=lambda page: page.name)
-def test_marked_blocks_run(page: Path, tmp_path: Path) -> None:
-    texts(tmp_path)
+@pytest.mark.parametrize("block", MARKED, ids=name)
+def test_a_marked_block_runs(block: Block, folders: dict[Path, Path]) -> None:
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for block in blocks(page):
-        if block.marked:
-            script = "\n".join(block.commands)
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, env=env
-            )
-            assert done.returncode == 0, f"{name(block)}: {done.stderr[-2000:]}"
+    script = ["bash", "-euo", "pipefail", "-c", "\n".join(block.commands)]
+    done = subprocess.run(script, cwd=folders[block.page], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, f"{name(block)}: {done.stderr[-2000:]}"
 
 
 @pytest.mark.slow
