@@ -80,6 +80,10 @@ class Benchmark(BaseModel):
     max_questions: int | None = Field(
         default=None, ge=1, description="Only so many questions of each subject, drawn by the hash of their ids"
     )
+    revisions: dict[str, str] = Field(
+        default={},
+        description="Commits of the Hub's data sets it reads, by their ids; a run fills in those that are missing",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -101,7 +101,8 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     task = load_task(benchmark.task)
     task = task.model_copy(update={"name": benchmark.name})
     folder = None if benchmark.data is None else Path(benchmark.data)
-    items = read_items(task, task.data, data=folder, path=benchmark.path)
+    revisions = benchmark.revisions
+    items = read_items(task, task.data, data=folder, path=benchmark.path, revisions=revisions)
     items = draw_items(items, max_questions=benchmark.max_questions)
     own_examples = benchmark.path is None and task.examples is not None
     count = benchmark.shots
@@ -111,7 +112,8 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     if count:
         if task.examples is None and benchmark.fewshot_path is None:
             raise UsageError(f"{benchmark.name}: the task has no solved examples; give fewshot_path, or shots: 0")
-        solved = read_items(task, task.examples or task.data, data=folder, path=benchmark.fewshot_path)
+        rows, path = task.examples or task.data, benchmark.fewshot_path
+        solved = read_items(task, rows, data=folder, path=path, revisions=revisions)
     source = benchmark.fewshot_path or (task.examples.files if task.examples else None)
     shots = choose_shots(items, solved, shots=count, path=str(source))
     asked = {(item.context, item.options) for item in items}

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.documents.readers import HUB_PREFIX, parse_hub_name
 from hanhua.errors import InputError
+from hanhua.eval.tasks.hub_sets import hub_sets
 from hanhua.progress import say
 from hanhua.recipes.schema import Recipe
 
@@ -46,6 +48,10 @@ def hub_names(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
         if corpus.path.startswith(HUB_PREFIX):
             repo, revision, config = parse_hub_name(corpus.path)
             found["corpora", name, "path"] = HubName("dataset", repo, revision, config)
+    for number, benchmark in enumerate(recipe.eval.benchmarks if recipe.eval is not None else ()):
+        for repo in hub_sets(benchmark):
+            place = ("eval", "benchmarks", str(number), "revisions", repo)
+            found[place] = HubName("dataset", repo, benchmark.revisions.get(repo))
     models: dict[tuple[str, ...], str] = {}
     if recipe.base is not None:
         field = "model" if recipe.base.model is not None else "tokenizer"
@@ -65,19 +71,18 @@ def pin(recipe: Recipe, known: Mapping[str, str], *, resolve: Resolve | None) ->
     known: commits of an earlier run, which are kept. resolve: asks the Hub for the others; None leaves them unpinned.
     """
     pins: dict[str, str] = {}
-    corpora, base, restore = dict(recipe.corpora), recipe.base, recipe.restore
+    data = recipe.model_dump()
     for at, name in hub_names(recipe).items():
-        commit = _commit(name, known, resolve)
+        # One answer a name: two benchmarks of one data set must not read two commits of it.
+        commit = pins.get(name.key) or _commit(name, known, resolve)
         if commit is None:
             continue
         pins[name.key] = commit
-        if at[0] == "base" and base is not None:
-            base = base.model_copy(update={at[1]: name.at(commit)})
-        elif at[0] == "restore" and restore is not None:
-            restore = restore.model_copy(update={at[1]: name.at(commit)})
-        else:
-            corpora[at[1]] = corpora[at[1]].model_copy(update={"path": name.at(commit)})
-    return recipe.model_copy(update={"corpora": corpora, "base": base, "restore": restore}), pins
+        holder: Any = data
+        for step in at[:-1]:
+            holder = holder[int(step)] if step.isdigit() else holder[step]
+        holder[at[-1]] = commit if at[0] == "eval" else name.at(commit)
+    return (Recipe.model_validate(data) if pins else recipe), pins
 
 
 def _commit(name: HubName, known: Mapping[str, str], resolve: Resolve | None) -> str | None:

@@ -330,17 +330,16 @@ _ROUTES = (
     ("POST", r"/api/validate-yaml", _Handler.validate),
     ("POST", r"/api/repos/create", _Handler.create),
     ("PUT", rf"/api/models/{_ID}/settings", _Handler.settings),
-    ("GET", rf"/api/models/{_ID}", _Handler.info),
-    ("GET", rf"/api/datasets/{_ID}", _Handler.info),
-    ("GET", rf"/api/models/{_ID}/revision/([^/]+)", _Handler.info),
-    ("GET", rf"/api/models/{_ID}/tree/([^/]+)", _Handler.tree),
-    ("GET", rf"/api/models/{_ID}/tree/([^/]+)/(.+)", _Handler.tree),
+    ("GET", rf"/api/(?:models|datasets)/{_ID}", _Handler.info),
+    ("GET", rf"/api/(?:models|datasets)/{_ID}/revision/([^/]+)", _Handler.info),
+    ("GET", rf"/api/(?:models|datasets)/{_ID}/tree/([^/]+)", _Handler.tree),
+    ("GET", rf"/api/(?:models|datasets)/{_ID}/tree/([^/]+)/(.+)", _Handler.tree),
     ("POST", rf"/api/models/{_ID}/preupload/([^/]+)", _Handler.preupload),
     ("POST", rf"/api/models/{_ID}/commit/([^/]+)", _Handler.commit),
     ("POST", rf"/{_ID}\.git/info/lfs/objects/batch", _Handler.batch),
     ("PUT", r"/lfs/([0-9a-f]{64})", _Handler.upload),
     ("POST", r"/lfs-verify", _Handler.verify),
-    ("GET|HEAD", rf"/{_ID}/resolve/([^/]+)/(.+)", _Handler.resolve),
+    ("GET|HEAD", rf"(?:/datasets)?/{_ID}/resolve/([^/]+)/(.+)", _Handler.resolve),
 )
 
 

@@ -52,6 +52,12 @@ class Rows(BaseModel):
     unpack: Unpack | None = Field(default=None, description="Reader of a nested layout")
     labels: str | None = Field(default=None, description="A JSON file of answers by id, where they are kept apart")
 
+    def hub_ids(self) -> list[str]:
+        """Return the ids of the data sets on the Hub; `{config}` in an id stands for each configuration."""
+        if self.hub is None:
+            return []
+        return [self.hub.format(config=name) for name in self.configs] if "{config}" in self.hub else [self.hub]
+
 
 class Task(BaseModel):
     """One benchmark."""

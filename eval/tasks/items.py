@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
@@ -43,14 +44,22 @@ class Item:
     question: str = ""
 
 
-def read_items(task: Task, rows: Rows, *, data: Path | None, path: str | None = None) -> list[Item]:
+def read_items(
+    task: Task,
+    rows: Rows,
+    *,
+    data: Path | None,
+    path: str | None = None,
+    revisions: Mapping[str, str] = MappingProxyType({}),
+) -> list[Item]:
     """Read a task's questions: from `path`, else from its files below `data`, else from the Hub.
 
-    Raises InputError for missing files, columns or labels, an empty subject, or no question at all.
+    revisions: commits of the Hub's data sets, by their ids. Raises InputError for missing files, columns or
+    labels, an empty subject, or no question at all.
     """
     items, left_out = [], 0
     labels = None if rows.labels is None else read_labels(_below(data, rows.labels))
-    for row in _rows(task, rows, data=data, path=path):
+    for row in _rows(task, rows, data=data, path=path, revisions=revisions):
         columns = _named(row.columns)
         if labels is not None:
             columns["answer"] = labels.get(str(columns.get("id")))
@@ -119,13 +128,15 @@ def choose_shots(items: Sequence[Item], solved: Sequence[Item], *, shots: int, p
     return Shots("file", dict.fromkeys(subjects, tuple(solved[:shots])))
 
 
-def _rows(task: Task, rows: Rows, *, data: Path | None, path: str | None) -> Iterator[Row]:
+def _rows(
+    task: Task, rows: Rows, *, data: Path | None, path: str | None, revisions: Mapping[str, str]
+) -> Iterator[Row]:
     if path is not None:
         return read_files(find_files(path), rows)
     if rows.files is not None and data is not None:
         return read_files(find_files(_below(data, rows.files)), rows)
     if rows.hub is not None:
-        return read_hub(rows)
+        return read_hub(rows, revisions=revisions)
     raise InputError(f"task {task.name!r} needs data: a folder that holds {rows.files}, or a path")
 
 

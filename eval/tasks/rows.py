@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from hanhua.documents.compression import bare_suffix, open_decompressed
@@ -61,17 +62,18 @@ def read_files(files: list[Path], rows: Rows) -> Iterator[Row]:
             raise InputError(f"{path}: no question in it")
 
 
-def read_hub(rows: Rows) -> Iterator[Row]:
-    """Yield the rows of a data set of the Hub, one subject a configuration."""
+def read_hub(rows: Rows, *, revisions: Mapping[str, str] = MappingProxyType({})) -> Iterator[Row]:
+    """Yield the rows of a data set of the Hub, one subject a configuration. revisions: by id; the newest if absent."""
     try:
         from datasets import get_dataset_config_names, load_dataset
     except ImportError:
         raise MissingExtra(f"reading {rows.hub} from the Hub", "scale") from None
-    for name in rows.configs or get_dataset_config_names(rows.hub):
+    for name in rows.configs or get_dataset_config_names(rows.hub, revision=revisions.get(str(rows.hub))):
         one_each = "{config}" in str(rows.hub)
         repo = str(rows.hub).format(config=name)
         records: Iterator[dict[str, Any]] = (
-            dict(r) for r in load_dataset(repo, None if one_each else name, split=rows.split)
+            dict(r)
+            for r in load_dataset(repo, None if one_each else name, split=rows.split, revision=revisions.get(repo))
         )
         if rows.unpack == "chid":  # the others are flat on the Hub
             records = unpack_json("chid", list(records), place=repo)

@@ -33,7 +33,7 @@ def test_every_hub_name_of_a_recipe_is_pinned(recipe: Recipe) -> None:
     pinned, pins = pin(recipe, {}, resolve=resolve)
     assert pinned.corpora["zh_web"].path == f"hf://datasets/HuggingFaceFW/fineweb-2@{'d' * 40}:cmn_Hani"
     assert pinned.base is not None and pinned.base.model == f"meta-llama/Meta-Llama-3-8B@{'e' * 40}"
-    assert len(pins) == len(hub_names(recipe)) == len(set(asked)) == 7
+    assert len(pins) == len(set(hub_names(recipe).values())) == len(asked) == len(set(asked)) == 11
     again, kept = pin(recipe, pins, resolve=None)
     assert again == pinned and kept == pins, "known commits need no Hub"
     assert pin(pinned, {}, resolve=None)[0] == pinned, "a commit stays what it is"
@@ -91,3 +91,23 @@ def test_the_hub_is_asked_over_http_and_its_refusal_explained(tmp_path: Path) ->
             [sys.executable, "-c", code, "model", "tester/none"], capture_output=True, text=True, env=env
         )
     assert done.returncode == 2 and "did not say which commit" in done.stderr and "hf auth login" in done.stderr
+
+
+def test_the_data_sets_of_benchmarks_are_pinned_too(recipe: Recipe, tmp_path: Path) -> None:
+    tasks = ["cmmlu", "mmlu", "mmlu_val", "agieval_zh", {"task": "ceval", "data": str(tmp_path)}]
+    data = recipe.model_dump()
+    data["eval"]["benchmarks"] = [{"task": task} if isinstance(task, str) else task for task in tasks]
+    asked: list[str] = []
+
+    def resolve(kind: str, repo: str, revision: str | None) -> str:
+        asked.append(f"{kind}:{repo}")
+        return COMMITS[kind]
+
+    pinned, pins = pin(Recipe.model_validate(data), {}, resolve=resolve)
+    assert pinned.eval is not None
+    first, second, third, several, local = pinned.eval.benchmarks
+    assert first.revisions == {"haonan-li/cmmlu": "d" * 40} and second.revisions == third.revisions
+    assert len(several.revisions) > 1 and all(repo.startswith("hails/agieval-") for repo in several.revisions)
+    assert local.revisions == {}, "what is read from files needs no commit"
+    assert asked.count("dataset:cais/mmlu") == 1 and pins["dataset:haonan-li/cmmlu"] == "d" * 40
+    assert pin(pinned, {}, resolve=None)[0] == pinned
