@@ -11,7 +11,8 @@ from hanhua.recipes.doctor import EXTRAS
 from hanhua.recipes.json_schema import recipe_json_schema
 from hanhua.recipes.load import shipped_recipes
 from hanhua.recipes.places import leaves, read_tree
-from hanhua.recipes.reference import reference_markdown
+from hanhua.recipes.reference import chinese, english, reference_markdown, sections
+from hanhua.recipes.schema import Recipe
 
 
 def documented() -> set[str]:
@@ -44,6 +45,25 @@ def test_every_key_says_what_it_means() -> None:
     empty = [row for row in rows if row.rstrip().endswith("|  |")]
     assert all("| section" in row for row in empty), "a section says it under its own heading"
     assert reference_markdown("zh").startswith("# 配置参考") and len(rows) > 100
+
+
+def test_every_key_has_its_chinese_and_nothing_more() -> None:
+    words = chinese()
+    models = {model.__name__: model for _, model in sections(Recipe, ())}
+    assert set(words) == set(models), "recipes/templates/configuration.zh-CN.yaml: one entry for each class"
+    for name, model in models.items():
+        wanted = {key for key, meaning in english(model).items() if meaning}
+        assert set(words[name]) == wanted, f"{name} in recipes/templates/configuration.zh-CN.yaml"
+        for key, meaning in words[name].items():
+            assert re.search("[\u4e00-\u9fff]", meaning), f"{name}.{key}"
+
+
+def test_the_chinese_page_is_chinese() -> None:
+    page = reference_markdown("zh")
+    assert "| `rank` | 整数 ≥ 1 | 64 | 适配器的秩；继续预训练用 64 到 128 |" in page
+    rows = [line for line in page.split("\n") if line.startswith("| `")]
+    assert len(rows) == len([line for line in reference_markdown().split("\n") if line.startswith("| `")])
+    assert not [row for row in rows if re.search("section|whole number|as below|list of", row)]
 
 
 def test_the_json_schema_takes_the_shipped_recipes() -> None:

@@ -145,7 +145,7 @@ def show_schema() -> None:
 
 @recipes_app.command("reference", epilog="Example: hanhua recipes reference > docs/configuration.md")
 def show_reference(
-    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the headings")] = "en",
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the page")] = "en",
 ) -> None:
     """Print every key a recipe may have, with kind, default and meaning, as Markdown."""
     from hanhua.recipes.reference import reference_markdown
