@@ -17,6 +17,8 @@ BASE_BYTES_PER_TOKEN = 3.18
 """Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens a gigabyte."""
 SMALL_MODEL_PARAMETERS = 2e9
 LARGEST_FOR_SMALL = 8192
+MAX_PASSES = 4
+"""So many passes over one text are about as good as fresh text; more soon teach nothing (Muennighoff et al. 2023)."""
 """A model below two billion parameters would spend a large share of them on rows."""
 
 
@@ -27,6 +29,17 @@ class ExtensionAdvice:
     new_tokens: int
     megabytes: float
     why: tuple[str, ...]
+
+
+def times(passes: float) -> str:
+    """Return how often a text is gone over, in words.
+
+    >>> times(0.02), times(1.04), times(2.51), times(431.6)
+    ('2% of it', 'once', '2.5 times over', '432 times over')
+    """
+    if passes < 0.95:
+        return "less than 1% of it" if passes < 0.01 else f"{passes:.0%} of it"
+    return "once" if passes < 1.05 else f"{passes:.1f} times over" if passes < 10 else f"{passes:,.0f} times over"
 
 
 def advise_extension(chinese_tokens: float, *, parameters: float | None = None) -> ExtensionAdvice:
@@ -51,7 +64,7 @@ def advise_extension(chinese_tokens: float, *, parameters: float | None = None) 
             0,
             megabytes,
             (
-                f"Do not extend: the budget is some {megabytes:,.0f} MB of Chinese text, and even {least:,} new tokens "
+                f"Do not extend: training sees some {megabytes:,.0f} MB of Chinese text, and even {least:,} new tokens "
                 f"want {TEXT_MEGABYTES[least]:,} MB to be met 1,000 times each (nine in ten of them).",
                 "Rows seen less often stay near where they were put, and the model reads and writes through them.",
             ),
@@ -59,7 +72,7 @@ def advise_extension(chinese_tokens: float, *, parameters: float | None = None) 
     new = max(allowed)
     megabytes = chinese_tokens * BASE_BYTES_PER_TOKEN * GAIN[new] / 1e6
     why = [
-        f"Extend by {new:,} tokens: the budget is some {megabytes:,.0f} MB of Chinese text, and so many want "
+        f"Extend by {new:,} tokens: training sees some {megabytes:,.0f} MB of Chinese text, and so many want "
         f"{TEXT_MEGABYTES[new]:,} MB to be met 1,000 times each (nine in ten of them).",
         f"The same text then takes about {1 - 1 / GAIN[new]:.0%} fewer tokens to train on, read and write.",
     ]

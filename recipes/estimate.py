@@ -17,6 +17,7 @@ from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_traini
 from hanhua.continued_pretrain.hardware import Hardware, find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
 from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.sources import CorpusConfig
 from hanhua.recipes.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.recipes.release_job import without_revision
 from hanhua.recipes.schema import Recipe
@@ -52,11 +53,12 @@ class StageEstimate:
 class RecipeEstimate:
     """Every stage's, the tokens trained on, and whether training fits the hardware.
 
-    remedies: changes that each would make it fit.
+    passes: how many times over each corpus, where its size is known.
     """
 
     stages: Mapping[Stage, StageEstimate]
     tokens: int | None
+    passes: Mapping[str, float]
     training: TrainingEstimate | None
     assumptions: tuple[str, ...]
 
@@ -76,7 +78,7 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     """Return what a recipe takes on the hardware it names. Asks no network and reads no text."""
     hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
     shape = base_shape(recipe)
-    text_bytes = {name: corpus_bytes(recipe, name) for name in recipe.corpora}
+    text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
     tokens = training_tokens(recipe, text_bytes)
     training = None
     if recipe.continued_pretrain is not None and shape is not None and tokens is not None:
@@ -88,6 +90,7 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     return RecipeEstimate(
         stages={stage.stage: stage for stage in sorted(stages, key=lambda one: STAGES.index(one.stage))},
         tokens=tokens,
+        passes=passes_over(recipe, text_bytes, tokens),
         training=training,
         assumptions=() if training is None else training.assumptions,
     )
@@ -119,9 +122,8 @@ def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
     return shape.with_rows(new_rows(recipe)).parameters * width
 
 
-def corpus_bytes(recipe: Recipe, name: str) -> float | None:
+def corpus_bytes(corpus: CorpusConfig) -> float | None:
     """Return the bytes of text a corpus will be read from; None for a whole Hub set, whose size is not known here."""
-    corpus = recipe.corpora[name]
     if corpus.path.startswith(HUB_PREFIX):
         return None if corpus.max_documents is None else float(corpus.max_documents * BYTES_PER_DOCUMENT)
     # Compressed text is about a third of itself.
@@ -144,6 +146,21 @@ def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> i
         return None
     tokens = size / BYTES_PER_TOKEN[recipe.corpora[largest].language] / extended_gain(recipe)
     return int(config.epochs * tokens * sum(weights.values()) / weights[largest])
+
+
+def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None) -> dict[str, float]:
+    """Return how many times training goes over each corpus of known size."""
+    if recipe.continued_pretrain is None or tokens is None:
+        return {}
+    weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
+    whole = sum(weights.values())
+    found = {}
+    for name, size in text_bytes.items():
+        corpus = recipe.corpora[name]
+        gain = extended_gain(recipe) if corpus.language == "zh" else 1.0
+        if size and whole:
+            found[name] = tokens * weights.get(name, 0.0) / whole * BYTES_PER_TOKEN[corpus.language] * gain / size
+    return found
 
 
 def extended_gain(recipe: Recipe) -> float:
@@ -224,6 +241,7 @@ def as_json(found: RecipeEstimate) -> dict[str, Any]:
     return {
         "stages": [asdict(stage) for stage in found.stages.values()],
         "tokens": found.tokens,
+        "passes": dict(found.passes),
         "fits": found.fits,
         "training": None if found.training is None else asdict(found.training),
         "assumptions": list(found.assumptions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_traini
 from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
 from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
-from hanhua.recipes.advice import ExtensionAdvice, advise_extension
+from hanhua.recipes.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
+from hanhua.recipes.estimate import corpus_bytes
 from hanhua.recipes.licences import TERMS, family_of
 
 PUBLIC_SETS = "llama-3-8b-zh"
@@ -62,9 +65,13 @@ def draft_recipe(answers: Answers) -> Drafted:
     settings = _fitting_settings(shape, answers)
     hardware = find_hardware(answers.devices, price_per_device_hour=answers.price)
     tokens = _budget_tokens(answers, shape, settings)
-    advice = advise_extension(tokens * CHINESE_SHARE, parameters=shape.parameters)
+    text_tokens = _chinese_text_tokens(answers)
+    # What is read again and again teaches a token little more than what was read: the text limits the advice too.
+    taught = min(tokens * CHINESE_SHARE, MAX_PASSES * text_tokens)
+    advice = advise_extension(taught, parameters=shape.parameters)
     training = estimate_training(shape, config=settings, hardware=hardware, tokens=tokens, new_rows=advice.new_tokens)
-    lines = (f"{tokens:,} tokens, of which {CHINESE_SHARE:.0%} Chinese.", *advice.why, _cost(training))
+    about_text = _about_text(tokens, text_tokens)
+    lines = (f"{tokens:,} tokens, of which {CHINESE_SHARE:.0%} Chinese.", *about_text, *advice.why, _cost(training))
     return Drafted(_text(answers, settings, tokens, advice, lines), tokens, advice, training, lines)
 
 
@@ -128,6 +135,36 @@ def _budget_tokens(answers: Answers, shape: ModelShape, settings: ContinuedPretr
     if whole < settings.tokens_per_step * hardware.devices:
         raise UsageError(f"the budget buys some {millions:,.2f} million tokens, less than one step; give more")
     return whole
+
+
+def _chinese_text_tokens(answers: Answers) -> float:
+    """Return about how many tokens the Chinese texts given hold; infinite where a Hub set is among them, or none is."""
+    total = 0.0
+    for name, path in answers.corpora.items():
+        if answers.languages.get(name, "zh") == "zh":
+            size = corpus_bytes(CorpusConfig.model_validate({"path": path}))
+            total += math.inf if size is None else size / BASE_BYTES_PER_TOKEN
+    return total or math.inf
+
+
+def _about_text(tokens: int, text_tokens: float) -> tuple[str, ...]:
+    """Return what to know where the texts given are fewer than the budget: how often training goes over them."""
+    passes = tokens * CHINESE_SHARE / text_tokens
+    if passes < 1.05:
+        return ()
+    megabytes = text_tokens * BASE_BYTES_PER_TOKEN / 1e6
+    said = (
+        f"The Chinese texts given are some {megabytes:,.1f} MB, about {text_tokens:,.0f} tokens: "
+        f"the budget goes over them {times(passes).removesuffix(' over')}."
+    )
+    if passes <= MAX_PASSES:
+        return (said,)
+    enough = MAX_PASSES * text_tokens / CHINESE_SHARE
+    return (
+        said,
+        f"More than {MAX_PASSES} times over the same text teaches little: give more text, or a budget of "
+        f"{enough:,.0f} tokens.",
+    )
 
 
 def _cost(training: TrainingEstimate) -> str:

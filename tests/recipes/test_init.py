@@ -75,6 +75,27 @@ def test_own_corpora_get_replay_and_their_licences(tmp_path: Path) -> None:
     assert corpora["en_replay"].language == "en" and corpora["en_replay"].weight == pytest.approx(0.2)
 
 
+def test_texts_smaller_than_the_budget_are_said_in_passes_over_them(tmp_path: Path) -> None:
+    texts = tmp_path / "zh.txt"
+    texts.write_text("今天天气很好，我们去公园。\n" * 40_000, encoding="utf-8")  # 1.6 MB, half a million tokens
+    said = {}
+    for tokens in (400_000, 1_500_000, 1_000_000_000):
+        answers = Answers(base=BASE, devices="1x80GB", corpora={"zh": str(texts)}, tokens=tokens)
+        found = draft_recipe(answers)
+        said[tokens] = "\n".join(found.why)
+        assert found.advice.new_tokens == 0, "a text of this size teaches no new rows, however often it is read"
+    assert "goes over them" not in said[400_000]
+    assert "the budget goes over them 2.4 times." in said[1_500_000] and "teaches little" not in said[1_500_000]
+    assert "about 503,145 tokens: the budget goes over them 1,590 times." in said[1_000_000_000]
+    assert "a budget of 2,515,723 tokens" in said[1_000_000_000]
+    text = subprocess.run(
+        command("plan", drafted(tmp_path, corpora={"zh": str(texts)}), "--runs", tmp_path),
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "zh 1,590 times over" in text
+
+
 def test_hours_and_dollars_buy_what_the_estimate_says(tmp_path: Path) -> None:
     for changes in ({"hours": 10.0}, {"dollars": 30.0, "price": 3.0}):
         found = estimate_recipe(load_recipe(drafted(tmp_path, tokens=None, **changes)).recipe)

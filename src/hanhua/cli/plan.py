@@ -69,10 +69,13 @@ def _show(steps: list[Step], found: RecipeEstimate) -> None:
     print_table(heads, [_row(step, found.stages.get(step.stage)) for step in steps])
     todo = [step.stage for step in steps if step.state != "cached"]
     totals = {name: found.total(name, todo) for name in ("hours", "dollars", "disk_bytes")}
+    from hanhua.recipes.advice import times
+
     known = [hours(totals["hours"]), money(totals["dollars"]), size(totals["disk_bytes"])]
     print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'no money known'}; {known[2] or '0 GB'} of disk")
     if found.tokens is not None:
-        print(f"trains on {found.tokens:,} tokens")
+        passes = ", ".join(f"{name} {times(number)}" for name, number in found.passes.items())
+        print(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
     for line in found.assumptions:
         print(f"assumed: {line}")
 
