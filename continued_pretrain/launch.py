@@ -78,7 +78,8 @@ def launch(
     with _passing_signals_on(children) as received:
         try:
             _start(children, job, logs, processes)
-            codes = _wait(children)
+            # A signal that came while they were being started has not reached them all: they have done nothing yet.
+            codes = [] if received else _wait(children)
         finally:
             _end(children)
     if received:

@@ -61,7 +61,8 @@ class Run:
 def train(run: Run) -> TrainState:
     """Train to the end of the mixture from `run.state` on; return where it ended.
 
-    The last step is always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite, or jumps.
+    The last step is always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite, or jumps. A
+    signal is obeyed whenever it comes, after the last step too: what is asked to stop must not go on to other work.
     """
     if run.state.step:
         say(f"{run.name}: going on from the checkpoint of step {run.state.step:,}")
@@ -71,6 +72,8 @@ def train(run: Run) -> TrainState:
         for phase in plan_phases(run.config, steps=run.steps):
             if run.state.step < phase.end:
                 _train_phase(run, phase, bar, stop)
+        if stop:  # it came after the last step had looked
+            _leave(run, stop)
     return run.state
 
 
@@ -107,9 +110,13 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         if run.state.step % run.config.checkpoint_every_steps == 0 or run.state.step == phase.end or stopping:
             run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)
             run.accelerator.wait_for_everyone()
-        if stopping and run.state.step < run.steps:
-            say(f"{run.name}: asked to stop; step {run.state.step:,} is saved, run the same command again to go on")
-            stop.raise_it()
+        if stopping:
+            _leave(run, stop)
+
+
+def _leave(run: Run, stop: StopRequest) -> None:
+    say(f"{run.name}: asked to stop; step {run.state.step:,} is saved, run the same command again to go on")
+    stop.raise_it()
 
 
 def _make_gradient(run: Run, everything: dict[str, nn.Parameter], parameters: dict[str, nn.Parameter]) -> Measured:

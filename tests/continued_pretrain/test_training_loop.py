@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,12 @@ from hanhua.errors import HanhuaError
 
 
 def run(
-    settings: Mapping[str, Any], resized: Artifact, corpus: Artifact, out: Path
+    settings: Mapping[str, Any],
+    resized: Artifact,
+    corpus: Artifact,
+    out: Path,
+    *,
+    after_step: Callable[[TrainState], None] | None = None,
 ) -> tuple[TrainState, TrainingModel, list[dict[str, Any]]]:
     config = ContinuedPretrainConfig.model_validate(settings)
     with reproducible(config.threads):
@@ -39,7 +44,8 @@ def run(
         model = build_training_model(folder, config, first_new_id=resized.facts["first_new_id"], dtype=torch.float32)
         checkpoints = Checkpoints(out / "work" / "checkpoints", run={"config": config.model_dump(mode="json")})
         placed = place(model, accelerator, "single")
-        state = train(start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out))
+        where: dict[str, Any] = {"accelerator": accelerator, "checkpoints": checkpoints, "out": out}
+        state = train(start_run(model, placed, data, config, **where, after_step=after_step))
     return state, model, read_rows(out / "logs" / "train.jsonl")
 
 
@@ -147,6 +153,23 @@ def test_a_signal_saves_the_step_and_the_rest_follows_on(
     assert [row["step"] for row in rows] == list(range(1, 13))
     expected, found = trainable_parameters(whole), trainable_parameters(model)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("before_the_end", [1, 0])
+def test_a_signal_in_the_last_steps_is_obeyed_too(
+    before_the_end: int, settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    """Swallowed there, it would let a run go on with whatever comes after training."""
+    settings["max_tokens"] = 64 * 4 * 3
+
+    def ask(state: TrainState) -> None:
+        if state.step == 3 - before_the_end:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit, match="143"):
+        run(settings, resized, corpus, tmp_path, after_step=ask)
+    state, _, rows = run(settings, resized, corpus, tmp_path)
+    assert state.step == len(rows) == 3
 
 
 def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut_back(
