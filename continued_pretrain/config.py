@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,16 @@ Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
 Trains = Literal["adapters", "rows", "embeddings", "adapters+embeddings", "everything"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
+
+EXECUTION = frozenset(
+    {
+        *("processes", "parallel", "threads", "workers", "gradient_checkpointing", "compile"),
+        *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps"),
+    }
+)
+"""Settings of how training is run, which change rounding at most: what it makes does not depend on them."""
+STEP = frozenset({"micro_batch_sequences", "gradient_accumulation"})
+"""Settings of which only the product counts: the sequences of a step."""
 
 
 class LoraSettings(BaseModel):
@@ -196,6 +206,14 @@ class ContinuedPretrainConfig(BaseModel):
     def tokens_per_step(self) -> int:
         """Tokens one process sees in one optimizer step."""
         return self.sequence_tokens * self.micro_batch_sequences * self.gradient_accumulation
+
+    def decisive(self) -> dict[str, Any]:
+        """Return what decides the result, as plain data: not how training is run, and of a step only its size.
+
+        How many processes make a step of that size each is no part of it either: it is recorded in the facts.
+        """
+        sequences = self.micro_batch_sequences * self.gradient_accumulation
+        return {**self.model_dump(mode="json", exclude=EXECUTION | STEP), "process_step_sequences": sequences}
 
 
 class StandInConfig(BaseModel):

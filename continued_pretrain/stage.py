@@ -14,7 +14,7 @@ from torch import Tensor
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.store import check_free_space
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.config import EXECUTION, STEP, ContinuedPretrainConfig
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.folders import check_sizes
@@ -75,7 +75,8 @@ def train_folder(
     new_rows = 0 if first_new_id is None else rows - first_new_id
     with reproducible(config.threads):
         accelerator = make_accelerator(config.precision)
-        run = {"config": config.model_dump(mode="json", exclude=_FREE), "inputs": _hashes(base, corpus)}
+        # What may change when a run goes on is no part of it; how many sequences make a step stays as it began.
+        run = {"config": config.model_dump(mode="json", exclude=EXECUTION | STEP), "inputs": _hashes(base, corpus)}
         checkpoints = Checkpoints(
             out / "work" / "checkpoints", run={}, keep=config.keep_checkpoints, keep_every=config.keep_every_steps
         )
@@ -102,22 +103,12 @@ def train_folder(
             "vocab_size": rows,
             "threads": torch.get_num_threads(),
             "processes": accelerator.num_processes,
+            "step_sequences": batch_sequences,
             "placement": kind,
             "sharded_modules": sharded_modules(model),
             "device": accelerator.device.type,
         }
         return {**training_facts(data, state, model, trained), **execution}
-
-
-_FREE = {
-    *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps"),
-    *("processes", "parallel", "threads", "workers"),
-    *("micro_batch_sequences", "gradient_accumulation"),
-}
-"""Settings that may differ when a run goes on: none of them is what the run is.
-
-How many sequences make a step stays as the run began.
-"""
 
 
 def _hashes(base: Artifact, corpus: Artifact) -> dict[str, str]:

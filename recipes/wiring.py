@@ -36,7 +36,8 @@ class StageJob:
     """One stage of one recipe: what to call, with what, and what its result depends on.
 
     inputs: artifact name → the stage that makes it. corpora: raw corpora (filtering only).
-    files: local files and folders named in the config, whose content counts and whose path does not.
+    files: local files and folders named in the config, whose content counts and whose path does not. decisive: the
+    config without settings that change how the stage is run and not what it makes; None where there are none.
     """
 
     stage: Stage
@@ -48,6 +49,7 @@ class StageJob:
     skills: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    decisive: Mapping[str, Any] | None = None
 
     def resolve(self) -> Callable[..., Mapping[str, Any]]:
         """Import the stage's function."""
@@ -82,7 +84,7 @@ def jobs(recipe: Recipe) -> list[StageJob]:
 
 def key_material(job: StageJob, artifacts: Mapping[Stage, Artifact], hashes: FileHashes) -> dict[str, Any]:
     """Return all that decides what a stage makes, as plain data: the run store fingerprints it."""
-    config = canonical(job.config)
+    config = canonical(job.config if job.decisive is None else job.decisive)
     named = {str(path): _path_material(path, hashes) for path in job.files}
     for at, value in list(leaves(config)):
         if isinstance(value, str) and value in named:
@@ -215,6 +217,7 @@ def _base(base: Base) -> StageJob:
         files=files,
         sources=("continued_pretrain",),
         libraries=(*_TORCH, "llama-models"),
+        decisive=base.model_dump(mode="json", exclude={"stand_in": {"threads"}}),
     )
 
 
@@ -254,6 +257,7 @@ def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
         inputs={"corpus": "filtering", "model": model},
         sources=("continued_pretrain",),
         libraries=(*_TORCH, "peft", "accelerate"),
+        decisive=config.decisive(),
     )
 
 
