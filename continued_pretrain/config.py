@@ -10,15 +10,14 @@ Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
 Trains = Literal["adapters", "rows", "embeddings", "adapters+embeddings", "everything"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
+Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
-EXECUTION = frozenset(
-    {
-        *("processes", "parallel", "threads", "workers", "gradient_checkpointing", "compile"),
-        *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps"),
-    }
-)
+EXECUTION = {
+    *("processes", "parallel", "threads", "workers", "gradient_checkpointing", "compile"),
+    *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps", "report_to", "price"),
+}
 """Settings of how training is run, which change rounding at most: what it makes does not depend on them."""
-STEP = frozenset({"micro_batch_sequences", "gradient_accumulation"})
+STEP = {"micro_batch_sequences", "gradient_accumulation"}
 """Settings of which only the product counts: the sequences of a step."""
 
 
@@ -45,6 +44,15 @@ class LoraSettings(BaseModel):
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", description="Linear layers to adapt by name (q_proj, …); all-linear is all but lm_head"
     )
+
+
+class PriceSettings(BaseModel):
+    """What a device costs; shown as training goes on, where it runs on devices of this kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dollars_per_hour: float = Field(ge=0, description="US dollars, for one GPU; with device: cpu, for the machine")
+    device: Literal["gpu", "cpu"] = Field(default="gpu", description="On devices of another kind nothing is shown")
 
 
 class PhaseSettings(BaseModel):
@@ -159,6 +167,12 @@ class ContinuedPretrainConfig(BaseModel):
     keep_checkpoints: int = Field(default=2, ge=1, description="The newest so many are kept")
     keep_every_steps: int | None = Field(
         default=None, ge=1, description="And for good those whose step is a multiple of this; null: none"
+    )
+    report_to: tuple[Tracker, ...] = Field(
+        default=(), description="Trackers to log to beside TensorBoard, each with its own package: [wandb]"
+    )
+    price: PriceSettings | None = Field(
+        default=None, description="For the cost shown in progress and log. In a recipe: what hardware says"
     )
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from hanhua.errors import UsageError
 
@@ -29,7 +30,7 @@ class Hardware:
     node_link_bytes: float
     net_link_bytes: float
     price_per_device_hour: float
-    kind: str = "gpu"
+    kind: Literal["gpu", "cpu"] = "gpu"
 
     @property
     def nodes(self) -> int:

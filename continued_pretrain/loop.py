@@ -101,9 +101,8 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         _forget_gradients(everything)
 
         run.state = run.state.advanced(measured.loss, run.batch_sequences, run.data.length)
-        note = f"step {run.state.step:,}/{run.steps:,} loss {measured.loss:.3f}"
-        bar.advance(run.batch_sequences * run.data.length, note=note)
         run.log.write(run.state, measured, optimizer, seconds=time.monotonic() - began)
+        bar.advance(run.batch_sequences * run.data.length, note=_note(run, measured))
         if run.after_step is not None:
             run.after_step(run.state)
         stopping = _any_process(stop, run.accelerator)
@@ -112,6 +111,13 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
             run.accelerator.wait_for_everyone()
         if stopping:
             _leave(run, stop)
+
+
+def _note(run: Run, measured: Measured) -> str:
+    note = f"step {run.state.step:,}/{run.steps:,} loss {measured.loss:.3f}"
+    if run.log.dollars is None:
+        return note
+    return f"{note} · ${run.log.dollars:,.2f} of ${run.log.dollars * run.steps / run.state.step:,.2f}"
 
 
 def _leave(run: Run, stop: StopRequest) -> None:

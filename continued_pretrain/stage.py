@@ -25,6 +25,7 @@ from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.parallel import choose, place, sharded_modules
 from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.start import start_run
+from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import HanhuaError, InputError
@@ -52,6 +53,7 @@ def pretrain_folder(
     for a Corpus or model that cannot be used, HanhuaError for a full disk or a loss that is not finite.
     """
     rows = check_sizes(base.path, first_new_id=first_new_id)
+    check_trackers(config.report_to)
     # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
     check_free_space(out, weights * (10 if config.mode == "everything" else 2))

@@ -13,6 +13,7 @@ from hanhua.continued_pretrain.loop import Run
 from hanhua.continued_pretrain.model import TrainingModel
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.parallel import Placed, peak_flops
+from hanhua.continued_pretrain.trackers import start_trackers
 from hanhua.continued_pretrain.train_log import Speed, TrainLog
 from hanhua.continued_pretrain.trained import trainable_parameters
 from hanhua.continued_pretrain.training_data import TrainingData
@@ -40,9 +41,13 @@ def start_run(
     new_rows = 0 if model.first_new_id is None else shape.vocab_size - model.first_new_id
     peak = peak_flops(accelerator)
     speed = Speed(
-        training_flops_per_token(shape, config, new_rows), None if peak is None else peak * accelerator.num_processes
+        training_flops_per_token(shape, config, new_rows),
+        None if peak is None else peak * accelerator.num_processes,
+        dollars_per_hour(config, accelerator),
     )
-    log = TrainLog(out / "logs", done=state.step, enabled=accelerator.is_main_process, speed=speed)
+    first, logs = accelerator.is_main_process, out / "logs"
+    trackers = start_trackers(config.report_to if first else (), logs, config=config.model_dump(mode="json"))
+    log = TrainLog(logs, done=state.step, enabled=first, speed=speed, trackers=trackers)
     return Run(
         model=model,
         placed=placed,
@@ -56,3 +61,11 @@ def start_run(
         state=state,
         after_step=after_step,
     )
+
+
+def dollars_per_hour(config: ContinuedPretrainConfig, accelerator: Any) -> float | None:
+    """Return what the devices at hand cost together; None where no price is known for their kind."""
+    on_gpu = accelerator.device.type != "cpu"
+    if config.price is None or (config.price.device == "gpu") != on_gpu:
+        return None
+    return config.price.dollars_per_hour * (accelerator.num_processes if on_gpu else 1)

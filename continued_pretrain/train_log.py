@@ -1,8 +1,9 @@
-"""One row a step, to `train.jsonl` and TensorBoard; cut back to the checkpoint when training is resumed."""
+"""One row a step, to `train.jsonl`, TensorBoard and trackers; cut back to the checkpoint when training is resumed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +29,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Speed:
-    """What turns tokens a second into operations and into a share of the peak (None where that is not known)."""
+    """What turns tokens a second into operations, a share of the peak and money (None where that is not known)."""
 
     flops_per_token: float
     peak_flops: float | None
+    dollars_per_hour: float | None = None
 
 
 class TrainLog:
@@ -39,19 +41,29 @@ class TrainLog:
 
     Rows: step, tokens, loss (nats a target), learning_rate, rows_learning_rate (null without new rows), grad_norm,
     bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (done a second, by all
-    devices), mfu (of their peak, where known), seconds (of training, over all resumes).
+    devices), mfu (of their peak, where known), seconds (of training, over all resumes), dollars (for those seconds,
+    where a price is known). trackers: accelerate's, begun; they are told the same.
     """
 
-    def __init__(self, folder: Path, *, done: int, enabled: bool = True, speed: Speed | None = None) -> None:
-        self._enabled, self._speed = enabled, speed
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        done: int,
+        enabled: bool = True,
+        speed: Speed | None = None,
+        trackers: Sequence[Any] = (),
+    ) -> None:
+        self._enabled, self._speed, self._trackers = enabled, speed, trackers
+        self._seconds, self._tokens = 0.0, 0
         if not enabled:  # every process but the first
             return
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "train.jsonl"
         rows = [row for row in read_rows(path) if row["step"] <= done]
         write_durably(path, "".join(json.dumps(row) + "\n" for row in rows))
-        self._seconds = rows[-1]["seconds"] if rows else 0.0
-        self._tokens = rows[-1]["tokens"] if rows else 0
+        if rows:
+            self._seconds, self._tokens = rows[-1]["seconds"], rows[-1]["tokens"]
         self._file = path.open("a", encoding="utf-8")
         self._board = _tensorboard(folder / "tensorboard", purge_step=done + 1)
 
@@ -62,13 +74,22 @@ class TrainLog:
         if self._enabled:
             self._file.close()
             self._board.close()
+            for tracker in self._trackers:
+                tracker.finish()
+
+    @property
+    def dollars(self) -> float | None:
+        """What training has cost so far, over all resumes; None where no price is known."""
+        if self._speed is None or self._speed.dollars_per_hour is None:
+            return None
+        return self._seconds / 3600 * self._speed.dollars_per_hour
 
     def write(self, state: TrainState, measured: Measured, optimizer: Optimizer, *, seconds: float) -> None:
         """Add the row of the step that led to `state` and took `seconds`."""
         if not self._enabled:
             return
         rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
-        values = {
+        values: dict[str, Any] = {
             "tokens": state.tokens,
             "loss": measured.loss,
             "learning_rate": next(iter(rates.values())),
@@ -80,13 +101,17 @@ class TrainLog:
         self._seconds, self._tokens = self._seconds + seconds, state.tokens
         by_corpus = {name: round(bits, 6) for name, bits in measured.bits_by_corpus.items()}
         row = {"step": state.step, **values, "bits_by_corpus": by_corpus, "seconds": round(self._seconds, 3)}
+        if (dollars := self.dollars) is not None:
+            row["dollars"] = values["dollars"] = round(dollars, 6)
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         shown = {f"train/{name}": value for name, value in values.items()}
         shown |= {f"bits_per_character/{name}": bits for name, bits in by_corpus.items()}
-        for name, value in shown.items():
-            if value is not None:
-                self._board.add_scalar(name, value, state.step)
+        known = {name: value for name, value in shown.items() if value is not None}
+        for name, value in known.items():
+            self._board.add_scalar(name, value, state.step)
+        for tracker in self._trackers:
+            tracker.log(known, step=state.step)
 
     def _rate(self, tokens_per_second: float) -> dict[str, float]:
         rate = {"tokens_per_second": round(tokens_per_second, 1)}

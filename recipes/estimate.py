@@ -13,6 +13,7 @@ from typing import Any
 
 from hanhua.artifacts.files import read_json
 from hanhua.artifacts.kinds import STAGES, Stage
+from hanhua.continued_pretrain.config import PriceSettings
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
 from hanhua.continued_pretrain.hardware import Hardware, find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
@@ -217,6 +218,14 @@ def _model_stages(
     if recipe.release is not None:
         stages.append(StageEstimate("release", None, disk_bytes=0, note="shares the model's files"))
     return stages
+
+
+def training_price(recipe: Recipe) -> PriceSettings | None:
+    """Return what a device of the recipe's hardware costs, for the cost shown during training; None where unknown."""
+    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    if not hardware.price_per_device_hour:
+        return None
+    return PriceSettings(dollars_per_hour=hardware.price_per_device_hour, device=hardware.kind)
 
 
 def _training_stage(weights: int | None, training: TrainingEstimate | None, hardware: Hardware) -> StageEstimate:

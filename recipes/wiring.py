@@ -245,11 +245,15 @@ def _initialise(recipe: Recipe) -> StageJob:
 
 
 def _continued_pretrain(recipe: Recipe, model: Stage) -> StageJob:
+    from hanhua.recipes.estimate import training_price
+
     assert recipe.continued_pretrain is not None
     config = recipe.continued_pretrain
     if not config.weights:
         weights = {name: corpus.weight for name, corpus in recipe.corpora.items()}
         config = config.model_copy(update={"weights": weights})
+    if config.price is None:
+        config = config.model_copy(update={"price": training_price(recipe)})
     return StageJob(
         stage="continued_pretrain",
         function="hanhua.continued_pretrain.stage:pretrain",
