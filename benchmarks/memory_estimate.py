@@ -2,90 +2,161 @@
 
     python benchmarks/memory_estimate.py
 
-Each case trains two steps in a process of its own, on random tokens; measured is the peak of its resident memory.
+Each case trains two steps on random tokens in processes of its own; measured is the largest peak of resident memory
+among them. Two constants of the estimate were fitted to the first cases; the others they have never seen.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hanhua.cli.printing import print_table
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.estimate import estimate_training
+from hanhua.continued_pretrain.estimate import choose_placement
 from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
 
 SMALL = ModelShape(256, 896, 2, 4, 2, 128_256)
+TIED = ModelShape(512, 1792, 4, 8, 2, 128_256, tied=True)
 WIDE = ModelShape(1024, 3584, 4, 16, 4, 8192)
 DEEP = ModelShape(512, 1792, 8, 8, 2, 8192)
-LORA = {"lora": {"rank": 16}, "micro_batch_sequences": 1, "gradient_accumulation": 1}
-CASES: dict[str, tuple[ModelShape, int, dict[str, Any]]] = {
-    "real vocabulary, rows": (SMALL, 30_208, {**LORA, "sequence_tokens": 512}),
-    "deep, long sequence": (DEEP, 256, {**LORA, "sequence_tokens": 2048}),
-    "deep, recomputed": (DEEP, 256, {**LORA, "sequence_tokens": 2048, "gradient_checkpointing": True}),
-    "wide": (WIDE, 256, {**LORA, "lora": {"rank": 64}, "sequence_tokens": 1024}),
-    "deep, all weights": (DEEP, 0, {**LORA, "lora": None, "sequence_tokens": 512}),
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained. settings: of the recipe. processes: two are DDP or FSDP2, as `settings` says."""
+
+    shape: ModelShape
+    new_rows: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    processes: int = 1
+    fitted: bool = False
+
+    @property
+    def config(self) -> ContinuedPretrainConfig:
+        """Settings of a small step, with the case's own put in."""
+        small = {"lora": {"rank": 16}, "micro_batch_sequences": 1, "gradient_accumulation": 1}
+        return ContinuedPretrainConfig.model_validate({**small, **self.settings})
+
+    @property
+    def placement(self) -> str:
+        """How the model lies."""
+        return self.config.parallel if self.processes > 1 else "single"
+
+
+CASES = {
+    "real vocabulary, LoRA and rows": Case(SMALL, 30_208, {"sequence_tokens": 512}, fitted=True),
+    "deep, 2,048 tokens": Case(DEEP, 256, {"sequence_tokens": 2048}, fitted=True),
+    "deep, all weights": Case(DEEP, 0, {"lora": None, "sequence_tokens": 512}, fitted=True),
+    "deep, 4,096 tokens, recomputed": Case(DEEP, 256, {"sequence_tokens": 4096, "gradient_checkpointing": True}),
+    "wide, rank 64": Case(WIDE, 256, {"lora": {"rank": 64}, "sequence_tokens": 1024}),
+    "tied, real vocabulary, rows alone": Case(TIED, 30_208, {"trains": "rows", "sequence_tokens": 512}),
+    "real vocabulary, both matrices whole": Case(SMALL, 30_208, {"trains": "embeddings", "sequence_tokens": 512}),
+    "four micro-batches a step": Case(DEEP, 256, {"sequence_tokens": 1024, "gradient_accumulation": 4}),
+    "DDP, LoRA and rows": Case(SMALL, 30_208, {"sequence_tokens": 512, "parallel": "ddp"}, processes=2),
+    "DDP, all weights": Case(WIDE, 0, {"lora": None, "sequence_tokens": 512, "parallel": "ddp"}, processes=2),
+    "FSDP2, all weights": Case(WIDE, 0, {"lora": None, "sequence_tokens": 512, "parallel": "fsdp2"}, processes=2),
+    "FSDP2, LoRA and rows": Case(WIDE, 4096, {"sequence_tokens": 1024, "parallel": "fsdp2"}, processes=2),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), help="these cases")
     parser.add_argument("--child", choices=CASES, help=argparse.SUPPRESS)
+    parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps(peak_bytes(given.child)))
+        print(json.dumps(peak_bytes(CASES[given.child], given.model)))
         return
     rows = []
-    for name, (shape, new_rows, settings) in CASES.items():
-        done = subprocess.run([sys.executable, __file__, "--child", name], stdout=subprocess.PIPE, check=True)
-        measured = json.loads(done.stdout.splitlines()[-1])
-        config = ContinuedPretrainConfig.model_validate(settings)
-        hardware = find_hardware("cpu")
-        found = estimate_training(shape, config=config, hardware=hardware, tokens=10**6, new_rows=new_rows)
-        ratio = found.memory_bytes / measured - 1
-        rows.append((name, f"{found.memory_bytes / 1e9:.2f}", f"{measured / 1e9:.2f}", f"{ratio:+.0%}"))
-    print_table(("case", "estimated GB", "measured GB", "apart"), rows)
+    for name in given.only:
+        case = CASES[name]
+        hardware = replace(find_hardware("cpu"), devices=case.processes)
+        _, _, parts = choose_placement(
+            case.shape.with_rows(case.new_rows), config=case.config, hardware=hardware, new_rows=case.new_rows
+        )
+        estimated, found = sum(parts.values()), measured(name)
+        figures = (f"{estimated / 1e9:.2f}", f"{found / 1e9:.2f}", f"{estimated / found - 1:+.0%}")
+        rows.append((name, case.placement, "yes" if case.fitted else "no", *figures))
+        print_table(("case", "placement", "fitted to", "estimated GB", "measured GB", "apart"), rows[-1:])
+    print_table(("case", "placement", "fitted to", "estimated GB", "measured GB", "apart"), rows)
 
 
-def peak_bytes(name: str) -> int:
+def measured(name: str) -> int:
+    """Return the largest peak of a case's processes."""
+    case = CASES[name]
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        write_model(case, folder)
+        free.bind(("127.0.0.1", 0))
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "OMP_NUM_THREADS": "1"}
+        free.close()
+        children = []
+        for rank in range(case.processes):
+            places = {
+                "RANK": rank,
+                "LOCAL_RANK": rank,
+                "WORLD_SIZE": case.processes,
+                "LOCAL_WORLD_SIZE": case.processes,
+            }
+            several = {key: str(value) for key, value in places.items()} if case.processes > 1 else {}
+            command = [sys.executable, __file__, "--child", name, "--model", folder]
+            environment = {**os.environ, **where, **several}
+            children.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment))
+        said = [child.communicate()[0] for child in children]
+        assert not any(child.returncode for child in children)
+        return max(json.loads(text.splitlines()[-1]) for text in said)
+
+
+def write_model(case: Case, folder: str) -> None:
+    """Write random weights of a case's shape, in a process of its own: they are none of what is measured."""
+    write = "import sys, torch\nfrom transformers import LlamaConfig, LlamaForCausalLM\nimport json\n"
+    write += "LlamaForCausalLM(LlamaConfig(**json.loads(sys.argv[1]))).save_pretrained(sys.argv[2])"
+    sizes = {
+        "vocab_size": case.shape.vocab_size + case.new_rows,
+        "hidden_size": case.shape.hidden_size,
+        "intermediate_size": case.shape.intermediate_size,
+        "num_hidden_layers": case.shape.layers,
+        "num_attention_heads": case.shape.heads,
+        "num_key_value_heads": case.shape.kv_heads,
+        "tie_word_embeddings": case.shape.tied,
+    }
+    subprocess.run([sys.executable, "-c", write, json.dumps(sizes), folder], check=True)
+
+
+def peak_bytes(case: Case, folder: Path) -> int:
     import torch
 
+    from hanhua.continued_pretrain.execution import make_accelerator
     from hanhua.continued_pretrain.model import build_training_model
+    from hanhua.continued_pretrain.parallel import place
     from hanhua.continued_pretrain.trained import parameter_groups
 
-    shape, new_rows, settings = CASES[name]
-    config = ContinuedPretrainConfig.model_validate(settings)
-    whole = shape.with_rows(new_rows)
-    with tempfile.TemporaryDirectory() as folder:
-        write = "import sys, torch\nfrom transformers import LlamaConfig, LlamaForCausalLM\nimport json\n"
-        write += "LlamaForCausalLM(LlamaConfig(**json.loads(sys.argv[1]))).save_pretrained(sys.argv[2])"
-        sizes = {
-            "vocab_size": whole.vocab_size,
-            "hidden_size": whole.hidden_size,
-            "intermediate_size": whole.intermediate_size,
-            "num_hidden_layers": whole.layers,
-            "num_attention_heads": whole.heads,
-            "num_key_value_heads": whole.kv_heads,
-            "tie_word_embeddings": False,
-        }
-        # In a process of its own, or making the model would be what is measured.
-        subprocess.run([sys.executable, "-c", write, json.dumps(sizes), folder], check=True)
-        first = shape.vocab_size if new_rows else None
-        model = build_training_model(Path(folder), config, first_new_id=first, dtype=torch.float32).train()
+    config = case.config
+    rows = case.shape.vocab_size + case.new_rows
+    accelerator = make_accelerator("fp32")
+    first = case.shape.vocab_size if case.new_rows else None
+    model = build_training_model(folder, config, first_new_id=first, dtype=torch.float32).train()
+    placed = place(model, accelerator, case.placement)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
     length = config.sequence_tokens
     for step in range(2):
         torch.manual_seed(step)
-        ids = torch.randint(0, whole.vocab_size, (1, length))
-        loss, _ = model(ids, torch.arange(length)[None] % 256, ids.roll(-1, dims=1))
-        (loss / length).backward()
+        for turn in range(config.gradient_accumulation):
+            ids = torch.randint(0, rows, (1, length))
+            with placed.gradients(last=turn == config.gradient_accumulation - 1):
+                loss, _ = placed.module(ids, torch.arange(length)[None] % 256, ids.roll(-1, dims=1))
+                (loss / length).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
