@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from learning_curves_figure import write_results
 from probe_methods import write_tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM
+from random_llama import write_llama
 
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.manifest import Artifact, content_hash, hash_files, open_artifact, write_manifest
@@ -37,6 +37,7 @@ from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.pack import document_marks, load_tokenizer
 from hanhua.continued_pretrain.parallel import place
 from hanhua.continued_pretrain.prepare import prepare_data
@@ -79,7 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--held-out-pieces", type=int, default=8, help=f"of {PIECE_CHARACTERS} characters a language")
     parser.add_argument("--new-tokens", type=int, default=4096)
     parser.add_argument("--replay", type=float, default=0.15, help="share of English tokens in the replay arms")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="peak, of all weights; it falls to 0")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=ARMS)
     parser.add_argument("--threads", type=int, default=1)
@@ -166,22 +167,8 @@ def write_base(given: argparse.Namespace, folder: Path) -> None:
         for path in resolve_base_tokenizer(given.tokenizer).glob("tokenizer*.json"):
             shutil.copyfile(path, start / path.name)
     marks = document_marks(start)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=load_tokenizer(start).get_vocab_size(),
-        hidden_size=given.hidden,
-        intermediate_size=given.hidden * 7 // 2,
-        num_hidden_layers=given.layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        tie_word_embeddings=False,
-        bos_token_id=marks.bos,
-        eos_token_id=marks.eos,
-        dtype="float32",
-    )
-    LlamaForCausalLM(config).save_pretrained(start)
+    shape = ModelShape(given.hidden, given.hidden * 7 // 2, given.layers, 4, 2, load_tokenizer(start).get_vocab_size())
+    write_llama(start, shape, bos_token_id=marks.bos, eos_token_id=marks.eos, dtype="float32")
     training = settings(given, learning_rate=4e-3, max_tokens=given.base_tokens)
     facts = pretrain_folder(training, as_artifact(start), open_artifact(texts), folder, first_new_id=None)
     write_json(folder / "facts.json", facts)
@@ -224,7 +211,9 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
     extended, replay = arm.startswith("extended"), arm.endswith("replay")
     folder = given.work / ("resized" if extended else "base") / "model"
     weights = {"zh": 1 - given.replay, "en": given.replay} if replay else {"zh": 1.0, "en": 0.0}
-    config = settings(given, learning_rate=given.learning_rate, weights=weights, seed=seed)
+    # To nothing at the end: a rate that is still high when a run ends shows as loss in both languages.
+    rates = {"learning_rate": given.learning_rate, "min_learning_rate_ratio": 0.0}
+    config = settings(given, **rates, weights=weights, seed=seed)
     work = given.work / "arms" / f"{arm}-{seed}"
     shutil.rmtree(work, ignore_errors=True)
     corpus = open_artifact(given.work / "texts" / "adapt")

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,9 @@ def measured(name: str) -> int:
     """Return the largest peak of a case's processes."""
     case = CASES[name]
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        write_model(case, folder)
+        # In a process of its own: writing it is none of what is measured.
+        shape = json.dumps(asdict(case.shape.with_rows(case.new_rows)))
+        subprocess.run([sys.executable, Path(__file__).with_name("random_llama.py"), shape, folder], check=True)
         free.bind(("127.0.0.1", 0))
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "OMP_NUM_THREADS": "1"}
         free.close()
@@ -116,22 +118,6 @@ def measured(name: str) -> int:
         said = [child.communicate()[0] for child in children]
         assert not any(child.returncode for child in children)
         return max(json.loads(text.splitlines()[-1]) for text in said)
-
-
-def write_model(case: Case, folder: str) -> None:
-    """Write random weights of a case's shape, in a process of its own: they are none of what is measured."""
-    write = "import sys, torch\nfrom transformers import LlamaConfig, LlamaForCausalLM\nimport json\n"
-    write += "LlamaForCausalLM(LlamaConfig(**json.loads(sys.argv[1]))).save_pretrained(sys.argv[2])"
-    sizes = {
-        "vocab_size": case.shape.vocab_size + case.new_rows,
-        "hidden_size": case.shape.hidden_size,
-        "intermediate_size": case.shape.intermediate_size,
-        "num_hidden_layers": case.shape.layers,
-        "num_attention_heads": case.shape.heads,
-        "num_key_value_heads": case.shape.kv_heads,
-        "tie_word_embeddings": case.shape.tied,
-    }
-    subprocess.run([sys.executable, "-c", write, json.dumps(sizes), folder], check=True)
 
 
 def peak_bytes(case: Case, folder: Path) -> int:

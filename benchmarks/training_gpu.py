@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from random_llama import llama_config
 from torch import Tensor
 
 from hanhua.cli.printing import print_table
@@ -91,19 +92,9 @@ def measure(
 def build(
     way: str, shape: ModelShape, config: ContinuedPretrainConfig, device: torch.device
 ) -> tuple[Callable[[Tensor, Tensor, Tensor], Tensor], list[Tensor]]:
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    settings = LlamaConfig(
-        vocab_size=shape.vocab_size + NEW_ROWS,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        max_position_embeddings=8192,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        attn_implementation=register() if way == "ours" else "sdpa",
-    )
+    settings = llama_config(shape.with_rows(NEW_ROWS), attn_implementation=register() if way == "ours" else "sdpa")
     with torch.device(device):
         torch.set_default_dtype(torch.bfloat16)
         model = LlamaForCausalLM(settings)

@@ -27,10 +27,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from random_llama import write_llama
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hanhua.cli.printing import print_table
+from hanhua.continued_pretrain.model_shapes import ModelShape
 
 WAYS = ("ours", "peft", "trainer")
 OLD_ROWS = 128_256
@@ -110,21 +112,8 @@ def compare(work: Path, found: dict[str, dict[str, Any]]) -> None:
 
 
 def write_model(given: argparse.Namespace) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=OLD_ROWS + given.new_rows,
-        hidden_size=given.hidden,
-        intermediate_size=given.hidden * 7 // 2,
-        num_hidden_layers=given.layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=8192,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        tie_word_embeddings=False,
-    )
-    LlamaForCausalLM(config).save_pretrained(given.work / "model")
+    shape = ModelShape(given.hidden, given.hidden * 7 // 2, given.layers, 4, 2, OLD_ROWS + given.new_rows)
+    write_llama(given.work / "model", shape)
 
 
 def batches(given: argparse.Namespace) -> list[tuple[Tensor, Tensor, Tensor]]:
