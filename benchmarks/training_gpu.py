@@ -4,7 +4,7 @@
 
 8K sequences in documents of 200 to 4,000 tokens, LoRA rank 64 and 30,208 new rows, bf16, without recomputing. `peft` is
 PEFT's `trainable_token_indices` with plain cross entropy, `whole` is PEFT's `modules_to_save` on both matrices. A way
-that does not fit says so. `--small` is the same on a small model and any device, to try the script itself.
+that does not fit says so. `--small --sequence 256` is the same on a small model and any device, to try the script.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ from hanhua.continued_pretrain.model import TrainingModel, _with_lora
 from hanhua.continued_pretrain.model_shapes import SHAPES, ModelShape
 from hanhua.continued_pretrain.parallel import peak_flops_of
 
-NEW_ROWS = 30_208
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequence", type=int, default=8192)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--new-rows", type=int, default=30_208)
     parser.add_argument("--recompute", action="store_true", help="activation checkpointing")
     parser.add_argument("--ways", nargs="+", default=["ours", "peft", "whole"])
     parser.add_argument("--small", action="store_true", help="a small model, to try the script")
@@ -52,6 +51,7 @@ def main() -> None:
         gradient_checkpointing=given.recompute,
     )
     config = config.model_copy(update={"lora": config.lora.model_copy(update={"rank": given.rank})})  # type: ignore[union-attr]
+    given.new_rows = 256 if given.small else given.new_rows
     rows = [measure(way, shape, config, device, given) for way in given.ways]
     print_table(("way", "tokens/s", "share of peak", "peak GB", "loss"), rows)
 
@@ -59,12 +59,13 @@ def main() -> None:
 def measure(
     way: str, shape: ModelShape, config: ContinuedPretrainConfig, device: torch.device, given: argparse.Namespace
 ) -> tuple[str, ...]:
+    new_rows = given.new_rows
     try:
-        step, parameters = build(way, shape, config, device)
+        step, parameters = build(way, shape, config, device, new_rows)
         optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
         times, loss = [], torch.zeros(())
         for number in range(given.steps + 2):
-            batch = make_batch(number, given.sequence, shape.vocab_size + NEW_ROWS, device)
+            batch = make_batch(number, given.sequence, shape.vocab_size + new_rows, device)
             began = time.perf_counter()
             with torch.autocast(device.type, torch.bfloat16):
                 loss = step(*batch) / given.sequence
@@ -79,9 +80,9 @@ def measure(
     finally:
         gc.collect()
     rate = given.sequence / sorted(times[2:])[len(times[2:]) // 2]
-    whole = shape.with_rows(NEW_ROWS)
+    whole = shape.with_rows(new_rows)
     peak = peak_flops_of(torch.cuda.get_device_name()) if device.type == "cuda" else None
-    share = "" if peak is None else f"{rate * training_flops_per_token(whole, config, NEW_ROWS) / peak:.1%}"
+    share = "" if peak is None else f"{rate * training_flops_per_token(whole, config, new_rows) / peak:.1%}"
     memory = f"{torch.cuda.max_memory_allocated() / 1e9:.1f}" if device.type == "cuda" else ""
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -90,11 +91,11 @@ def measure(
 
 
 def build(
-    way: str, shape: ModelShape, config: ContinuedPretrainConfig, device: torch.device
+    way: str, shape: ModelShape, config: ContinuedPretrainConfig, device: torch.device, new_rows: int
 ) -> tuple[Callable[[Tensor, Tensor, Tensor], Tensor], list[Tensor]]:
     from transformers import LlamaForCausalLM
 
-    settings = llama_config(shape.with_rows(NEW_ROWS), attn_implementation=register() if way == "ours" else "sdpa")
+    settings = llama_config(shape.with_rows(new_rows), attn_implementation=register() if way == "ours" else "sdpa")
     with torch.device(device):
         torch.set_default_dtype(torch.bfloat16)
         model = LlamaForCausalLM(settings)
@@ -108,7 +109,11 @@ def build(
             TrainingModel(_with_lora(model, config.lora), first_new_id=shape.vocab_size, rows=True).to(device).train()
         )
         return lambda *batch: ours(*batch)[0], trained_in_fp32(ours)
-    theirs = with_peft(model, config.lora.rank, shape.vocab_size, rows=way == "peft").to(device).train()
+    theirs = (
+        with_peft(model, config.lora.rank, range(shape.vocab_size, shape.vocab_size + new_rows), rows=way == "peft")
+        .to(device)
+        .train()
+    )
 
     def step(ids: Tensor, positions: Tensor, labels: Tensor) -> Tensor:
         logits = theirs(input_ids=ids, position_ids=positions, use_cache=False).logits
@@ -117,17 +122,16 @@ def build(
     return step, trained_in_fp32(theirs)
 
 
-def with_peft(model: Any, rank: int, first: int, *, rows: bool) -> Any:
+def with_peft(model: Any, rank: int, new_ids: range, *, rows: bool) -> Any:
     from peft import LoraConfig, get_peft_model
 
     both = ["embed_tokens", "lm_head"]
-    ids = list(range(first, first + NEW_ROWS))
     settings = LoraConfig(
         r=rank,
         lora_alpha=16,
         use_rslora=True,
         target_modules="all-linear",
-        trainable_token_indices=dict.fromkeys(both, ids) if rows else None,
+        trainable_token_indices={name: list(new_ids) for name in both} if rows else None,
         modules_to_save=None if rows else both,
         task_type="CAUSAL_LM",
     )
