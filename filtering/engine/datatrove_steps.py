@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from hanhua.documents.readers import read_records
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import MissingExtra
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.engine.intake import document_fields, labels_of
-from hanhua.filtering.judge import Judge
+from hanhua.filtering.engine.intake import Batch, document_fields, portions_of
+from hanhua.filtering.engine.verdicts import verdict_file, writing
+from hanhua.filtering.judge import Judge, Judged
+from hanhua.processes import map_in_order
 
 try:
     from datatrove.data import Document
@@ -34,12 +37,7 @@ class RecordReader(PipelineStep):  # type: ignore[misc]
     def __init__(self, corpora: Mapping[str, CorpusConfig]) -> None:
         super().__init__()
         self.corpora = dict(corpora)
-        self.portions: list[tuple[str, dict[str, str]]] = []
-        """What one rank reads at least: the corpus, and its files with their labels."""
-        for name, corpus in self.corpora.items():
-            labels = labels_of(corpus.sources())
-            whole = corpus.max_documents is not None
-            self.portions += [(name, part) for part in ([labels] if whole else ({s: labels[s]} for s in labels))]
+        self.portions = portions_of(self.corpora)
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Yield this rank's records as datatrove's documents; broken ones are counted and named in its log."""
@@ -90,6 +88,49 @@ class RuleFilter(BaseFilter):  # type: ignore[misc]
             return False, judged.verdict.reason
         doc.metadata["script"] = judged.script
         return True
+
+
+class VerdictWriter(PipelineStep):  # type: ignore[misc]
+    """Judges a rank's documents in several processes, and keeps the verdicts for `hanhua run` to go on from."""
+
+    type = "💾 - WRITER"
+    name = "hanhua verdicts"
+
+    def __init__(self, config: FilteringConfig, folder: Path, *, workers: int) -> None:
+        super().__init__()
+        self.config, self.folder, self.workers = config, folder, workers
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        """Judge everything there is and write one file; nothing is passed on."""
+        path = verdict_file(self.folder, rank, world_size)
+        if path.is_file():
+            logger.info(f"{path.name} is there already")
+            return
+        judged = map_in_order(
+            _judge, _in_batches(data), prepare=Judge, arguments=(self.config,), workers=self.workers, name="filtering"
+        )
+        with writing(path) as append:
+            for places, verdicts in judged:
+                for place, verdict in zip(places, verdicts, strict=True):
+                    self.stat_update("kept" if verdict.verdict.keep else "dropped")
+                    append((place, verdict))
+        yield from ()
+
+
+def _in_batches(documents: Iterable[Document]) -> Iterator[tuple[list[str], tuple[list[str], list[str]]]]:
+    """Yield ids, and what the judge is asked about them."""
+    batch = Batch()
+    for document in documents:
+        batch.add(document.text, {**document.metadata, "id": document.id})
+        if batch.full:
+            yield [fields["id"] for fields in batch.rest], (batch.texts, batch.languages)
+            batch = Batch()
+    if batch.texts:
+        yield [fields["id"] for fields in batch.rest], (batch.texts, batch.languages)
+
+
+def _judge(judge: Judge, asked: tuple[list[str], list[str]]) -> list[Judged]:
+    return judge.judge_all(*asked)
 
 
 def flat_row(writer: Any, document: Document) -> dict[str, Any]:

@@ -152,6 +152,19 @@ def labels_of(sources: list[str]) -> dict[str, str]:
     return {source: labels.get(source, source.removeprefix(HUB_PREFIX)) for source in sources}
 
 
+def portions_of(corpora: Mapping[str, CorpusConfig]) -> list[tuple[str, dict[str, str]]]:
+    """Return what one machine of several reads at least: a corpus's name, and some of its files with their labels.
+
+    A corpus with `max_documents` is one portion: who reads a part of it could not know when to stop.
+    """
+    portions: list[tuple[str, dict[str, str]]] = []
+    for name, corpus in corpora.items():
+        labels = labels_of(corpus.sources())
+        whole = corpus.max_documents is not None
+        portions += [(name, part) for part in ([labels] if whole else ({source: labels[source]} for source in labels))]
+    return portions
+
+
 def input_bytes(inputs: Mapping[str, CorpusConfig]) -> int:
     """Return the size of all local files on disk, or a gigabyte for a Hub data set, whose size is unknown."""
     return sum(_size(source) for config in inputs.values() for source in config.sources())

@@ -12,7 +12,6 @@ from mini_run import command
 
 from hanhua.recipes.estimate import estimate_recipe
 from hanhua.recipes.load import load_recipe, shipped_recipes
-from hanhua.recipes.slurm import write_job_scripts
 
 EXPECTED = {
     "eval-only", "filter-only", "llama-3-70b-zh-fsdp", "llama-3-8b-zh", "llama-3-8b-zh-24gb", "llama-3-8b-zh-fsdp",
@@ -61,75 +60,3 @@ def test_what_cannot_fit_is_refused_with_what_would(tmp_path: Path) -> None:
     done = subprocess.run(command("plan", "llama-3-8b-zh", *tight), capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "any of these would fit" in done.stderr and "80GB" in done.stderr
     assert "continued_pretrain" in done.stdout, "the plan is shown all the same"
-
-
-@pytest.mark.parametrize(
-    ("name", "changes", "nodes", "gpus"),
-    [
-        ("llama-3-8b-zh", [], 1, 1),
-        ("llama-3-8b-zh-fsdp", [], 1, 8),
-        ("llama-3-70b-zh-fsdp", [], 2, 8),
-        ("llama-3-8b-zh-no-extension", ["hardware.devices=16x80GB"], 2, 8),
-    ],
-)
-def test_job_scripts_are_bash_and_ask_for_the_hardware(
-    name: str, changes: list[str], nodes: int, gpus: int, tmp_path: Path
-) -> None:
-    loaded = load_recipe(shipped_recipes()[name], changes)
-    found = estimate_recipe(loaded.recipe)
-    paths = write_job_scripts(
-        loaded, found, into=tmp_path / "jobs", recipe=name, overrides=changes, runs=tmp_path / "my runs"
-    )
-    assert [path.name for path in paths] == ["1-texts.sbatch", "2-train.sbatch", "submit.sh"]
-    for path in paths:
-        assert subprocess.run(["bash", "-n", str(path)], capture_output=True).returncode == 0, path
-    texts, training, submit = (path.read_text(encoding="utf-8") for path in paths)
-    assert "gpus" not in texts and f"--until {'filtering' if 'no-extension' in name else 'initialise'}" in texts
-    assert f"#SBATCH --nodes={nodes}\n" in training and f"#SBATCH --gpus-per-node={gpus}\n" in training
-    assert ("accelerate launch" in training) == (nodes > 1) and "--signal=TERM" in training
-    assert "--dependency=afterok" in submit
-
-
-def test_a_job_script_runs_what_it_says(tmp_path: Path) -> None:
-    """The scripts as Slurm would run them, with stand-ins that record what is called."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    record = '#!/bin/bash\nprintf "%s|" "$(basename "$0")" "$@" >> "$RECORD"; echo >> "$RECORD"\n'
-    bodies = {
-        "hanhua": record, "accelerate": record, "srun": '#!/bin/bash\nexec "$@"\n',
-        "scontrol": "#!/bin/bash\necho node-1\necho node-2\n",
-    }  # fmt: skip
-    for program, body in bodies.items():
-        (programs / program).write_text(body)
-        (programs / program).chmod(0o755)
-    loaded = load_recipe(shipped_recipes()["llama-3-70b-zh-fsdp"])
-    runs = tmp_path / "runs"
-    scripts = write_job_scripts(
-        loaded,
-        estimate_recipe(loaded.recipe),
-        into=tmp_path / "jobs",
-        recipe="llama-3-70b-zh-fsdp",
-        overrides=[],
-        runs=runs,
-    )
-    run = runs / "Llama-3-70B-zh"
-    run.mkdir(parents=True)
-    (run / "run.json").write_text('{"artifacts": {"initialise": "aa11", "filtering": "bb22"}}')
-    env = {
-        "PATH": f"{programs}:/usr/bin:/bin",
-        "RECORD": str(tmp_path / "record"),
-        "SLURM_JOB_NODELIST": "x",
-        "SLURM_PROCID": "1",
-    }
-    for script in scripts[:2]:
-        done = subprocess.run(["bash", str(script)], capture_output=True, text=True, env=env)
-        assert done.returncode == 0, done.stderr
-    called = (tmp_path / "record").read_text().splitlines()
-    assert called[0].startswith("hanhua|run|llama-3-70b-zh-fsdp|") and called[0].endswith("|--until|initialise|")
-    launch = called[-1].split("|")
-    assert (
-        launch[launch.index("--main_process_ip") + 1] == "node-1" and launch[launch.index("--machine_rank") + 1] == "1"
-    )
-    assert launch[launch.index("--model") + 1] == str(run / "initialise" / "aa11")
-    assert launch[launch.index("--corpus") + 1] == str(run / "filtering" / "bb22")
-    assert "weights.zh_edu=0.4" in launch and "weights.code_replay=0.05" in launch

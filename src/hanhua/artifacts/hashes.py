@@ -11,10 +11,13 @@ from hanhua.errors import InvariantError
 
 
 class FileHashes:
-    """sha256 by (path, size, mtime_ns, inode), kept in one JSON file that may be deleted at any time."""
+    """sha256 by (path, size, mtime_ns, inode), kept in one JSON file that may be deleted at any time.
 
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
+    keep: whether new ones are noted there; not by a process beside another that does.
+    """
+
+    def __init__(self, memory: Path, *, keep: bool = True) -> None:
+        self._memory, self._keep = memory, keep
         try:
             self._known: dict[str, str] = json.loads(memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -43,5 +46,7 @@ class FileHashes:
         return artifact
 
     def _save(self) -> None:
+        if not self._keep:
+            return
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         write_durably(self._memory, json.dumps(self._known))

@@ -40,6 +40,11 @@ class Store:
         """Return where the artifact with this key material is, or will be."""
         return self.root / stage / fingerprint(material)[:KEY_LENGTH]
 
+    def partial(self, stage: Stage, material: Mapping[str, Any]) -> Path:
+        """Return where unfinished work for this key is, or will be."""
+        folder = self.folder(stage, material)
+        return folder.with_name(folder.name + ".partial")
+
     def find(self, stage: Stage, material: Mapping[str, Any]) -> Artifact | None:
         """Return the finished artifact of this key, checked by hash; None when it is yet to be made."""
         folder = self.folder(stage, material)
@@ -58,8 +63,7 @@ class Store:
         build: Callable[[Path], Mapping[str, Any]],
     ) -> Artifact:
         """Let `build` fill a folder, then finish it: manifest last, rename, fsync."""
-        done = self.folder(stage, material)
-        partial = done.with_name(done.name + ".partial")
+        done, partial = self.folder(stage, material), self.partial(stage, material)
         partial.mkdir(parents=True, exist_ok=True)
         began = time.time()
         with also_log_to(partial / "logs" / "stage.log"):
@@ -84,8 +88,7 @@ class Store:
 
     def is_begun(self, stage: Stage, material: Mapping[str, Any]) -> bool:
         """Return whether there is unfinished work for this key."""
-        folder = self.folder(stage, material)
-        return folder.with_name(folder.name + ".partial").is_dir()
+        return self.partial(stage, material).is_dir()
 
     def drift(self, stage: Stage, material: Mapping[str, Any]) -> list[str]:
         """Return `field: old → new` against the newest finished artifact of the stage; [] when there is none."""
@@ -97,12 +100,12 @@ class Store:
         return []
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run's folder; raise UsageError when another process holds it."""
+    def locked(self, *, wait: bool = False) -> Iterator[None]:
+        """Hold the run's folder; when another process holds it, raise UsageError, or wait for it."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UsageError(f"{self.root}: another run is at work in this folder; wait, or use --runs") from None
             yield

@@ -9,6 +9,8 @@ import typer
 
 from hanhua.cli.filter_cluster import cluster
 from hanhua.cli.filter_harm import score, train_harm
+from hanhua.cli.filter_judge import EXAMPLE as JUDGE_EXAMPLE
+from hanhua.cli.filter_judge import judge
 from hanhua.cli.filter_options import (
     AsJson,
     Benchmarks,
@@ -43,6 +45,7 @@ app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jso
     train_harm
 )
 app.command(epilog="Example: hanhua filter cluster zh=texts/ --executor ray --tasks 64 --out parts")(cluster)
+app.command(epilog=JUDGE_EXAMPLE)(judge)
 
 
 @app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")

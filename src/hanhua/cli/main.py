@@ -73,10 +73,13 @@ def run(
     from hanhua.recipes.load import find_recipe, load_recipe
     from hanhua.recipes.runner import check_gates
     from hanhua.recipes.runner import run as run_recipe
+    from hanhua.recipes.side_by_side import rank
     from hanhua.recipes.summary import run_summary, summary_text
 
     loaded = load_recipe(find_recipe(recipe), overrides or ())
     result = run_recipe(loaded, runs=runs, until=stage_named(until), from_=stage_named(from_))
+    if rank():
+        return  # the process of rank 0 speaks for all
     summary = run_summary(result)
     if as_json:
         print_json(summary)
