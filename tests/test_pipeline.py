@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from program import command, hanhua
 
 DATA = Path(__file__).resolve().parents[1] / "recipes" / "quickstart"
 STAGES = ["filtering", "base", "vocab_extension", "initialise", "continued_pretrain", "eval", "release", "report"]
@@ -41,16 +42,6 @@ eval:
   threads: 1
 release: {{}}
 """
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "hanhua.cli.main", *map(str, arguments)]
-
-
-def hanhua(*arguments: str | Path, expect: int = 0) -> dict[str, Any]:
-    done = subprocess.run(command(*arguments, "--json"), capture_output=True, text=True)
-    assert done.returncode == expect, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else {}
 
 
 @pytest.fixture(scope="module")

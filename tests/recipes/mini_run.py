@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 from small_llama import write_small_base
 
@@ -43,14 +39,3 @@ def write_recipe(folder: Path, *, tokens: int = 16384) -> Path:
     path = folder / "mini.yaml"
     path.write_text(RECIPE.format(tokenizer=tokenizer, data=DATA, tokens=tokens), encoding="utf-8")
     return path
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "hanhua.cli.main", *map(str, arguments)]
-
-
-def hanhua(*arguments: str | Path, expect: int = 0) -> dict[str, Any]:
-    """Run a command with --json and return what it printed."""
-    done = subprocess.run(command(*arguments, "--json"), capture_output=True, text=True)
-    assert done.returncode == expect, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else {}

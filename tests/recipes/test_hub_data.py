@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from hub_server import HubServer, Repository, hub_server
-from mini_run import DATA, command
+from mini_run import DATA
+from program import command
 
 from hanhua.artifacts.files import read_json
 from hanhua.recipes.provenance import LOCK

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from mini_run import DATA, command
+from mini_run import DATA
+from program import command
 
 from hanhua.recipes.advice import GAIN, TEXT_MEGABYTES, advise_extension
 from hanhua.recipes.estimate import estimate_recipe

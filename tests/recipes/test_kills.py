@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mini_run import STAGES, command, hanhua, write_recipe
+from mini_run import STAGES, write_recipe
+from program import command, hanhua
 
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import MANIFEST, open_artifact

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mini_run import DATA, STAGES, command, hanhua, write_recipe
+from mini_run import DATA, STAGES, write_recipe
+from program import command, hanhua
 
 from hanhua.artifacts.files import read_json
 from hanhua.artifacts.store import Store

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mini_run import DATA, command, hanhua, write_recipe
+from mini_run import DATA, write_recipe
+from program import command, hanhua
 from small_llama import CHAT_TEMPLATE
 
 LINES = 10_000
