@@ -49,7 +49,7 @@ def diagnosis() -> dict[str, Any]:
 def readiness(extra: str) -> str:
     """Return `ready`, or what is missing of an optional part and how to install it."""
     missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
-    return f"missing {', '.join(missing)}: pip install 'hanhua[{extra}]'" if missing else "ready"
+    return f"missing {', '.join(missing)}: in a clone of Hanhua, pip install '.[{extra}]'" if missing else "ready"
 
 
 def _memory_bytes() -> int:

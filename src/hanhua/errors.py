@@ -44,7 +44,7 @@ class MissingExtra(UsageError):
     """A part that needs an optional dependency."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs optional packages: pip install 'hanhua[{extra}]'")
+        super().__init__(f"{what} needs optional packages: in a clone of Hanhua, pip install '.[{extra}]'")
 
 
 class GateError(HanhuaError):
