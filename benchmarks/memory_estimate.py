@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps(peak_bytes(CASES[given.child], given.model)))
+        print(peak_bytes(CASES[given.child], given.model))
         return
     rows = []
     for name in given.only:
@@ -117,7 +117,7 @@ def measured(name: str) -> int:
             children.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment))
         said = [child.communicate()[0] for child in children]
         assert not any(child.returncode for child in children)
-        return max(json.loads(text.splitlines()[-1]) for text in said)
+        return max(int(text.splitlines()[-1]) for text in said)
 
 
 def peak_bytes(case: Case, folder: Path) -> int:
