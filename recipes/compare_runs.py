@@ -10,7 +10,7 @@ from typing import Any
 from hanhua.artifacts.fingerprint import difference
 from hanhua.artifacts.kinds import STAGES, Stage
 from hanhua.artifacts.manifest import Artifact
-from hanhua.recipes.headline import Row, headline_rows
+from hanhua.recipes.headline import Row, columns_of, headline_rows
 from hanhua.recipes.provenance import LOCK, read_lock
 from hanhua.recipes.status import open_latest, read_run
 from hanhua.recipes.summary import by_name
@@ -19,7 +19,7 @@ from hanhua.tables import table_text
 
 @dataclass(frozen=True)
 class FigureOfBoth:
-    """One figure of the last model of each run (adapted, else resized, else base); None: not measured there."""
+    """One figure of the last model of each run, a restored one before an adapted one; None: not measured there."""
 
     label: str
     first: float | None
@@ -108,8 +108,8 @@ def _counts(made: Mapping[Stage, Artifact]) -> dict[str, float]:
 
 
 def _last(row: Row | None) -> float | None:
-    values = [] if row is None else [value for value in (row.adapted, row.resized, row.base) if value is not None]
-    return values[0] if values else None
+    values = [] if row is None else [getattr(row, model) for model in columns_of([row])]
+    return values[-1] if values else None
 
 
 def comparison_text(found: RunsCompared) -> str:

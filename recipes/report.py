@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hanhua.artifacts.files import read_json, write_durably, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.errors import MissingExtra
-from hanhua.recipes.headline import STAND_IN_NOTICE, headline_rows
+from hanhua.recipes.headline import STAND_IN_NOTICE, columns_of, headline_rows
 from hanhua.recipes.report_figures import (
     filtering_figures,
     provenance_figures,
@@ -108,13 +108,15 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, skills:
     safety = None
     if "scores" in inputs:
         safety = safety_figures(found, inputs["scores"].path, per_kind=per_kind, skills=skills)
+    headline = headline_rows(inputs)
     figures = {
         "format_version": FORMAT_VERSION,
         "name": config.name,
         "stand_in": stand_in,
         "notice": STAND_IN_NOTICE if stand_in else "",
         "base": _model(base),
-        "headline": [vars(row) for row in headline_rows(inputs)],
+        "headline": [vars(row) for row in headline],
+        "headline_models": columns_of(headline),
         "gates": found.get("gates") or [],
         "filtering": corpus and filtering_figures(corpus, order=order, per_reason=per_kind, skills=skills),
         "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, order=order, skills=skills),

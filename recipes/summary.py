@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hanhua.artifacts.kinds import KIND_OF_STAGE, Stage
 from hanhua.artifacts.manifest import Artifact
 from hanhua.progress import duration
-from hanhua.recipes.headline import STAND_IN_NOTICE, Row, headline_rows, kept_by_reason
+from hanhua.recipes.headline import COLUMNS, STAND_IN_NOTICE, Row, columns_of, headline_rows, kept_by_reason
 from hanhua.recipes.runner import RunResult
 from hanhua.tables import table_text
 
@@ -40,8 +40,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     parts: list[str] = []
     if summary["headline"]:
         rows = [Row(**row) for row in summary["headline"]]
-        heads = ("", "base", "resized, untrained", "adapted", "")
-        parts.append(table_text(heads, [_cells(row) for row in rows]))
+        models = columns_of(rows)
+        heads = ("", *(COLUMNS[model] for model in models), "")
+        parts.append(table_text(heads, [_cells(row, models) for row in rows]))
     documents = summary["documents"]
     if documents["read"]:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in documents["rejected"].items())
@@ -59,13 +60,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _cells(row: Row) -> tuple[str, str, str, str, str]:
+def _cells(row: Row, models: Sequence[str]) -> tuple[str, ...]:
     def shown(value: float | None) -> str:
         if value is None:
             return "–"
         return f"{value:.1%}" if row.unit == "share" else f"{value:.3f}"
 
-    return row.label, shown(row.base), shown(row.resized), shown(row.adapted), row.note
+    return (row.label, *(shown(getattr(row, model)) for model in models), row.note)
 
 
 def _masked(named: Mapping[str, Artifact]) -> dict[str, int]:
