@@ -143,8 +143,8 @@ class Safety(Replies):
     """Replies to a file of prompts, judged by the harmful-content scorer, and by a guard model if there is one."""
 
     prompts: str = Field(
-        description="JSONL, JSON or CSV: a prompt, and if you like id, category and benign; benign ones measure false "
-        "alarms and over-refusal, apart"
+        description="JSONL, JSON or CSV, or a folder of them: a prompt, and if you like id, category, benign; benign "
+        "ones measure false alarms and over-refusal, apart"
     )
     max_prompts: int | None = Field(default=None, ge=1, description="Only the first so many prompts")
     judge_labels: str | None = Field(

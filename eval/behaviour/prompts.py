@@ -29,11 +29,16 @@ class Prompt:
 def read_prompts(path: str | Path, *, max_prompts: int | None = None, benign_only: bool = False) -> list[Prompt]:
     """Read prompts: a column for the prompt, and if they are there for id, category and benign.
 
+    Of several files (a folder, a pattern) the file's name goes before an id, and stands for a category that is not
+    there: JADE counts from 1 in each.
+
     Raises InputError for no prompt, no column for it, or (unless benign_only) none that is not benign: then there is
     no rate of harm to measure.
     """
     prompts: list[Prompt] = []
-    for row in read_files(find_files(path), Rows()):
+    files = find_files(path)
+    several = len(files) > 1
+    for row in read_files(files, Rows()):
         if max_prompts is not None and len(prompts) == max_prompts:
             break
         text = _first(row.columns, PROMPT_COLUMNS)
@@ -43,11 +48,12 @@ def read_prompts(path: str | Path, *, max_prompts: int | None = None, benign_onl
         if not str(text).strip():
             raise InputError(f"{row.place}: the prompt is empty")
         id_, category = _first(row.columns, ID_COLUMNS), _first(row.columns, CATEGORY_COLUMNS)
+        name = str(row.number if id_ in (None, "") else id_)
         prompts.append(
             Prompt(
-                id=str(row.number if id_ in (None, "") else id_),
+                id=f"{row.subject}#{name}" if several else name,
                 text=str(text),
-                category=str(category or "uncategorised"),
+                category=str(category or (row.subject if several else "uncategorised")),
                 benign=benign_only or _benign(row.columns.get("benign", False), row.place),
             )
         )

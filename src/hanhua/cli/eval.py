@@ -10,6 +10,7 @@ import typer
 
 from hanhua.cli.benchmarks import read_benchmarks
 from hanhua.cli.eval_options import (
+    BatchSize,
     BehaviourFlag,
     BenchmarkFiles,
     BesideModels,
@@ -62,6 +63,7 @@ def evaluate(
     config: Annotated[Optional[Path], Config] = None,  # noqa: UP045
     cache: Annotated[Optional[Path], Cache] = None,  # noqa: UP045
     processes: Annotated[Optional[int], Processes] = None,  # noqa: UP045
+    batch_size: Annotated[Optional[int], BatchSize] = None,  # noqa: UP045
     list_tasks: Annotated[bool, ListTasks] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole scores.json")] = False,
 ) -> None:
@@ -69,7 +71,8 @@ def evaluate(
     asked = read_benchmarks(
         benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions
     )
-    added = _added(prompts=prompts, behaviour=behaviour, beside=beside or [], processes=processes)
+    added = _added(prompts=prompts, behaviour=behaviour, beside=beside or [])
+    added |= {k: v for k, v in (("processes", processes), ("batch_size", batch_size)) if v is not None}
     resolved = _config(config, corpora or [], asked, added)
     scores = _run(resolved, [_model(model) for model in models], corpora or [], training or [], out, cache)
     if as_json:
@@ -83,7 +86,7 @@ def evaluate(
         raise GateError("; ".join(f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in unmet))
 
 
-def _added(*, prompts: Path | None, behaviour: bool, beside: list[str], processes: int | None) -> dict[str, Any]:
+def _added(*, prompts: Path | None, behaviour: bool, beside: list[str]) -> dict[str, Any]:
     """Return what single options say, as the configuration has it."""
     added: dict[str, Any] = {}
     if prompts is not None:
@@ -94,8 +97,6 @@ def _added(*, prompts: Path | None, behaviour: bool, beside: list[str], processe
         added["beside"] = [
             dict(zip(("name", "model"), _name_and_folder(one, "--beside"), strict=True)) for one in beside
         ]
-    if processes is not None:
-        added["processes"] = processes
     return added
 
 

@@ -24,7 +24,9 @@ Fewshot = typer.Option("--fewshot", metavar="FILE", help="Solved examples for --
 Shots = typer.Option("--shots", min=0, help="Solved examples before each question; the task's own number unless given")
 MaxQuestions = typer.Option("--max-questions", min=1, help="Only so many questions of each subject")
 Prompts = typer.Option(
-    "--prompts", metavar="FILE", help="JSONL {prompt, category, benign}, or CSV: measures the harmful rate"
+    "--prompts",
+    metavar="FILES",
+    help="JSONL {prompt, category, benign}, or CSV; a file, a folder or a quoted pattern: measures the harmful rate",
 )
 BehaviourFlag = typer.Option(
     "--behaviour", help="Reply to everyday Chinese prompts: language, script, loops, stopping; single characters"
@@ -38,4 +40,5 @@ Config = typer.Option(
 )
 Cache = typer.Option("--cache", metavar="DIR", help="Keep answers here for later evaluations of the same models")
 Processes = typer.Option("--processes", min=1, help="Copies of the model side by side, one a GPU or core")
+BatchSize = typer.Option("--batch-size", min=1, help="Sequences a forward pass (8); more is faster where memory allows")
 ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="Show the shipped tasks and end")
