@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -146,6 +146,16 @@ def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside:
         unmeasurable = [name for name in relative if getattr(gates, name) is not None]
         if unmeasurable:
             raise UsageError(f"gates {', '.join(unmeasurable)} compare two models, and only {names[0]!r} is given")
+
+
+def require_one_engine(models: Sequence[str], servers: Mapping[str, str]) -> None:
+    """Raise when some models' replies are a server's and some are not: engines differ by a point or two."""
+    if unknown := sorted(set(servers) - set(models)):
+        raise UsageError(f"a server is given for {unknown[0]!r}, which is no model here ({', '.join(models)})")
+    if servers and (missing := [model for model in models if model not in servers]):
+        raise UsageError(
+            f"no server is given for {missing[0]!r}; replies by two engines do not compare, so give one for every model"
+        )
 
 
 def _require_languages(gates: Gates, heldout: HeldOut) -> None:

@@ -24,8 +24,10 @@ from hanhua.progress import Progress, say
 class Measuring:
     """Where an evaluation's parts and answers are kept, and how its models run."""
 
-    def __init__(self, config: EvalConfig, out: Path, *, cache: Path | None) -> None:
-        self._config, self._out = config, out
+    def __init__(
+        self, config: EvalConfig, out: Path, *, cache: Path | None, servers: Mapping[str, str] | None = None
+    ) -> None:
+        self._config, self._out, self._servers = config, out, servers or {}
         self._parts = Parts(out / "work" / "parts")
         self._decoding: dict[str, dict[str, float]] = {}
         self._options: dict[str, Any] = {
@@ -43,7 +45,8 @@ class Measuring:
             for model in models:
                 measured[model.name] = Measured()
                 plan = list(plan_parts(self._config, model, material))
-                with open_runner(model, **self._options) as runner:
+                server = self._servers.get(model.name)
+                with open_runner(model, **self._options, server=server) as runner:
                     for number, part in enumerate(plan, 1):
                         title = f"eval {model.name} ({number}/{len(plan)}) {part.name}"
                         data = self._run(model, runner, title, part.unit, part.key, part.run)
@@ -82,6 +85,7 @@ class Measuring:
         """Return a part's result: the one kept under its key, or that of running it now, with progress."""
         config = self._config
         whole = {"model": model.content_hash, "dtype": config.dtype, "batch_size": config.batch_size, **key}
+        whole |= {"served": True} if model.name in self._servers else {}
         data, began = self._parts.get(whole), time.monotonic()
         cached = data is not None
         if cached:

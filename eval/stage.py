@@ -21,7 +21,7 @@ from hanhua.eval.config import EvalConfig
 from hanhua.eval.contamination import find_contamination, score_contamination
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut
-from hanhua.eval.material import Material, read_material, require_models
+from hanhua.eval.material import Material, read_material, require_models, require_one_engine
 from hanhua.eval.scores import (
     chinese_and_english,
     name_tokenizers,
@@ -70,16 +70,19 @@ def evaluate_models(
     training: Iterable[str] | None = None,
     stand_in: bool = False,
     cache: Path | None = None,
+    servers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Evaluate any models on any held-out documents, in the order given: the first is "before".
 
     Everything that can be wrong with models, questions, prompts or text is said before a model is loaded.
     training: what the last model learned from, to look for the benchmarks' questions in.
     cache: a folder that keeps answers for later evaluations; else they are kept in `out` until it is finished.
+    servers: by model, the address of an OpenAI-compatible server that has it and writes its replies.
     """
     beside = [open_model_folder(one.name, Path(one.model)) for one in config.beside]
     everyone = [*models, *beside]
     require_models(config, models, beside=beside)
+    require_one_engine([model.name for model in everyone], servers or {})
     material = read_material(config, documents, models=everyone, skills=skills)
     scores: dict[str, Any] = {
         "models": [model.name for model in everyone],
@@ -89,7 +92,9 @@ def evaluate_models(
     held: dict[str, set[str]] = {}
     if training is not None and skills.contamination is not None and material.questionnaires:
         held = find_contamination(material.questionnaires, training, test=skills.contamination)
-    scores |= _score(config, everyone, material, out, skills=skills, held=held, cache=cache)
+    if servers:
+        scores["replies_by"] = "server"
+    scores |= _score(config, everyone, material, out, skills=skills, held=held, cache=cache, servers=servers)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)
     scores["verdict"] = give_verdict(scores, judged=scores["line"][-1], **languages)
@@ -106,10 +111,11 @@ def _score(
     skills: Skills,
     held: Mapping[str, set[str]],
     cache: Path | None,
+    servers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     from hanhua.eval.measure import Measuring
 
-    measuring = Measuring(config, out, cache=cache)
+    measuring = Measuring(config, out, cache=cache, servers=servers)
     tokenizers = name_tokenizers(models)
     measured = measuring.measure_models(models, material)
     judged = _judge(config, material, measured, measuring, skills)

@@ -69,16 +69,16 @@ def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | Non
 
 
 def _sentences(found: Mapping[str, Any], before: Sequence[str], gates: Sequence[Mapping[str, Any]]) -> list[str]:
-    against = " and ".join(before) or "nothing"
+    unmet = [str(gate["name"]) for gate in gates if not gate["met"]]
+    of_gates = [f"Gates not met: {', '.join(unmet)}." if unmet else "Every gate is met."] if gates else []
+    if not before:
+        return [f"{found['judged']} is the only model: nothing to compare it with.", *of_gates]
+    against = " and ".join(before)
     why = "; extension alone lowers bits, so put the resized, untrained model before it"
     chinese, english = (f"{v}{why if v == 'undecided' else ''}" for v in (found["chinese"], found["english"]))
     sentences = [
         f"Chinese text, {found['judged']} against {against}: {chinese}.",
         f"English text, {found['judged']} against {against}: {english}.",
     ]
-    sentences += [f"{name}, against {before[0]}: {verdict}." for name, verdict in found["benchmarks"].items() if before]
-    sentences.append(f"Harmful replies, against {before[0] if before else 'nothing'}: {found['harm']}.")
-    unmet = [str(gate["name"]) for gate in gates if not gate["met"]]
-    if gates:
-        sentences.append(f"Gates not met: {', '.join(unmet)}." if unmet else "Every gate is met.")
-    return sentences
+    sentences += [f"{name}, against {before[0]}: {verdict}." for name, verdict in found["benchmarks"].items()]
+    return [*sentences, f"Harmful replies, against {before[0]}: {found['harm']}.", *of_gates]

@@ -9,7 +9,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.eval.engine.loaded_model import LoadedModel
-from hanhua.eval.engine.requests import Generated, Sampling
+from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
 from hanhua.eval.engine.token_healing import TokenHealing
 
 _TAIL_TOKENS = 16
@@ -51,7 +51,9 @@ def generate_batch(model: LoadedModel, prompts: Sequence[Sequence[int]], samplin
     texts = model.tokenizer.batch_decode([ids for ids, _ in rows], skip_special_tokens=True)
     if healing is not None:
         texts = [healing.without_removed(number, str(text)) for number, text in enumerate(texts)]
-    return [_cut(str(text), ended, len(ids), sampling.stops) for text, (ids, ended) in zip(texts, rows, strict=True)]
+    return [
+        cut_at_stops(str(text), ended, len(ids), sampling.stops) for text, (ids, ended) in zip(texts, rows, strict=True)
+    ]
 
 
 def _until(row: list[int], ends: set[int]) -> tuple[list[int], bool]:
@@ -60,11 +62,6 @@ def _until(row: list[int], ends: set[int]) -> tuple[list[int], bool]:
         if token in ends:
             return row[:place], True
     return row, False
-
-
-def _cut(text: str, ended: bool, tokens: int, stops: Sequence[str]) -> Generated:
-    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return Generated(text[: min(places)], True, tokens) if places else Generated(text, ended, tokens)
 
 
 class _StopStrings(StoppingCriteria):  # type: ignore[misc]

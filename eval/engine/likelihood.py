@@ -51,3 +51,15 @@ def _alternatives(
         log_p_N = (model.head.logits_of(hidden_ND, tokens_N) - log_z_N).double().cpu().numpy()
         found.append(Likelihood(log_p_N, None if best_N is None else bool((best_N == tokens_N).all())))
     return found
+
+
+def best_log_probabilities(model: LoadedModel, prompts: Sequence[Sequence[int]]) -> list[float]:
+    """Return the log-probability of the likeliest next token of each prompt."""
+    found = []
+    with torch.inference_mode():
+        for ids in prompts:
+            hidden_1D = model.hidden_states([ids])[0, -1:]
+            log_z_1, best_1 = model.head.log_normaliser(hidden_1D, best=True)
+            assert best_1 is not None
+            found.append(float(model.head.logits_of(hidden_1D, best_1) - log_z_1))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -67,3 +67,9 @@ class Generated:
     text: str
     finished: bool
     tokens: int
+
+
+def cut_at_stops(text: str, ended: bool, tokens: int, stops: Sequence[str]) -> Generated:
+    """Return a continuation that ends before its first stop string."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return Generated(text[: min(places)], True, tokens) if places else Generated(text, ended, tokens)

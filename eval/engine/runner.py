@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from hanhua.eval.engine.generation import fit_prompt, generate_batch
-from hanhua.eval.engine.likelihood import score_batch
+from hanhua.eval.engine.likelihood import best_log_probabilities, score_batch
 from hanhua.eval.engine.loaded_model import Dtype, LoadedModel, Reader, load_model, open_reader, resolved_dtype
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.engine.requests import Generated, Likelihood, OnDone, Sampling, ScoredInput
 from hanhua.eval.engine.responses import Responses, request_key
+from hanhua.eval.engine.server import PROBES, Server
 from hanhua.eval.engine.shared_prefix import Batch, count_tokens, plan_batches
 from hanhua.eval.engine.workers import Workers
 
@@ -37,13 +38,15 @@ class Runner:
         load: Callable[[], LoadedModel],
         responses: Responses | None = None,
         workers: Workers | None = None,
+        server: Server | None = None,
     ) -> None:
         self.reader, self.batch_size = reader, batch_size
         self._load, self._model = load, None if not isinstance(reader, LoadedModel) else reader
         self._responses = responses or Responses(None)
-        self._workers = workers
+        self._workers, self._server = workers, server
         self.written_tokens = self.written_characters = 0
         self.writing_seconds = 0.0
+        self._compared = False
 
     @property
     def model(self) -> LoadedModel:
@@ -85,7 +88,7 @@ class Runner:
         """Return the continuation of each prompt (token ids, BOS included), in the order given."""
         limits = {"max_tokens": self.reader.max_tokens, "max_new_tokens": sampling.max_new_tokens}
         fitted = [fit_prompt(ids, **limits) for ids in prompts]
-        keys = _generation_keys(fitted, sampling)
+        keys = _generation_keys(fitted, sampling, engine="" if self._server is None else "served")
         known = self._responses.get_many(keys)
         results = [Generated(**json.loads(known[key])) if key in known else None for key in keys]
         order = sorted(range(len(fitted)), key=lambda i: (-len(fitted[i]), i))
@@ -120,11 +123,24 @@ class Runner:
         self, batches: Sequence[list[int]], prompts: Sequence[tuple[int, ...]], sampling: Sampling
     ) -> Iterator[tuple[list[int], list[Generated]]]:
         jobs = [([prompts[i] for i in batch], sampling) for batch in batches]
-        if self._workers is not None and len(jobs) > 1:
-            done: Iterator[Any] = self._workers.generate(jobs)
+        done: Iterator[Any]
+        if self._server is not None and jobs:
+            self._require_same_model(self._server)
+            done = self._server.generate([some for some, _ in jobs], sampling)
+        elif self._workers is not None and len(jobs) > 1:
+            done = self._workers.generate(jobs)
         else:
             done = (generate_batch(self.model, some, sampling) for some, _ in jobs)
         yield from zip(batches, done, strict=True)
+
+    def _require_same_model(self, server: Server) -> None:
+        """Compare the server's next tokens with those of the weights here, once."""
+        if self._compared:
+            return
+        prompts = [(self.reader.bos_id, *ids) for ids in self.reader.encode(PROBES)]
+        expected = best_log_probabilities(self.model, prompts)
+        server.require_same_model(prompts, expected, folder=f"the folder of {self.reader.name!r}")
+        self._compared = True
 
 
 def runner_of(model: LoadedModel, *, batch_size: int) -> Runner:
@@ -141,10 +157,12 @@ def open_runner(
     cache: Path | None = None,
     processes: int = 1,
     threads: int | None = None,
+    server: str | None = None,
 ) -> Iterator[Runner]:
     """Give a runner of a model folder; with a cache folder, answers are kept there from batch to batch.
 
     processes: copies of the model that work side by side, one a GPU, or sharing the processor's cores.
+    server: address of an OpenAI-compatible server that has the same model, and writes in its place.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name = f"{source.content_hash[:32]}-{resolved_dtype(dtype, device)}-{device.type}.sqlite"
@@ -157,6 +175,7 @@ def open_runner(
             load=lambda: load_model(source, dtype=dtype),
             responses=responses,
             workers=workers,
+            server=None if server is None else Server(server, name=source.name),
         )
     finally:
         responses.close()
@@ -164,13 +183,13 @@ def open_runner(
             workers.close()
 
 
-def _generation_keys(prompts: Sequence[tuple[int, ...]], sampling: Sampling) -> list[bytes]:
+def _generation_keys(prompts: Sequence[tuple[int, ...]], sampling: Sampling, *, engine: str) -> list[bytes]:
     """Return a key for each prompt; a prompt that comes twice is sampled twice, so it has two."""
     seen: dict[tuple[int, ...], int] = {}
     keys = []
     for ids in prompts:
         times = seen[ids] = seen.get(ids, -1) + 1
-        keys.append(request_key("generation", ids, sampling.fingerprint, str(times)))
+        keys.append(request_key(f"generation{engine}", ids, sampling.fingerprint, str(times)))
     return keys
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.errors import InputError, UsageError
+from hanhua.mistakes import mistakes_of
 
 _HERE = Path(__file__).parent
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -142,6 +143,8 @@ def load_task(name: str) -> Task:
 
 
 def _suggestion(name: str) -> str:
+    if (own := Path(f"{name}.yaml")).is_file():
+        return f" (did you mean {own}?)"
     near = difflib.get_close_matches(name.lower().replace("-", "_"), task_names(), n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else ""
 
@@ -165,5 +168,4 @@ def _parse(model: type[Parsed], path: Path) -> Parsed:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(at) for at in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise InputError(f"{path}: " + "; ".join(lines)) from None
+        raise InputError(f"{path}: " + "; ".join(mistakes_of(error, model))) from None

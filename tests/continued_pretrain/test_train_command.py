@@ -43,7 +43,7 @@ def test_a_plain_folder_becomes_an_adapted_artifact(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["-s", "lerning_rate=1"], "lerning_rate: Extra inputs are not permitted"),
+        (["-s", "lerning_rate=1"], "lerning_rate: no such setting (did you mean learning_rate?)"),
         (["-s", "max_tokens=many"], "max_tokens: Input should be a valid integer"),
         (["-s", "nonsense"], "expected KEY=VALUE"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such file"),

@@ -99,6 +99,14 @@ def test_answers_are_kept_for_another_evaluation(place: Path, tmp_path: Path) ->
     assert len(list(cache.glob("*.sqlite"))) == 2
 
 
+def test_one_model_alone_is_compared_with_nothing(place: Path, tmp_path: Path) -> None:
+    models, quiz = f"--model=only={place / 'before'}", f"--benchmark=quiz={place / 'quiz_test.csv'}"
+    result = CliRunner().invoke(app, [models, quiz, f"--out={tmp_path / 'out'}"])
+    assert result.exit_code == 0, result.output
+    assert "only is the only model: nothing to compare it with." in result.stdout
+    assert "against" not in result.stdout
+
+
 def test_a_model_beside_is_in_the_table(place: Path, tmp_path: Path) -> None:
     quiz = f"--benchmark=quiz={place / 'quiz_test.csv'}"
     result = run(place, quiz, f"--beside=control={place / 'before'}", f"--out={tmp_path / 'out'}")
@@ -129,7 +137,10 @@ def test_mistakes_are_one_sentence(place: Path, tmp_path: Path) -> None:
     assert "nothing to measure" in error_of(run(place, out), UsageError)
     assert "no such file" in error_of(run(place, out, "--corpus=absent.jsonl"), InputError)
     assert "no such file" in error_of(run(place, out, corpus, "--config=absent.yaml"), InputError)
-    assert "context: Extra inputs" in error_of(run(place, out, corpus, f"--config={config}"), UsageError)
+    assert "context: no such setting" in error_of(run(place, out, corpus, f"--config={config}"), UsageError)
     assert "needs fewshot_path" in error_of(run(place, out, "--benchmark=q.csv", "--shots=5"), UsageError)
+    served = (out, "--behaviour", "--generate-with")
+    assert "expected NAME=URL" in error_of(run(place, *served, "http://localhost"), UsageError)
+    assert "no server is given for 'after'" in error_of(run(place, *served, "before=http://localhost"), UsageError)
     bare = CliRunner().invoke(app, [f"--model={place / 'before'}", corpus, out])
     assert "expected NAME=DIR" in error_of(bare, UsageError)

@@ -25,6 +25,7 @@ from hanhua.cli.eval_options import (
     Out,
     Processes,
     Prompts,
+    Servers,
     Shots,
     Tasks,
     Training,
@@ -64,6 +65,7 @@ def evaluate(
     cache: Annotated[Optional[Path], Cache] = None,  # noqa: UP045
     processes: Annotated[Optional[int], Processes] = None,  # noqa: UP045
     batch_size: Annotated[Optional[int], BatchSize] = None,  # noqa: UP045
+    servers: Annotated[Optional[list[str]], Servers] = None,  # noqa: UP045
     list_tasks: Annotated[bool, ListTasks] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole scores.json")] = False,
 ) -> None:
@@ -74,7 +76,8 @@ def evaluate(
     added = _added(prompts=prompts, behaviour=behaviour, beside=beside or [])
     added |= {k: v for k, v in (("processes", processes), ("batch_size", batch_size)) if v is not None}
     resolved = _config(config, corpora or [], asked, added)
-    scores = _run(resolved, [_model(model) for model in models], corpora or [], training or [], out, cache)
+    served = dict(_name_and_folder(one, "--generate-with") for one in servers or [])
+    scores = _run(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
     if as_json:
         print_json(scores)
     else:
@@ -144,7 +147,8 @@ def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
 
     name, equals, folder = option.partition("=")
     if not (name and equals and folder):
-        raise UsageError(f"{flag} {option}: expected NAME=DIR, such as after={option}")
+        what = "URL" if flag == "--generate-with" else "DIR"
+        raise UsageError(f"{flag} {option}: expected NAME={what}, such as after={option}")
     return name, folder
 
 
@@ -155,6 +159,7 @@ def _run(
     training: list[str],
     out: Path,
     cache: Path | None,
+    servers: dict[str, str],
 ) -> dict[str, Any]:
     """Evaluate into `out`, finish it as a Scores artifact, and return the scores."""
     import shutil
@@ -177,6 +182,7 @@ def _run(
         skills=_skills(config, training=bool(training)),
         training=texts,
         cache=cache,
+        servers=servers,
     )
     shutil.rmtree(out / "work", ignore_errors=True)
     write_manifest(

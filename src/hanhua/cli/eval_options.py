@@ -41,4 +41,9 @@ Config = typer.Option(
 Cache = typer.Option("--cache", metavar="DIR", help="Keep answers here for later evaluations of the same models")
 Processes = typer.Option("--processes", min=1, help="Copies of the model side by side, one a GPU or core")
 BatchSize = typer.Option("--batch-size", min=1, help="Sequences a forward pass (8); more is faster where memory allows")
+Servers = typer.Option(
+    "--generate-with",
+    metavar="NAME=URL",
+    help="Let a server that has this model (`vllm serve`, any with /v1/completions) write its replies; for every model",
+)
 ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="Show the shipped tasks and end")

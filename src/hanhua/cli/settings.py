@@ -37,9 +37,9 @@ def validated(config: type[Config], data: dict[str, Any]) -> Config:
     from pydantic import ValidationError
 
     from hanhua.errors import UsageError
+    from hanhua.mistakes import mistakes_of
 
     try:
         return config.model_validate(data)
     except ValidationError as error:
-        lines = (f"{'.'.join(str(at) for at in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise UsageError("\n".join(lines)) from None
+        raise UsageError("\n".join(mistakes_of(error, config))) from None

@@ -154,7 +154,8 @@ prompt: {version: riddles-1, question: "谜语：{{ question }}谜底是"}
     assert (item.context, item.options, item.answer) == ("谜语：千里相逢。谜底是", ("重", "轻"), 0)
     for change, expected in (
         (("kind: cloze", "kind: close"), "kind: Input should be"),
-        (("title: Riddles", "titel: Riddles"), "titel: Extra inputs"),
+        (("title: Riddles", "titel: Riddles"), r"titel: no such setting .did you mean title.."),
+        (("version: riddles-1, ", ""), r"yaml: prompt\.version: Field required$"),
         (("prompt: {version", "prompt: zh-9 #"), "no prompt 'zh-9'; the shared ones are en-1, zh-1, zh-hant-1"),
         (("谜语：{{ question }}", "{{ question"), "not valid Jinja"),
     ):
@@ -167,6 +168,13 @@ prompt: {version: riddles-1, question: "谜语：{{ question }}谜底是"}
 def test_a_typo_gets_a_suggestion(typo: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"did you mean {meant}"):
         load_task(typo)
+
+
+def test_a_file_of_ones_own_named_without_its_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "cmml.yaml", "name: cmml\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"did you mean cmml\.yaml"):
+        load_task("cmml")
 
 
 def test_a_data_set_of_the_hub_is_read_by_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

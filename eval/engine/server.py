@@ -1,0 +1,142 @@
+"""A model that a server writes for us: any that speaks OpenAI's `/v1/completions`, such as `vllm serve`. No torch.
+
+Prompts go as token ids, so that the server's tokenizer, templates and BOS play no part. One request a prompt, many at
+once: such servers batch by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from hanhua.errors import InputError
+from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
+from hanhua.progress import say
+
+AT_ONCE = 64
+"""Requests in flight; vLLM's own default takes more sequences a step than that."""
+TRIES, PAUSE_SECONDS, PATIENCE_SECONDS = 4, 0.5, 600
+MAX_DIFFERENCE = 0.15
+"""Nats, in the mean, by which the same weights may differ between engines and in bfloat16."""
+PROBES = (
+    "北京是中国的",
+    "今天天气很好，我们一起去",
+    "人工智能是计算机科学的一个分支，它",
+    "一加二等于",
+    "The capital of France is",
+    "Once upon a time there was a",
+    "def add(a, b):\n    return",
+    "問：香港在哪裡？\n答：",
+)
+"""What server and folder are both asked to go on with, to see that they are one model."""
+
+
+class Server:
+    """One served model."""
+
+    def __init__(self, url: str, *, name: str) -> None:
+        """Ask the server what it has; `name` is looked for among several models.
+
+        Raises InputError when it cannot be reached, or has several of which none is called so.
+        """
+        self.url = url.rstrip("/")
+        self.url = self.url if self.url.endswith("/v1") else f"{self.url}/v1"
+        ids = [str(one["id"]) for one in self._call("models", None).get("data") or []]
+        if name not in ids and len(ids) != 1:
+            raise InputError(f"{self.url} serves {', '.join(ids) or 'no model'}; serve one under the name {name!r}")
+        self.model = name if name in ids else ids[0]
+
+    def generate(self, batches: Sequence[Sequence[Sequence[int]]], sampling: Sampling) -> Iterator[list[Generated]]:
+        """Yield the continuations of each batch of prompts (token ids, BOS included), in order."""
+        if sampling.heal:
+            raise ValueError("a server cannot be told which tokens may come first; heal prompts with the model here")
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            waiting = [[pool.submit(self._complete, ids, sampling) for ids in batch] for batch in batches]
+            for futures in waiting:
+                yield [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def first_log_probabilities(self, prompts: Sequence[Sequence[int]]) -> list[float] | None:
+        """Return the log-probability of the likeliest next token of each prompt; None if the server gives none."""
+        found = []
+        for ids in prompts:
+            given = {"prompt": list(ids), "max_tokens": 1, "temperature": 0, "logprobs": 1}
+            about = self._ask(given)[0].get("logprobs") or {}
+            if not about.get("token_logprobs"):
+                return None
+            found.append(float(about["token_logprobs"][0]))
+        return found
+
+    def require_same_model(self, prompts: Sequence[Sequence[int]], expected: Sequence[float], *, folder: str) -> None:
+        """Raise InputError when the server goes on with the prompts in another way than the folder's weights do."""
+        found = self.first_log_probabilities(prompts)
+        if found is None:
+            say(f"eval: {self.url} gives no log-probabilities: not compared with the weights in {folder}")
+            return
+        difference = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(prompts)
+        if difference > MAX_DIFFERENCE:
+            raise InputError(
+                f"{self.url} serves another model as {self.model!r} than {folder} holds: the likeliest next tokens of "
+                f"{len(prompts)} prompts differ by {difference:.2f} nats in the mean (limit {MAX_DIFFERENCE})"
+            )
+
+    def _complete(self, ids: Sequence[int], sampling: Sampling) -> Generated:
+        given: dict[str, Any] = {
+            "prompt": list(ids),
+            "max_tokens": sampling.max_new_tokens,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed,
+        }
+        if sampling.stops:
+            given["stop"] = list(sampling.stops)
+        choice, tokens = self._ask(given)
+        return cut_at_stops(str(choice["text"]), choice.get("finish_reason") == "stop", tokens, sampling.stops)
+
+    def _ask(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Return the one continuation of a prompt, as the server describes it, and the tokens it took."""
+        answer = self._call("completions", {"model": self.model, **given})
+        choices = answer.get("choices")
+        if not (isinstance(choices, list) and len(choices) == 1 and "text" in choices[0]):
+            raise InputError(f"{self.url}: expected one choice with a text, found {str(answer)[:200]}")
+        return choices[0], int((answer.get("usage") or {}).get("completion_tokens") or 0)
+
+    def _call(self, path: str, given: dict[str, Any] | None) -> dict[str, Any]:
+        """Return a call's JSON, tried again after a pause where the server was busy or the line broke."""
+        url = f"{self.url}/{path}"
+        for attempt in range(TRIES):
+            try:
+                with urllib.request.urlopen(_request(url, given), timeout=PATIENCE_SECONDS) as response:
+                    answer: dict[str, Any] = json.load(response)
+                    return answer
+            except urllib.error.HTTPError as error:
+                reason = f"{error.code} {error.read().decode(errors='replace')[:300]}"
+                if error.code < 500 and error.code != 429:
+                    raise InputError(f"{url}: refused ({reason})") from None
+            except ValueError:
+                raise InputError(
+                    f"{url}: answers something else than JSON; is it an OpenAI-compatible server?"
+                ) from None
+            except OSError as error:
+                reason = str(getattr(error, "reason", error))
+            if attempt + 1 < TRIES:
+                time.sleep(PAUSE_SECONDS * 2**attempt)
+        raise InputError(f"{url}: no answer ({reason}); is the server running?")
+
+
+def _request(url: str, given: dict[str, Any] | None) -> urllib.request.Request:
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get("VLLM_API_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    body = None if given is None else json.dumps(given).encode()
+    try:
+        return urllib.request.Request(url, data=body, headers=headers)
+    except ValueError as error:
+        raise InputError(f"{url}: no address of a server ({error}); such as http://localhost:8000") from None
