@@ -55,7 +55,10 @@ def _benchmarks(scores: Found) -> Iterator[Row]:
             yield ("  crossing pairs", *(f"{f['crossings']} of {f['pairs']}" for f in found))
             joined = (f"{f.get('accuracy_joined', f['accuracy']):.1%}" for f in found)
             yield ("  accuracy, prompt and option encoded as one", *joined)
-        if held := scores.get("contamination", {}).get(task):
+        held = scores.get("contamination", {}).get(task)
+        if held and not held["held"]:
+            yield ("  none of its questions is in the training corpus", *("" for _ in found))
+        elif held:
             yield (
                 f"  {held['held']} of its questions are in the training corpus; without them",
                 *_without(held, scores),
