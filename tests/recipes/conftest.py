@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny_release
 from hub_publisher import TOKEN, Publisher
 from hub_server import HubServer, hub_server
 
@@ -47,3 +48,11 @@ def hub(publisher: Publisher) -> HubServer:
     publisher.hub.faults.clear()
     publisher.hub.requests.clear()
     return publisher.hub
+
+
+@pytest.fixture(scope="module")
+def agreement(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with something the size and shape of Llama 3's agreement, for `--agreement`."""
+    folder = tmp_path_factory.mktemp("agreement")
+    (folder / "LICENSE").write_text(tiny_release.agreement_like("3"), encoding="utf-8")
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
@@ -10,7 +11,21 @@ from typing import Any
 
 from hub_server import HubServer
 
+from hanhua.artifacts.manifest import Artifact
+
 TOKEN = "hf_thisIsTheSecretOfTheTests"
+REPO = "tester/Llama-3-tiny"
+
+
+def published(artifact: Artifact) -> dict[str, str]:
+    """Return the sha256 of every file that a release sends."""
+    return {entry.path: entry.sha256 for entry in artifact.files}
+
+
+def on(hub: HubServer, repo_id: str = REPO) -> dict[str, str]:
+    """Return the sha256 of every file in a repository's newest commit."""
+    _, files = hub.repositories[repo_id].commits[-1]
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != ".gitattributes"}
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import tiny_release
-from hub_publisher import TOKEN, Publisher
+from hub_publisher import REPO, TOKEN, Publisher, on, published
 from hub_server import Fault, HubServer
 
 from hanhua.artifacts.files import write_json
@@ -48,25 +48,9 @@ def made(inputs: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) 
     return make
 
 
-@pytest.fixture(scope="module")
-def agreement(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("agreement")
-    (folder / "LICENSE").write_text(tiny_release.agreement_like("3"), encoding="utf-8")
-    return folder
-
-
 def real(**changes: Any) -> dict[str, Any]:
     """Return the settings of a release whose base is Meta's own."""
     return {"stand_in": False, "base_name": "meta-llama/Meta-Llama-3-8B", "name": "Llama-3-8B-zh", **changes}
-
-
-def published(artifact: Artifact) -> dict[str, str]:
-    return {e.path: e.sha256 for e in artifact.files}
-
-
-def on(hub: HubServer, repo_id: str) -> dict[str, str]:
-    _, files = hub.repositories[repo_id].commits[-1]
-    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != ".gitattributes"}
 
 
 def test_published_is_what_was_made_and_loads_bit_for_bit(
@@ -75,19 +59,19 @@ def test_published_is_what_was_made_and_loads_bit_for_bit(
     release = made(max_shard_gigabytes=SHARDED)
     (release.path / "logs").mkdir(exist_ok=True)
     (release.path / "logs" / "stage.log").write_text("not for the Hub", encoding="utf-8")
-    first = publisher(release.path, "--repo-id", "tester/Llama-3-tiny", "--json")
+    first = publisher(release.path, "--repo-id", REPO, "--json")
     assert first.code == 0, first.err
     commit = first.data["commit"]
-    repository = hub.repositories["tester/Llama-3-tiny"]
+    repository = hub.repositories[REPO]
     assert repository.private and first.data["public"] is False
-    assert on(hub, "tester/Llama-3-tiny") == published(release), "all of it, and neither logs nor manifest"
+    assert on(hub) == published(release), "all of it, and neither logs nor manifest"
     assert [oid for oid, _ in repository.commits[1:]] == [commit], "one commit holds everything"
 
     import torch
     from safetensors.torch import load_file
     from transformers import AutoTokenizer
 
-    loaded = publisher.load("tester/Llama-3-tiny", commit)
+    loaded = publisher.load(REPO, commit)
     adapted = inputs["adapted"].path / "model"
     expected = {
         name: hashlib.sha256(tensor.contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
@@ -96,7 +80,7 @@ def test_published_is_what_was_made_and_loads_bit_for_bit(
     assert loaded["tensors"] == expected
     assert loaded["ids"] == AutoTokenizer.from_pretrained(adapted)("杭州西湖 hello")["input_ids"]
 
-    again = publisher(release.path, "--repo-id", "tester/Llama-3-tiny", "--json")
+    again = publisher(release.path, "--repo-id", REPO, "--json")
     assert again.code == 0 and again.data["commit"] == commit and again.data["changed"] is False
     assert len(repository.commits) == 2
 
@@ -105,7 +89,7 @@ def test_a_dry_run_asks_no_network_and_needs_no_token(
     publisher: Publisher, hub: HubServer, made: Callable[..., Artifact]
 ) -> None:
     release = made()
-    shown = publisher(release.path, "--repo-id", "tester/Llama-3-tiny", "--dry-run", token=None)
+    shown = publisher(release.path, "--repo-id", REPO, "--dry-run", token=None)
     assert shown.code == 0 and hub.requests == []
     for entry in release.files:
         assert entry.path in shown.out and f"{entry.size:,}" in shown.out
@@ -139,11 +123,11 @@ def test_a_busy_hub_is_asked_again(publisher: Publisher, hub: HubServer, made: C
         Fault("POST", "/commit/", 500, headers={"Retry-After": "0"}),
     ]
     release = made(max_shard_gigabytes=SHARDED)
-    answer = publisher(release.path, "--repo-id", "tester/Llama-3-tiny", "--json")
+    answer = publisher(release.path, "--repo-id", REPO, "--json")
     assert answer.code == 0, answer.err
     assert not any(fault.times for fault in hub.faults)
-    assert on(hub, "tester/Llama-3-tiny") == published(release)
-    assert len(hub.repositories["tester/Llama-3-tiny"].commits) == 2
+    assert on(hub) == published(release)
+    assert len(hub.repositories[REPO].commits) == 2
 
 
 def test_a_cut_connection_leaves_one_whole_commit(
@@ -151,10 +135,10 @@ def test_a_cut_connection_leaves_one_whole_commit(
 ) -> None:
     hub.faults += [Fault("PUT", "/lfs/", "cut"), Fault("POST", "/commit/", "lost")]
     release = made(max_shard_gigabytes=SHARDED)
-    answer = publisher(release.path, "--repo-id", "tester/Llama-3-tiny", "--json")
+    answer = publisher(release.path, "--repo-id", REPO, "--json")
     assert answer.code == 0, answer.err
-    assert on(hub, "tester/Llama-3-tiny") == published(release)
-    assert len(hub.repositories["tester/Llama-3-tiny"].commits) == 2, "an answer that was lost is no second commit"
+    assert on(hub) == published(release)
+    assert len(hub.repositories[REPO].commits) == 2, "an answer that was lost is no second commit"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +155,7 @@ def test_refusals_are_clear_and_leave_nothing_half(
     publisher: Publisher, hub: HubServer, made: Callable[..., Artifact], fault: Fault, code: int, said: str
 ) -> None:
     hub.faults.append(Fault(fault.method, fault.path, fault.how, fault.times, fault.headers, fault.message))
-    answer = publisher(made().path, "--repo-id", "tester/Llama-3-tiny")
+    answer = publisher(made().path, "--repo-id", REPO)
     assert answer.code == code and said in answer.err, answer.err
     assert all(len(repository.commits) == 1 for repository in hub.repositories.values())
 
@@ -187,9 +171,9 @@ def test_a_hub_that_holds_something_else_is_not_believed(
         return honest(self, {name: data + b"!" if name == "NOTICE" else data for name, data in files.items()})
 
     monkeypatch.setattr(Repository, "commit", spoiling)
-    answer = publisher(made().path, "--repo-id", "tester/Llama-3-tiny", "--public")
+    answer = publisher(made().path, "--repo-id", REPO, "--public")
     assert answer.code == 2 and "agreement" in answer.err
-    answer = publisher(made().path, "--repo-id", "tester/Llama-3-tiny")
+    answer = publisher(made().path, "--repo-id", REPO)
     assert answer.code == 1 and "NOTICE: its sha256 there is" in answer.err
 
 
@@ -269,13 +253,13 @@ def test_an_earlier_release_leaves_no_weights_behind(
     publisher: Publisher, hub: HubServer, made: Callable[..., Artifact]
 ) -> None:
     whole, sharded = made(), made(max_shard_gigabytes=SHARDED)
-    assert publisher(whole.path, "--repo-id", "tester/Llama-3-tiny").code == 0
-    repository = hub.repositories["tester/Llama-3-tiny"]
+    assert publisher(whole.path, "--repo-id", REPO).code == 0
+    repository = hub.repositories[REPO]
     repository.commit(repository.commits[-1][1] | {"model-Q4.gguf": b"somebody's", "docs/notes.md": b"theirs"})
-    answer = publisher(sharded.path, "--repo-id", "tester/Llama-3-tiny", "--json")
+    answer = publisher(sharded.path, "--repo-id", REPO, "--json")
     assert answer.code == 0 and answer.data["removed"] == ["model.safetensors"]
     extra = {"model-Q4.gguf", "docs/notes.md"}
-    assert on(hub, "tester/Llama-3-tiny").keys() == published(sharded).keys() | extra
+    assert on(hub).keys() == published(sharded).keys() | extra
 
 
 def test_only_finished_and_unchanged_releases_go(
@@ -302,11 +286,11 @@ def test_a_run_is_published_by_its_release(
     run = tmp_path / "runs" / "tiny"
     shutil.copytree(made().path, run / "release" / "0123456789ab")
     write_json(run / "run.json", {"recipe": {}, "stages": ["release"], "artifacts": {"release": "0123456789ab"}})
-    answer = publisher(run, "--repo-id", "tester/Llama-3-tiny")
+    answer = publisher(run, "--repo-id", REPO)
     assert answer.code == 0 and "published: " in answer.out and "(private)" in answer.out
-    assert on(hub, "tester/Llama-3-tiny") == published(open_artifact(run / "release" / "0123456789ab"))
+    assert on(hub) == published(open_artifact(run / "release" / "0123456789ab"))
     write_json(run / "run.json", {"recipe": {}, "stages": [], "artifacts": {}})
-    assert "no finished release" in publisher(run, "--repo-id", "tester/Llama-3-tiny").err
+    assert "no finished release" in publisher(run, "--repo-id", REPO).err
 
 
 def test_a_hub_out_of_reach_is_said_to_be(made: Callable[..., Artifact], tmp_path: Path) -> None:

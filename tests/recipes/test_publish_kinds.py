@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import tiny_kinds
 import tiny_release
-from hub_publisher import TOKEN, Publisher
+from hub_publisher import REPO, TOKEN, Publisher, on, published
 from hub_server import Fault, HubServer
 
 from hanhua.artifacts.files import read_json
@@ -23,7 +22,6 @@ from hanhua.recipes.licences import HARM_HEADING, TERMS
 from hanhua.recipes.release import CorpusLine
 
 KINDS = ("model", "adapter", "tokenizer")
-REPO = "tester/Llama-3-tiny"
 USED = {"model": {"base", "corpus", "tokenizer", "adapted"}, "tokenizer": {"base", "corpus", "tokenizer"}}
 
 
@@ -45,22 +43,6 @@ def made(inputs: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) 
         return known[key]
 
     return make
-
-
-@pytest.fixture(scope="module")
-def agreement(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("agreement")
-    (folder / "LICENSE").write_text(tiny_release.agreement_like("3"), encoding="utf-8")
-    return folder
-
-
-def on(hub: HubServer) -> dict[str, str]:
-    _, files = hub.repositories[REPO].commits[-1]
-    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != ".gitattributes"}
-
-
-def published(artifact: Artifact) -> dict[str, str]:
-    return {entry.path: entry.sha256 for entry in artifact.files}
 
 
 def test_each_kind_holds_what_it_should_and_nothing_else(made: Callable[..., Artifact]) -> None:
