@@ -73,6 +73,8 @@ def filter_corpora(
     _log(out, workers=workers, read_bytes=checkpoint.read_bytes - before, seconds=time.monotonic() - began)
     for name, tally in findings.tallies.items():
         say(f"filtering: {name}: kept {tally.kept:,} of {tally.read:,} documents ({tally.heldout:,} held out)")
+        if tally.broken:
+            say(f"filtering: {name}: {tally.broken:,} could not be read and were skipped; {tally.first_problem}")
     return facts
 
 

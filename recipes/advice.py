@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hanhua.progress import data_size
+
 TEXT_MEGABYTES = {1024: 139, 2048: 237, 4096: 402, 8192: 825, 16384: 1909, 32768: 5090}
 """Chinese text in which nine in ten of so many new tokens are met 1,000 times."""
 GAIN = {1024: 1.10, 2048: 1.14, 4096: 1.20, 8192: 1.29, 16384: 1.38, 32768: 1.49}
@@ -64,15 +66,15 @@ def advise_extension(chinese_tokens: float, *, parameters: float | None = None) 
             0,
             megabytes,
             (
-                f"Do not extend: training sees some {megabytes:,.0f} MB of Chinese text, and even {least:,} new tokens "
-                f"want {TEXT_MEGABYTES[least]:,} MB to be met 1,000 times each (nine in ten of them).",
+                f"Do not extend: training sees some {data_size(megabytes * 1e6)} of Chinese text, and even {least:,} "
+                f"new tokens want {TEXT_MEGABYTES[least]:,} MB to be met 1,000 times each (nine in ten of them).",
                 "Rows seen less often stay near where they were put, and the model reads and writes through them.",
             ),
         )
     new = max(allowed)
     megabytes = chinese_tokens * BASE_BYTES_PER_TOKEN * GAIN[new] / 1e6
     why = [
-        f"Extend by {new:,} tokens: training sees some {megabytes:,.0f} MB of Chinese text, and so many want "
+        f"Extend by {new:,} tokens: training sees some {data_size(megabytes * 1e6)} of Chinese text, and so many want "
         f"{TEXT_MEGABYTES[new]:,} MB to be met 1,000 times each (nine in ten of them).",
         f"The same text then takes about {1 - 1 / GAIN[new]:.0%} fewer tokens to train on, read and write.",
     ]

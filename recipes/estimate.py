@@ -19,6 +19,7 @@ from hanhua.continued_pretrain.hardware import Hardware, find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
+from hanhua.progress import data_size
 from hanhua.recipes.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.recipes.release_job import without_revision
 from hanhua.recipes.schema import Recipe
@@ -175,7 +176,7 @@ def _text_stages(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> list
     unknown = [name for name, size in text_bytes.items() if size is None]
     total = sum(known)
     cores = recipe.hardware.cores
-    note = f"{total / 1e9:,.2f} GB of text at {FILTER_BYTES_PER_SECOND / 1e6:.0f} MB/s a core, {cores} cores"
+    note = f"{data_size(total)} of text at {FILTER_BYTES_PER_SECOND / 1e6:.0f} MB/s a core, {cores} cores"
     note += f"; size unknown: {', '.join(unknown)}" if unknown else ""
     hours = total / FILTER_BYTES_PER_SECOND / cores / 3600
     stages = [StageEstimate("filtering", hours, disk_bytes=int(total * CORPUS_ON_DISK), note=note)]
@@ -183,7 +184,7 @@ def _text_stages(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> list
         limits = recipe.vocab_extension.max_characters
         names = recipe.vocab_extension.corpora or [n for n, c in recipe.corpora.items() if c.language == "zh"]
         read = sum(min(text_bytes.get(name) or 3e8, limits.get(name, 10**12) * 3) for name in names)
-        note = f"{read / 1e9:,.2f} GB of Chinese text at {LEARN_BYTES_PER_SECOND / 1e6:.1f} MB/s"
+        note = f"{data_size(read)} of Chinese text at {LEARN_BYTES_PER_SECOND / 1e6:.1f} MB/s"
         memory = int(min(3.6e9, 1.0e9 + read * 10))
         stages.append(
             StageEstimate(

@@ -17,6 +17,7 @@ from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
+from hanhua.progress import data_size, duration
 from hanhua.recipes.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
 from hanhua.recipes.estimate import corpus_bytes
 from hanhua.recipes.licences import TERMS, family_of
@@ -152,9 +153,9 @@ def _about_text(tokens: int, text_tokens: float) -> tuple[str, ...]:
     passes = tokens * CHINESE_SHARE / text_tokens
     if passes < 1.05:
         return ()
-    megabytes = text_tokens * BASE_BYTES_PER_TOKEN / 1e6
+    size = data_size(text_tokens * BASE_BYTES_PER_TOKEN)
     said = (
-        f"The Chinese texts given are some {megabytes:,.1f} MB, about {text_tokens:,.0f} tokens: "
+        f"The Chinese texts given are some {size}, about {text_tokens:,.0f} tokens: "
         f"the budget goes over them {times(passes).removesuffix(' over')}."
     )
     if passes <= MAX_PASSES:
@@ -171,9 +172,8 @@ def _cost(training: TrainingEstimate) -> str:
     money = "" if not training.dollars else f", ${training.dollars:,.0f}"
     speed = f"{training.tokens_per_second:,.0f} tokens/s ({training.placement})"
     memory = f"{training.memory_bytes / 1e9:,.0f} GB a device"
-    return (
-        f"Training: {training.hours:,.1f} h{money} at {speed}, {memory}, if it reaches {training.mfu:.0%} of the peak."
-    )
+    time = duration(training.hours * 3600)
+    return f"Training: {time}{money} at {speed}, {memory}, if it reaches {training.mfu:.0%} of the peak."
 
 
 def _text(

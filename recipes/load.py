@@ -59,10 +59,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
         recipe = Recipe.model_validate(tree.data)
     except ValidationError as error:
         _explain(error, tree)
-        raise RecipeError(tree.mistakes) from error
+        raise RecipeError(tree.in_order()) from error
     check_consistency(recipe, tree)
     if tree.mistakes:
-        raise RecipeError(tree.mistakes)
+        raise RecipeError(tree.in_order())
     return LoadedRecipe(recipe, path, tree.places)
 
 
@@ -79,9 +79,17 @@ def find_recipe(name: str) -> Path:
     shipped = shipped_recipes()
     if name in shipped:
         return shipped[name]
-    near = difflib.get_close_matches(path.stem, shipped, n=1)
+    beside = [str(path.with_name(file.name)) for file in _recipes_in(path.parent)]
+    near = difflib.get_close_matches(name, beside, n=1) or difflib.get_close_matches(path.stem, shipped, n=1)
     advice = f"did you mean {near[0]}? " if near else ""
     raise InputError(f"{name}: no such recipe file ({advice}shipped recipes: {', '.join(shipped)})")
+
+
+def _recipes_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
 
 
 def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:

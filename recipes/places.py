@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,15 @@ class Tree:
         while at and at not in self.places:
             at = at[:-1]
         return self.places.get(at, Place("recipe", 1, 1))
+
+    def in_order(self) -> list[str]:
+        """Return the mistakes as they stand in their files; those of the command line last."""
+
+        def place(mistake: str) -> tuple[bool, str, int, int]:
+            found = re.match(r"(.*?):(\d+):(\d+): ", mistake)
+            return (False, found[1], int(found[2]), int(found[3])) if found else (True, "", 0, 0)
+
+        return sorted(self.mistakes, key=place)
 
     def wrong(self, at: At, message: str) -> None:
         """Note a mistake at a place."""

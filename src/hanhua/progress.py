@@ -115,3 +115,14 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def data_size(number: float) -> str:
+    """Return bytes as people read them.
+
+    >>> data_size(16.1e9), data_size(33e6), data_size(95_000)
+    ('16.1 GB', '33 MB', '95 kB')
+    """
+    if number >= 1e8:
+        return f"{number / 1e9:,.1f} GB"
+    return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"

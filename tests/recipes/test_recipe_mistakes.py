@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hanhua.errors import RecipeError
-from hanhua.recipes.load import load_recipe
+from hanhua.errors import InputError, RecipeError
+from hanhua.recipes.load import find_recipe, load_recipe
 
 RECIPE = """\
 name: Llama-3-test
@@ -166,3 +166,14 @@ def test_many_mistakes_are_named_at_once(tmp_path: Path) -> None:
         text = text.replace(right, wrong, 1)
     found = mistakes_of(tmp_path, text)
     assert {line.split(": ")[0] for line in found} == {"2:19", "5:27", "10:3", "16:19", "23:11"}
+
+
+def test_mistakes_come_in_the_order_of_the_file_and_a_name_beside_is_suggested(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: x\ncorpora: {zh: {path: nowhere.jsonl}}\nfiltering: {prest: none}\nrelase: {}\n")
+    with pytest.raises(RecipeError) as found:
+        load_recipe(path)
+    lines = [int(mistake.removeprefix(f"{path}:").split(":")[0]) for mistake in found.value.mistakes]
+    assert len(lines) > 1 and lines == sorted(lines)
+    with pytest.raises(InputError, match=r"did you mean .*mine\.yaml\?"):
+        find_recipe(str(tmp_path / "mine.yml"))

@@ -41,7 +41,8 @@ def lines() -> list[str]:
     texts = [
         json.loads(line)["text"]
         for name in ("zh_hans_a", "zh_hans_b", "zh_hant", "en", "dirty")
-        for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")  # a text may hold U+0085
+        if line
     ]
     found: dict[str, None] = {}
     while len(found) < LINES:

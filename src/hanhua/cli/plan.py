@@ -103,5 +103,7 @@ def money(value: Any) -> str:
 
 
 def size(value: Any) -> str:
-    """Return bytes as gigabytes, or nothing."""
-    return "" if value is None else f"{value / 1e9:,.1f} GB" if value >= 1e8 else f"{value / 1e6:,.0f} MB"
+    """Return bytes as people read them, or nothing."""
+    from hanhua.progress import data_size
+
+    return "" if value is None else data_size(value)
