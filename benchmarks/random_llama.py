@@ -1,6 +1,8 @@
 """A Llama of any shape with random weights, for the benchmarks of training.
 
-python benchmarks/random_llama.py '{"hidden_size": 256, …}' FOLDER
+    python benchmarks/random_llama.py '{"vocab_size": 128256, "hidden_size": 64, …}' FOLDER [initializer_range]
+
+The tokenizer of Llama 3 goes beside weights that have its 128,256 rows.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hanhua.base_tokenizer import write_llama3_tokenizer
 from hanhua.continued_pretrain.model_shapes import ModelShape
 
 
@@ -39,4 +42,7 @@ def write_llama(folder: Path, shape: ModelShape, **more: Any) -> None:
 
 
 if __name__ == "__main__":
-    write_llama(Path(sys.argv[2]), ModelShape(**json.loads(sys.argv[1])))
+    folder, shape = Path(sys.argv[2]), ModelShape(**json.loads(sys.argv[1]))
+    write_llama(folder, shape, initializer_range=float(sys.argv[3]) if sys.argv[3:] else 0.02)
+    if shape.vocab_size == 128_256:
+        write_llama3_tokenizer(folder)

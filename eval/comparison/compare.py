@@ -1,6 +1,7 @@
 """Before and after: paired differences of two models on the same documents, questions and prompts.
 
-A verdict is `better`, `worse` or `no difference`. The intervals cover the items, not training seeds.
+A verdict is `better`, `worse`, `no difference`, or `too few documents` where one alone differs. The intervals cover the
+items, not training seeds.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ def compare_likelihoods(
     difference = sum(changes) / sum(characters)
     interval = bootstrap_ratio(changes, characters, seed=seed)
     verdict = "no difference"
-    if interval is not None and abs(difference) >= NEGLIGIBLE_BITS and not interval[0] <= 0 <= interval[1]:
-        verdict = "better" if difference < 0 else "worse"
+    if abs(difference) >= NEGLIGIBLE_BITS:
+        if interval is None:
+            verdict = "too few documents"
+        elif not interval[0] <= 0 <= interval[1]:
+            verdict = "better" if difference < 0 else "worse"
     return {
         "documents": len(changes),
         "difference": difference,

@@ -21,7 +21,7 @@ def give_verdict(
 ) -> dict[str, Any]:
     """Return `chinese`, `english`, `benchmarks` by name and `harm`, and in `text` sentences for people.
 
-    Each is better, worse, better and worse, no difference, undecided or not measured.
+    Each is better, worse, better and worse, no difference, too few documents, undecided or not measured.
     """
     line = list(scores["line"])
     before = [name for name in line if name != judged]
@@ -56,7 +56,7 @@ def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
         return "better" if any(same for _, same in found) else "undecided"
     if "worse" in verdicts:
         return "worse" if "better" not in verdicts else "better and worse"
-    return "no difference"
+    return "too few documents" if "too few documents" in verdicts else "no difference"
 
 
 def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | None) -> str:

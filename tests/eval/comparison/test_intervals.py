@@ -83,3 +83,11 @@ def test_verdicts_on_likelihood_ignore_float_noise_and_see_a_planted_change() ->
     found = compare_likelihoods(before, changed(-0.05), seed=0)
     assert found["verdict"] == "better"
     assert found["difference"] == pytest.approx(-0.05)
+
+
+def test_one_document_that_differs_is_too_few() -> None:
+    (before,) = [DocumentLikelihood("0", "", 100, 300, 50, 400.0)]
+    other = DocumentLikelihood("0", "", 100, 300, 50, 300.0)
+    found = compare_likelihoods([before], [other], seed=0)
+    assert (found["verdict"], found["interval"]) == ("too few documents", None)
+    assert compare_likelihoods([before], [before], seed=0)["verdict"] == "no difference"

@@ -105,3 +105,18 @@ def test_better_means_better_than_every_earlier_model(nats: dict[str, float], ch
 def test_unmet_gates_are_named() -> None:
     gates = [{"name": "min_gain", "met": False}, {"name": "max_harmful_rate", "met": True}]
     assert verdict_of({"base": 60.0}, gates=gates)["text"][-1] == "Gates not met: min_gain."
+
+
+def test_one_document_alone_is_no_evidence() -> None:
+    documents = {
+        model: {"zh": texts(nats)[:1], "en": texts(50.0, corpus="en")}
+        for model, nats in (("base", 80.0), ("adapted", 60.0))
+    }
+    scores = {
+        "line": ["base", "adapted"],
+        "benchmarks": {},
+        "comparisons": compare_models(["base", "adapted"], TOKENIZERS, Outcomes(documents=documents), seed=0),
+        "gates": [],
+    }
+    found = give_verdict(scores, judged="adapted", chinese=["zh"], english=["en"])
+    assert (found["chinese"], found["english"]) == ("too few documents", "no difference")
