@@ -43,7 +43,7 @@ def reproducible(threads: int | None) -> Iterator[None]:
 def make_accelerator(precision: Precision) -> Any:
     """Return an Accelerator of one process, or of those that `accelerate launch` started."""
     try:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
         from accelerate.state import AcceleratorState
     except ImportError:
         raise MissingExtra("training", "train") from None
@@ -54,4 +54,7 @@ def make_accelerator(precision: Precision) -> Any:
         raise UsageError("precision bf16 needs a GPU; on a CPU use fp32 (or auto)")
     # The state is one for the whole process; without this a second precision in it would be refused.
     AcceleratorState._reset_state()
-    return Accelerator(cpu=not on_gpu, mixed_precision="no" if precision == "fp32" else precision)
+    # Gradients lie in the buckets DDP exchanges, not beside them: as much memory as the trained weights less.
+    buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    mixed = "no" if precision == "fp32" else precision
+    return Accelerator(cpu=not on_gpu, mixed_precision=mixed, kwargs_handlers=[buckets])

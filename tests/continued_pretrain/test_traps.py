@@ -1,11 +1,8 @@
-"""Ways in which such runs are silently ruined elsewhere, by the number they have in `docs/training.md`.
-
-1, 2, 4, 5, 12, 14 need two processes and are in `test_placements`; 7 is in `test_merge`, 10 and 11 in `test_resume` and
-`test_checkpoint`, 13 in `test_pack`. The rest is here.
-"""
+"""Ways in which such runs are silently ruined elsewhere, by the number they have in `docs/training.md`."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,52 @@ from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.trained import parameter_groups, trainable_parameters
+
+HELD_BY = {
+    1: (
+        "test_placements.test_every_trained_tensor_is_in_every_adapter",
+        "test_checkpoint.test_missing_tensors_are_noticed",
+    ),
+    2: ("test_placements.test_every_trained_tensor_is_in_every_adapter",),
+    3: ("test_traps.test_3_accelerate_is_new_enough_to_gather_every_shard",),
+    4: ("test_placements.test_losses_agree_to_five_decimals",),
+    5: ("test_placements.test_losses_agree_to_five_decimals",),
+    6: ("test_traps.test_6_no_whole_matrix_of_words_gets_a_gradient",),
+    7: ("test_merge.test_the_adapter_is_pefts_and_holds_every_trained_tensor_and_no_more",),
+    8: (
+        "test_traps.test_8_rows_are_values_that_no_decay_pulls_to_zero",
+        "test_training_model.test_new_rows_are_a_group_of_their_own_without_decay",
+    ),
+    9: (
+        "test_traps.test_9_a_long_packed_sequence_makes_no_mask_of_its_length_squared",
+        "test_attention.test_it_is_the_masked_attention_and_so_are_its_gradients",
+        "test_pack.test_positions_restart_at_each_document",
+    ),
+    10: ("test_resume.test_kills_change_no_bit", "test_checkpoint.test_training_goes_on_as_if_nothing_had_happened"),
+    11: (
+        "test_checkpoint.test_half_written_ones_are_no_checkpoints",
+        "test_checkpoint.test_a_full_disk_leaves_the_checkpoint_before_and_says_so",
+    ),
+    12: ("test_placements.test_each_lies_as_it_was_asked_to",),
+    13: ("test_pack.test_what_was_packed_is_found_by_content",),
+    14: (
+        "test_placements.test_old_rows_are_bit_identical_after_the_merge",
+        "test_merge.test_what_was_not_trained_is_bit_for_bit_the_same",
+    ),
+}
+
+
+def test_every_trap_of_the_docs_is_held_by_a_test_that_is_there() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    traps = docs.partition("traps\n")[2].partition("\n## ")[0]
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", traps, re.MULTILINE)] == sorted(HELD_BY)
+    there = {
+        f"{file.stem}.{node.name}"
+        for file in Path(__file__).parent.glob("test_*.py")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert {name for names in HELD_BY.values() for name in names} <= there
 
 
 def build(artifact: Artifact, **settings: Any) -> tuple[TrainingModel, ContinuedPretrainConfig]:
