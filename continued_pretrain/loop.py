@@ -105,7 +105,7 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         bar.advance(run.batch_sequences * run.data.length, note=_note(run, measured))
         if run.after_step is not None:
             run.after_step(run.state)
-        stopping = _any_process(stop, run.accelerator)
+        stopping = any_process(stop, run.accelerator)
         if run.state.step % run.config.checkpoint_every_steps == 0 or run.state.step == phase.end or stopping:
             run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)
             run.accelerator.wait_for_everyone()
@@ -166,13 +166,15 @@ def _forget_gradients(parameters: dict[str, nn.Parameter]) -> None:
         parameter.grad = None
 
 
-def _any_process(stop: StopRequest, accelerator: Any) -> bool:
+def any_process(stop: StopRequest, accelerator: Any) -> bool:
     """Return whether any process was asked to stop: all must save and leave at the same step."""
     if accelerator.num_processes == 1:
         return bool(stop)
     asked = torch.tensor([stop.signal or 0], device=accelerator.device)
     highest = int(accelerator.gather(asked).max())
-    stop.signal = highest or None
+    # A signal that comes while the processes answer one another waits for the next step; it must not be forgotten.
+    if highest:
+        stop.signal = highest
     return bool(highest)
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.guard import refuse_bad_step
-from hanhua.continued_pretrain.loop import train
+from hanhua.continued_pretrain.loop import any_process, train
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.parallel import place
 from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.start import start_run
+from hanhua.continued_pretrain.stop import stop_on_signals
 from hanhua.continued_pretrain.train_log import Measured, read_rows
 from hanhua.continued_pretrain.trained import trainable_parameters
 from hanhua.errors import HanhuaError
@@ -170,6 +172,21 @@ def test_a_signal_in_the_last_steps_is_obeyed_too(
         run(settings, resized, corpus, tmp_path, after_step=ask)
     state, _, rows = run(settings, resized, corpus, tmp_path)
     assert state.step == len(rows) == 3
+
+
+def test_a_signal_that_comes_while_the_processes_ask_each_other_waits_for_the_next_step() -> None:
+    with stop_on_signals() as stop:
+
+        def gather(asked: torch.Tensor) -> torch.Tensor:
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not stop:
+                threading.Event().wait(0.001)
+            return asked
+
+        several = SimpleNamespace(num_processes=2, device="cpu", gather=gather)
+        assert not any_process(stop, several)
+        several.gather = torch.clone
+        assert any_process(stop, several)
 
 
 def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut_back(
