@@ -17,7 +17,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from harm_disguises import DISGUISES, disguised
 from harm_train import BENIGN, DOCUMENTS, ROOT, read_cold_dev, read_labelled
 
 from hanhua.documents.readers import read_records
@@ -26,6 +25,7 @@ from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.benign import cut_snippets, half_of
 from hanhua.filtering.harm.classifier import read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
+from hanhua.filtering.harm.disguised_copies import DISGUISES, disguised
 from hanhua.filtering.harm.features import window_starts
 from hanhua.filtering.harm.layers import shipped_classifier
 from hanhua.filtering.harm.training import LabelledText, evaluate_classifier

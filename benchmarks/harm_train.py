@@ -40,7 +40,7 @@ def main() -> None:
     benign = {**read_corpora(arguments.data), "quickstart": list(quickstart()), "cold_harmless": comments[:COMMENTS]}
     hateful = [one for one in own if one.category in (None, "hate")]
     for name, examples, settings in (
-        ("general", own, Settings(column_bits=18, max_false_alarms=0.09)),
+        ("general", own, Settings(column_bits=20, max_false_alarms=0.03, disguised_copies=True)),
         ("hate", [*cold, *hateful], Settings(column_bits=18, max_false_alarms=0.005)),
     ):
         if arguments.only not in (None, name):

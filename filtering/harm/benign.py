@@ -7,7 +7,8 @@ and of snippets, file by file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -53,21 +54,49 @@ def learned_snippets(texts: Sequence[str]) -> list[Codes]:
     return snippets
 
 
-def asked_for(model: HarmClassifier, texts: Sequence[str]) -> float:
-    """Return the margin above which at most the allowed shares of these texts and snippets lie."""
-    documents, snippets = _margins(model, texts)
+@dataclass(frozen=True)
+class Measured:
+    """The margins of harmless documents and of their snippets."""
+
+    documents: Margins
+    snippets: Margins
+
+
+def measure(model: HarmClassifier, texts: Sequence[str], added: Callable[[str], float]) -> Measured:
+    """Return the margins of texts and of their snippets; added: what another layer adds to a text's."""
+
+    def margin(text: str) -> float:
+        return model.margin(code_points(fold(text).text)) + added(text)
+
+    snippets = [snippet for text in texts for snippet in cut_snippets(text)]
+    return Measured(np.array([margin(text) for text in texts]), np.array([margin(text) for text in snippets]))
+
+
+def pooled(files: Sequence[Measured]) -> list[Measured]:
+    """Return the margins of each file, and of the small ones together.
+
+    Of fewer than 200 documents a share of 0.5% is none, and a single odd one would set the threshold.
+    """
+    least = round(1 / MAX_DOCUMENTS_REJECTED)
+    large = [one for one in files if len(one.documents) >= least]
+    small = [one for one in files if len(one.documents) < least]
+    joined = [np.concatenate([getattr(one, kind) for one in small]) for kind in ("documents", "snippets") if small]
+    return [*large, Measured(*joined)] if small else large
+
+
+def asked_for(measured: Measured) -> float:
+    """Return the margin above which at most the allowed shares of documents and snippets lie."""
     asked = [-np.inf]
-    for margins, share in ((documents, MAX_DOCUMENTS_REJECTED), (snippets, MAX_SNIPPETS_REJECTED)):
+    for margins, share in ((measured.documents, MAX_DOCUMENTS_REJECTED), (measured.snippets, MAX_SNIPPETS_REJECTED)):
         if len(margins):
             allowed = int(share * len(margins))
             asked.append(np.nextafter(np.sort(margins)[len(margins) - 1 - allowed], np.inf))
     return float(max(asked))
 
 
-def benign_rates(model: HarmClassifier, texts: Sequence[str]) -> dict[str, float]:
+def benign_rates(measured: Measured, threshold: float) -> dict[str, float]:
     """Return the shares of harmless documents, and of their 20-character snippets, that are rejected."""
-    documents, snippets = _margins(model, texts)
-    threshold = model.calibration.threshold
+    documents, snippets = measured.documents, measured.snippets
     return {
         "documents": len(documents),
         "documents_rejected": round(float((documents >= threshold).mean()), 5) if len(documents) else 0.0,
@@ -88,12 +117,3 @@ def cut_snippets(text: str) -> list[str]:
     count = min(SNIPPETS_PER_DOCUMENT, 1 + last // SNIPPET_CHARACTERS)
     starts = np.linspace(0, last, count).astype(int).tolist()
     return [text[start : start + SNIPPET_CHARACTERS] for start in starts]
-
-
-def _margins(model: HarmClassifier, texts: Sequence[str]) -> tuple[Margins, Margins]:
-    documents: list[float] = []
-    snippets: list[float] = []
-    for text in texts:
-        documents.append(model.margin(code_points(fold(text).text)))
-        snippets += [model.margin(code_points(fold(snippet).text)) for snippet in cut_snippets(text)]
-    return np.array(documents), np.array(snippets)

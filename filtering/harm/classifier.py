@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -35,12 +35,14 @@ class Calibration:
     """How margins become probabilities and scores.
 
     slope, offset: probability = sigmoid(slope · margin + offset). threshold: the margin from which a text is
-    rejected; its score is .5.
+    rejected by this classifier alone; its score is .5. beside_lexicon: the same for margins that have what the
+    lexicon adds.
     """
 
     slope: float
     offset: float
     threshold: float
+    beside_lexicon: float
 
     def probability(self, margin: float) -> float:
         """Return the calibrated probability that a text with this margin is harmful."""
@@ -49,6 +51,10 @@ class Calibration:
     def score(self, margin: float) -> float:
         """Return the score of this margin: .5 at the threshold."""
         return sigmoid(self.slope * (margin - self.threshold))
+
+    def score_beside_lexicon(self, margin: float) -> float:
+        """Return the score of a margin that has what the lexicon adds."""
+        return sigmoid(self.slope * (margin - self.beside_lexicon))
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,7 @@ class HarmClassifier:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all that decides a score."""
-        calibration = self.calibration
-        numbers = [self.intercept, calibration.slope, calibration.offset, calibration.threshold]
-        digest = hashlib.sha256(f"{self.categories} {numbers}".encode())
+        digest = hashlib.sha256(f"{self.categories} {self.intercept} {astuple(self.calibration)}".encode())
         for weights in (self.weights, *((self.namer.weights, self.namer.intercepts) if self.namer else ())):
             digest.update(np.ascontiguousarray(weights).tobytes())
         return digest.hexdigest()

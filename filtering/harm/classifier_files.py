@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmCl
 from hanhua.filtering.harm.features import CHARACTER_ORDERS, MAX_COLUMN_BITS, PINYIN_ORDERS, WINDOW_CHARACTERS
 from hanhua.weights import SINGLE
 
-FORMAT = "harm-linear-2"
+FORMAT = "harm-linear-3"
 CONFIG = "classifier.json"
 
 
@@ -28,15 +29,10 @@ def save_classifier(classifier: HarmClassifier, out: Path) -> None:
         tensors["namer"] = classifier.namer.weights.astype(np.float16)
         tensors["namer_intercepts"] = classifier.namer.intercepts.astype(np.float32)
     save_file(tensors, out / SINGLE)
-    calibration = classifier.calibration
     own = {
         "categories": list(classifier.categories),
         "intercept": classifier.intercept,
-        "calibration": {
-            "slope": calibration.slope,
-            "offset": calibration.offset,
-            "threshold": calibration.threshold,
-        },
+        "calibration": asdict(classifier.calibration),
         "facts": dict(classifier.facts),
     }
     write_json(out / CONFIG, {**_shape(), **own})

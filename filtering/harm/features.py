@@ -27,6 +27,7 @@ WINDOW_CHARACTERS = 80
 # Odd 32-bit constants: the golden ratio, and the finaliser of murmur3 (Austin Appleby).
 _BASE = np.uint32(0x9E3779B1)
 _MIX = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
+_ZERO, _NINE = (np.uint32(ord(digit)) for digit in "09")
 _PINYIN_SALT, _ORDER_SALT = 0x5BD1E995, 0x85EBCA6B
 
 
@@ -51,8 +52,10 @@ def cut_windows(folded: Codes, starts: Positions) -> Codes:
 def window_columns(windows_WL: Codes) -> Columns:
     """Return the columns [W, N] of every n-gram, of `MAX_COLUMN_BITS`; a smaller table takes their upper bits.
 
-    By kind and order, and within them by where the n-gram begins; orders longer than the window are left out.
+    By kind and order, and within them by where the n-gram begins; orders longer than the window are left out. All
+    digits are one: a price or an account is evidence by being there, not by its figures.
     """
+    windows_WL = np.where((windows_WL >= _ZERO) & (windows_WL <= _NINE), _ZERO, windows_WL)
     found = _orders(windows_WL, CHARACTER_ORDERS, 0)
     found += _orders(syllable_codes(windows_WL), PINYIN_ORDERS, _PINYIN_SALT)
     if not found:

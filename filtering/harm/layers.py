@@ -1,8 +1,7 @@
 """The harmful-content scorer made of its layers: lexicon, classifiers, and a guard model for what they leave unsure.
 
-Each layer's score is .5 where that layer alone would reject. A classifier's margin is raised by what the lexicon found,
-in proportion to its score, and lowered where it found no word at all: two layers that lean the same way are worth
-more than one. The text's score is the largest, its category that layer's. A guard, where there is one, is asked about
+Each layer's score is .5 where that layer alone would reject. What the lexicon found is added to a classifier's margin
+(`combination`). The text's score is the largest, its category that layer's. A guard, where there is one, is asked about
 texts in the band around .5, and what it says stands.
 """
 
@@ -19,6 +18,7 @@ import numpy as np
 from hanhua.filtering.config import HarmConfig
 from hanhua.filtering.harm.classifier import HarmClassifier, Reading, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
+from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.features import WINDOW_CHARACTERS
 from hanhua.filtering.harm.guard import Guard, build_guard
 from hanhua.filtering.harm.lexicon import load_lexicon
@@ -27,18 +27,12 @@ from hanhua.filtering.harm.windows import density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 
-ALGORITHM = "layers-1"
+ALGORITHM = "layers-2"
 SHIPPED = ("general", "hate")
-LEXICON_RAISES = 0.4
-"""How much a lexicon score of .5 adds to a classifier's margin."""
-MUCH_CONTEXT = 4.0
-"""Two words of news, courts, medicine or help beside the evidence: the lexicon then raises nothing."""
 NAMES_CATEGORY = 0.4
 """A lexicon score from which its category is the text's: its words are those of one category, n-grams are of all."""
 MIN_DISTINCT = 12
 """Different characters a text must have to be classified: a few words, however often said, are left to the lexicon."""
-NO_WORD_LOWERS = 0.25
-"""How much is taken off where the lexicon found none of its words: honest advertisements are written like others."""
 # Passages this far below the threshold are shown too, where the text as a whole is above it.
 _SHOWN_BELOW = 0.15
 _NOTHING = HarmScore(None, 0.0)
@@ -89,12 +83,12 @@ class LayeredScorer:
 
     def _of(self, classifier: HarmClassifier, folded: Folded, reading: Reading, examined: Examined) -> HarmScore:
         lexical = examined.score
-        raised = min(lexical.score / 0.5, 1.0) * LEXICON_RAISES if examined.context < MUCH_CONTEXT else 0.0
-        if self._lexicon is not None and not examined.hits:
-            raised = -NO_WORD_LOWERS
         margins = classifier.window_margins(reading)
         margin = density_margin(margins, reading.plan)
-        score = classifier.calibration.score(margin + raised)
+        if self._lexicon is None:
+            score = classifier.calibration.score(margin)
+        else:
+            score = classifier.calibration.score_beside_lexicon(margin + added_by(examined, len(folded.text)))
         if score < 0.5:
             # Most texts end here: no names, no spans.
             return HarmScore(lexical.category, score, lexical.spans)

@@ -46,11 +46,15 @@ _NOTHING = HarmScore(None, 0.0)
 
 @dataclass(frozen=True)
 class Examined:
-    """A score, where in the folded text the strong terms stand, and the weight of the harmless words beside them."""
+    """A score, where in the folded text the strong terms stand, and the weight of the harmless words beside them.
+
+    words: how many different phrases they make; terms that overlap are one.
+    """
 
     score: HarmScore
     hits: list[int]
     context: float = 0.0
+    words: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,13 @@ class LexiconScorer:
         if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS:
             strong = sorted([*strong, *self._strong.homophones(folded)], key=lambda hit: (hit.end, hit.start))
         if len(strong) < MIN_STRONG_TERMS:
-            return Examined(_NOTHING, [hit.start for hit in strong])
+            return Examined(_NOTHING, [hit.start for hit in strong], words=len(strong))
         regions = self._close_together(strong)
         found, context = self._best(regions, folded, text, checked=False)
         # Word boundaries can only take evidence away.
         if found.score >= 0.5:
             found, context = self._best(regions, folded, text, checked=True)
-        return Examined(found, [hit.start for hit in strong], context)
+        return Examined(found, [hit.start for hit in strong], context, _count_words(folded.text, strong))
 
     def _close_together(self, hits: Iterable[Hit]) -> list[_Region]:
         """Return the regions in which enough different strong terms of a category stand within one window."""
@@ -131,6 +135,18 @@ class LexiconScorer:
                     windows[name] += _windows(name, evidence, part)
         scores = [_category_score(name, found, len(folded.text)) for name, found in windows.items() if found]
         return max(scores, key=lambda found: found[0].score, default=(_NOTHING, 0.0))
+
+
+def _count_words(text: str, hits: Iterable[Hit]) -> int:
+    """Return how many different phrases the hits make; those that overlap are one."""
+    phrases: set[str] = set()
+    start = end = 0
+    for hit in sorted(hits, key=lambda hit: hit.start):
+        if hit.start >= end:
+            phrases.add(text[start:end])
+            start = hit.start
+        end = max(end, hit.end)
+    return len({*phrases, text[start:end]} - {""})
 
 
 def _is_strong(sense: Sense) -> bool:

@@ -8,7 +8,7 @@ the harmless examples (held out) or any file of benign text asks for, short and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.errors import InputError, MissingExtra
-from hanhua.filtering.harm.benign import asked_for, benign_rates, halves, learned_snippets
+from hanhua.filtering.harm.benign import asked_for, benign_rates, halves, learned_snippets, measure, pooled
 from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, Namer, Weights
+from hanhua.filtering.harm.combination import added_by
+from hanhua.filtering.harm.disguised_copies import learned_copies
 from hanhua.filtering.harm.features import MAX_COLUMN_BITS, cut_windows, window_columns, window_starts
+from hanhua.filtering.harm.scorer import LexiconScorer
 from hanhua.zh_text.folding import Codes, code_points, fold
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ RATIO_SHARE = 0.5
 FOLDS = 5
 NAMER_BITS = 15
 # A labelled text says more than a snippet of a file that is benign as a whole.
-SNIPPET_IMPORTANCE = 0.25
+SNIPPET_IMPORTANCE = 0.1
 _SEED = 1
 
 
@@ -46,16 +49,22 @@ class LabelledText:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. max_false_alarms: share of the harmless examples that may be rejected; None: no limit."""
+    """How to train.
+
+    max_false_alarms: share of the harmless examples that may be rejected; None: no limit. disguised_copies: learn
+    also from each text as spam would disguise it.
+    """
 
     column_bits: int = 18
     max_false_alarms: float | None = 0.01
+    disguised_copies: bool = False
 
 
 @dataclass(frozen=True)
 class _Example:
     codes: Codes
     importance: float = 1.0
+    copies: tuple[Codes, ...] = ()
 
 
 def train_classifier(
@@ -65,15 +74,15 @@ def train_classifier(
     facts: Mapping[str, Any],
     settings: Settings | None = None,
 ) -> HarmClassifier:
-    """Train, calibrate, and set the threshold.
+    """Train, calibrate, and set the thresholds, for the classifier alone and beside the lexicon.
 
-    benign: documents by file; of each file one half (by hash) is learned from, the other sets the threshold.
+    benign: documents by file; of each file one half (by hash) is learned from, the other sets the thresholds.
     Deterministic. Raises InputError for examples of one kind only, MissingExtra without scikit-learn.
     """
     settings = settings or Settings()
-    folded = [code_points(fold(example.text).text) for example in examples]
-    judged = [i for i, codes in enumerate(folded) if len(codes) >= MIN_CHARACTERS]
-    texts, labels = [_Example(folded[i]) for i in judged], [examples[i].category for i in judged]
+    examples = [one for one in examples if len(_folded(one.text)) >= MIN_CHARACTERS]
+    texts = [_example(one.text, settings) for one in examples]
+    labels = [one.category for one in examples]
     categories = tuple(sorted({label for label in labels if label is not None}))
     truth = np.array([label is not None for label in labels], dtype=np.int64)
     counts = _check(truth)
@@ -82,25 +91,26 @@ def train_classifier(
     slope, offset, margins = _calibrate(texts, truth, extra, settings)
     weights, intercept = _fit(texts, truth, extra, settings)
     namer = _fit_namer(texts, labels, categories) if len(categories) > 1 else None
-    model = HarmClassifier(categories, weights, intercept, Calibration(slope, offset, -offset / slope), namer, {})
-    asked = [-offset / slope, *(asked_for(model, part) for part in measured.values())]
-    if settings.max_false_alarms is not None:
-        harmless = np.sort(margins[truth == 0])
-        asked.append(float(harmless[len(harmless) - 1 - int(settings.max_false_alarms * len(harmless))]) + 1e-6)
-    capped = replace(model, calibration=Calibration(slope, offset, max(asked)))
+    model = HarmClassifier(categories, weights, intercept, Calibration(slope, offset, 0.0, 0.0), namer, {})
+
+    alone, figures_alone = _threshold(model, examples, margins, measured, settings, lambda text: 0.0)
+    beside, figures_beside = _threshold(model, examples, margins, measured, settings, _added_by_lexicon())
     figures = {
         "examples": {"harmful": counts[1], "harmless": counts[0], "benign_snippets": len(extra)},
-        "held_out_folds": _rates(margins, truth, capped.calibration),
-        "benign": {name: benign_rates(capped, part) for name, part in measured.items()},
+        "macro_f1_of_held_out_folds": round(macro_f1(margins >= -offset / slope, truth == 1), 4),
+        "alone": figures_alone,
+        "beside_lexicon": figures_beside,
     }
-    return replace(capped, facts={**facts, **figures})
+    return replace(model, calibration=Calibration(slope, offset, alone, beside), facts={**facts, **figures})
 
 
 def evaluate_classifier(model: HarmClassifier, examples: Sequence[LabelledText]) -> dict[str, float]:
     """Return macro-F1 of harmful against harmless at probability .5, and recall and false alarms at the threshold."""
-    margins = np.array([model.margin(code_points(fold(example.text).text)) for example in examples])
+    margins = np.array([model.margin(_folded(example.text)) for example in examples])
     truth = np.array([example.category is not None for example in examples], dtype=np.int64)
-    return _rates(margins, truth, model.calibration)
+    calibration = model.calibration
+    likely = margins >= -calibration.offset / calibration.slope
+    return {"macro_f1": round(macro_f1(likely, truth == 1), 4), **_rates(margins, truth, calibration.threshold)}
 
 
 def macro_f1(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
@@ -113,6 +123,15 @@ def macro_f1(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> 
     for here, there in ((predicted, truth), (~predicted, ~truth)):
         scores.append(2 * int((here & there).sum()) / max(int(here.sum() + there.sum()), 1))
     return sum(scores) / 2
+
+
+def _example(text: str, settings: Settings) -> _Example:
+    copies = learned_copies(text) if settings.disguised_copies else ()
+    return _Example(_folded(text), copies=tuple(map(_folded, copies)))
+
+
+def _folded(text: str) -> Codes:
+    return code_points(fold(text).text)
 
 
 def _check(truth: Labels) -> tuple[int, int]:
@@ -128,7 +147,7 @@ def _check(truth: Labels) -> tuple[int, int]:
 def _fit(
     texts: Sequence[_Example], truth: Labels, extra: Sequence[_Example], settings: Settings
 ) -> tuple[Weights, float]:
-    """Return weights and intercept. Long texts are cut into windows that share one text's importance."""
+    """Return weights and intercept. The windows of a text and of its copies share one text's importance."""
     try:
         from sklearn.svm import LinearSVC
     except ImportError:
@@ -163,13 +182,14 @@ def _fit_namer(texts: Sequence[_Example], labels: Sequence[str | None], categori
 
 
 def _pieces(examples: Sequence[_Example]) -> tuple[list[Codes], Labels]:
-    """Return every window of the examples, and which example each is of."""
+    """Return every window of the examples and their copies, and which example each is of."""
     pieces: list[Codes] = []
     owners: list[int] = []
     for number, one in enumerate(examples):
-        windows = cut_windows(one.codes, window_starts(len(one.codes)))
-        pieces += list(windows)
-        owners += [number] * len(windows)
+        for codes in (one.codes, *one.copies):
+            windows = cut_windows(codes, window_starts(len(codes)))
+            pieces += list(windows)
+            owners += [number] * len(windows)
     return pieces, np.array(owners, dtype=np.int64)
 
 
@@ -207,7 +227,7 @@ def _calibrate(
     for number in range(FOLDS):
         inside = np.flatnonzero(fold_of != number)
         weights, intercept = _fit([texts[i] for i in inside.tolist()], truth[inside], extra, settings)
-        model = HarmClassifier(("",), weights, intercept, Calibration(1.0, 0.0, 0.0), None, {})
+        model = HarmClassifier(("",), weights, intercept, Calibration(1.0, 0.0, 0.0, 0.0), None, {})
         for index in np.flatnonzero(fold_of == number).tolist():
             margins[index] = model.margin(texts[index].codes)
     from sklearn.linear_model import LogisticRegression
@@ -219,11 +239,39 @@ def _calibrate(
     return slope, offset, margins
 
 
-def _rates(margins: Margins, truth: Labels, calibration: Calibration) -> dict[str, float]:
-    harmful = truth == 1
-    likely, rejected = margins >= -calibration.offset / calibration.slope, margins >= calibration.threshold
+def _added_by_lexicon() -> Callable[[str], float]:
+    lexicon = LexiconScorer()
+
+    def added(text: str) -> float:
+        folded = fold(text)
+        return added_by(lexicon.examine(folded, text), len(folded.text))
+
+    return added
+
+
+def _threshold(
+    model: HarmClassifier,
+    examples: Sequence[LabelledText],
+    margins: Margins,
+    benign: Mapping[str, Sequence[str]],
+    settings: Settings,
+    added: Callable[[str], float],
+) -> tuple[float, dict[str, Any]]:
+    """Return the margin from which texts are rejected, when `added` is added to each, and what that rejects."""
+    truth = np.array([one.category is not None for one in examples], dtype=np.int64)
+    margins = margins + np.array([added(one.text) for one in examples])
+    files = {name: measure(model, texts, added) for name, texts in benign.items()}
+    asked = [-model.calibration.offset / model.calibration.slope, *map(asked_for, pooled(list(files.values())))]
+    if settings.max_false_alarms is not None:
+        harmless = np.sort(margins[truth == 0])
+        asked.append(float(harmless[len(harmless) - 1 - int(settings.max_false_alarms * len(harmless))]) + 1e-6)
+    rates = {name: benign_rates(one, max(asked)) for name, one in files.items()}
+    return max(asked), {"held_out_folds": _rates(margins, truth, max(asked)), "benign": rates}
+
+
+def _rates(margins: Margins, truth: Labels, threshold: float) -> dict[str, float]:
+    harmful, rejected = truth == 1, margins >= threshold
     return {
-        "macro_f1": round(macro_f1(likely, harmful), 4),
         "recall_at_threshold": round(float(rejected[harmful].mean()), 4) if harmful.any() else 0.0,
         "false_alarms_at_threshold": round(float(rejected[~harmful].mean()), 4) if (~harmful).any() else 0.0,
     }

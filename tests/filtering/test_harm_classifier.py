@@ -10,8 +10,10 @@ import pytest
 from harm_texts import HARMFUL, HARMLESS
 
 from hanhua.errors import InputError
+from hanhua.filtering.harm.benign import Measured, asked_for, pooled
 from hanhua.filtering.harm.classifier import HarmClassifier, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier, save_classifier
+from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.features import (
     MAX_COLUMN_BITS,
     WINDOW_CHARACTERS,
@@ -20,8 +22,10 @@ from hanhua.filtering.harm.features import (
     window_starts,
 )
 from hanhua.filtering.harm.layers import SHIPPED, shipped_classifier
+from hanhua.filtering.harm.scorer import Examined, LexiconScorer
 from hanhua.filtering.harm.training import LabelledText, Settings, evaluate_classifier, train_classifier
 from hanhua.filtering.harm.windows import density_margin, plan_windows
+from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import code_points, fold
 
 EXPECTED = [
@@ -51,7 +55,9 @@ NOVEL = (
 @pytest.fixture(scope="module")
 def trained() -> HarmClassifier:
     benign = {"novel": [NOVEL[i:] + str(i) for i in range(20)]}
-    return train_classifier(EXAMPLES, benign, facts={"from": "a test"}, settings=Settings(column_bits=14))
+    return train_classifier(
+        EXAMPLES, benign, facts={"from": "a test"}, settings=Settings(column_bits=14, max_false_alarms=0.1)
+    )
 
 
 def test_learns_and_names(trained: HarmClassifier) -> None:
@@ -64,7 +70,7 @@ def test_learns_and_names(trained: HarmClassifier) -> None:
 
 def test_training_is_deterministic_and_survives_the_disk(trained: HarmClassifier, tmp_path: Path) -> None:
     benign = {"novel": [NOVEL[i:] + str(i) for i in range(20)]}
-    again = train_classifier(EXAMPLES, benign, facts={}, settings=Settings(column_bits=14))
+    again = train_classifier(EXAMPLES, benign, facts={}, settings=Settings(column_bits=14, max_false_alarms=0.1))
     save_classifier(trained, tmp_path / "one")
     read = load_classifier(tmp_path / "one")
     assert again.fingerprint == trained.fingerprint == read.fingerprint
@@ -115,6 +121,31 @@ def test_homophones_share_columns() -> None:
     assert not set(one[:-3].tolist()) & set(other[:-3].tolist())
 
 
+def test_all_digits_are_one() -> None:
+    one, other = (window_columns(cut_windows(code_points(t), window_starts(len(t))))[0] for t in ("加群123", "加群908"))
+    assert one.tolist() == other.tolist()
+
+
+def test_small_files_set_the_threshold_together() -> None:
+    few, many = (Measured(np.arange(n, dtype=float), np.zeros(n)) for n in (100, 400))
+    assert [len(one.documents) for one in pooled([few, many, few])] == [400, 200]
+    assert [asked_for(one) for one in pooled([many])] == [pytest.approx(397)]  # two of 400 lie above
+    assert pooled([]) == []
+
+
+def test_the_lexicon_raises_by_two_phrases_and_lowers_without() -> None:
+    found = HarmScore("gambling", 0.3)
+    assert added_by(Examined(HarmScore(None, 0.0), []), 50) < added_by(Examined(found, [3], words=1), 50) < 0
+    two = Examined(found, [3, 9], words=2)
+    assert 0 < added_by(two, 3200) < added_by(two, 50) == added_by(two, 320)
+    assert added_by(Examined(found, [3, 9], context=4.0, words=2), 50) < 0
+
+
+@pytest.mark.parametrize(("text", "words"), [("今天晴", 0), ("弄死你全家。", 1), ("弄死你全家，砍死你。", 2)])
+def test_overlapping_terms_are_one_phrase(text: str, words: int) -> None:
+    assert LexiconScorer().examine(fold(text), text).words == words
+
+
 @pytest.mark.parametrize("characters", [6, 80, 81, 320, 321, 5000, 100_000])
 def test_plans_lie_inside_the_text_and_stand_for_all_of_it(characters: int) -> None:
     for hits in ((), (0, characters - 1), range(0, characters, 50)):
@@ -144,5 +175,5 @@ def test_the_shipped_classifiers_load_and_are_small(name: str) -> None:
     folder = shipped_classifier(name)
     classifier = load_classifier(folder)
     assert "hate" in classifier.categories
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_500_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
     assert classifier.margin(code_points(fold(NOVEL).text)) < classifier.calibration.threshold

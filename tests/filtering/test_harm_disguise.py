@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hanhua.filtering.harm.disguise import DisguiseMatcher, initials, split_spellings, splits
+from hanhua.filtering.harm.disguised_copies import DISGUISES, disguised, learned_copies
 from hanhua.filtering.harm.evidence import EvidenceFinder
 from hanhua.filtering.harm.lexicon import Lexicon, Sense
 from hanhua.filtering.harm.scorer import LexiconScorer
@@ -69,3 +70,13 @@ def test_disguised_spam_is_rejected_at_its_place(text: str, piece: str) -> None:
     score = LexiconScorer().score(text)
     assert score.category == "gambling" and score.score >= 0.5
     assert any(piece in text[start:end] for start, end in score.spans)
+
+
+def test_copies_are_disguised_the_same_way_each_time() -> None:
+    text = "信誉平台首充送彩金，真人荷官在线发牌，提款秒到，欢迎老板们加微信咨询。"
+    copies = learned_copies(text)
+    assert copies == learned_copies(text)
+    assert text not in (copies[0], copies[2])
+    # Folding undoes the others, so they need no copy.
+    assert fold(disguised(text, DISGUISES["inserted symbols"], 1)).text == fold(text).text
+    assert fold(disguised(text, None, 1)).text == fold(text).text

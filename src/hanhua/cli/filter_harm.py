@@ -154,15 +154,16 @@ def _benign(files: list[Path], text_field: str, documents: int) -> dict[str, lis
 def _print_figures(facts: Any, categories: tuple[str, ...], out: Path) -> None:
     from hanhua.cli.printing import print_table
 
-    examples, folds = facts["examples"], facts["held_out_folds"]
+    examples, found = facts["examples"], facts["beside_lexicon"]
+    folds = {"macro_f1": facts["macro_f1_of_held_out_folds"], **found["held_out_folds"]}
     print(f"learned from {examples['harmful']:,} harmful and {examples['harmless']:,} harmless texts", end="")
     print(f", {examples['benign_snippets']:,} snippets of benign files: {', '.join(categories)}")
-    print("\nexamples, each judged by a classifier that has not seen it:")
+    print("\nexamples, each judged by a classifier that has not seen it, beside the lexicon:")
     print_table(("", "share"), [(name.replace("_", " "), f"{value:.4f}") for name, value in folds.items()])
-    if facts["benign"]:
+    if found["benign"]:
         rows = [
             (name, f"{one['documents']:,}", f"{one['documents_rejected']:.2%}", f"{one['snippets_rejected']:.2%}")
-            for name, one in facts["benign"].items()
+            for name, one in found["benign"].items()
         ]
         print("\nbenign documents that were not learned from:")
         print_table(("file", "documents", "rejected", "snippets rejected"), rows)

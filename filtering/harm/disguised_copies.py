@@ -1,8 +1,8 @@
-"""The disguises in which `harm_layers.py` measures recall again: what spam does to the words of a text.
+"""Copies of a text as spam would disguise it: what a classifier learns from, and what recall is measured on again.
 
-A third of the words of two characters or more (jieba's) are disguised, told by a seed, so that the table can be
-repeated. Homophones are frequent characters (GB 2312, first level) read alike; split characters follow the filter's
-own table, so they show that the table works, not that it is complete.
+A third of the words of two characters or more (jieba's) are disguised, told by a seed. Homophones are frequent
+characters (GB 2312, first level) read alike; split characters follow the filter's own table, so recall on them shows
+that the table works, not that it is complete.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import cache
+
+import xxhash
 
 from hanhua.filtering.harm.disguise import initials, splits
 from hanhua.zh_text.pinyin import characters_read, readings
@@ -30,22 +32,34 @@ def disguised(text: str, disguise: Disguise | None, seed: int) -> str:
     return "".join(disguise(w, chance) if len(w) > 1 and is_han(w) and chance.random() < SHARE else w for w in words)
 
 
+def learned_copies(text: str) -> list[str]:
+    """Return a copy in each disguise that folding does not undo, told by the text's hash."""
+    seed = xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"))
+    return [disguised(text, disguise, seed + number) for number, disguise in enumerate(LEARNED)]
+
+
 def homophones(word: str, chance: random.Random) -> str:
+    """Write each character as another that is read alike, where one is frequent."""
     return "".join(chance.choice(_said_alike(character) or character) for character in word)
 
 
 def split_characters(word: str, chance: random.Random) -> str:
+    """Write each character as its parts, where the table has them."""
     return "".join(chance.choice(splits().get(character, (character,))) for character in word)
 
 
 def inserted_symbols(word: str, chance: random.Random) -> str:
+    """Put a symbol between all characters."""
     return "".join(character + chance.choice(SYMBOLS) for character in word[:-1]) + word[-1]
 
 
 def pinyin_initials(word: str, _: random.Random) -> str:
+    """Write the first letters of the syllables."""
     return initials(word) or word
 
 
+LEARNED: tuple[Disguise, ...] = (homophones, split_characters, pinyin_initials)
+"""What folding does not undo."""
 DISGUISES: dict[str, Disguise | None] = {
     "homophones": homophones,
     "split characters": split_characters,
