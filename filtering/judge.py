@@ -80,7 +80,7 @@ class Judge:
             verdict = rule(draft)
             if not verdict.keep:
                 return Judged(draft.text, verdict, questions=draft.questions, measured=draft.measured)
-        masked, counts = self._masked(draft.text)
+        masked, counts = self._masked(draft)
         return Judged(
             masked,
             KEEP,
@@ -123,9 +123,11 @@ class Judge:
     def _lines(self, text: str) -> bytes:
         return line_hashes(text).tobytes() if self._config.duplicates.max_line_documents is not None else b""
 
-    def _masked(self, text: str) -> tuple[str, Mapping[str, int]]:
+    def _masked(self, draft: Draft) -> tuple[str, Mapping[str, int]]:
         pii = self._config.pii
-        return mask_pii(text, kinds=pii.kinds) if pii.mode == "mask" else (text, {})
+        if pii.mode != "mask" or not _may_hold_personal(draft):
+            return draft.text, {}
+        return mask_pii(draft.text, kinds=pii.kinds)
 
     def _signature(self, draft: Draft) -> bytes:
         near = self._config.duplicates
@@ -165,6 +167,14 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
     return rules
 
 
+def _may_hold_personal(draft: Draft) -> bool:
+    """Return whether a text has digits, or letters of an alphabet: there is none of these kinds of data without."""
+    profile = draft.profile
+    return profile.digits + profile.latin + profile.other_letters > 0
+
+
 def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:
+    if not _may_hold_personal(draft):
+        return KEEP
     found = [one for one in find_pii(draft.text) if one.tag in kinds]
     return reject(f"pii.{found[0].tag.lower()}", len(found)) if found else KEEP

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.judge import Judge
 from hanhua.filtering.pii import build_masker, find_pii, mask_pii
 from hanhua.filtering.pii.checksums import (
     is_company_code,
@@ -195,3 +197,20 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     assert all(a.end <= b.start for a, b in pairwise(found))
     assert mask_pii(masked) == (masked, {})
     assert build_masker().mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "微信：ａｂｃｄ１２３４５",
+        "微信：xiao_mei",
+        "电话１３８００１３８０００。",
+        "邮箱 li@example.org",
+        "今天天气很好。",
+    ],
+)
+def test_a_judge_masks_what_the_masker_masks(text: str) -> None:
+    """Texts without digits and letters are not searched; full-width ones count."""
+    text += "我们沿着河边走了很久，说起小时候的事。" * 3
+    config = FilteringConfig.model_validate({"preset": "none", "pii": {"mode": "mask"}})
+    assert Judge(config).judge(text, language="zh").text == mask_pii(text)[0]
