@@ -26,10 +26,10 @@ from hanhua.filtering.harm.benign import cut_snippets, half_of
 from hanhua.filtering.harm.classifier import read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
 from hanhua.filtering.harm.disguised_copies import DISGUISES, disguised
-from hanhua.filtering.harm.features import window_starts
 from hanhua.filtering.harm.layers import shipped_classifier
 from hanhua.filtering.harm.training import LabelledText, evaluate_classifier
-from hanhua.filtering.harm.windows import Plan, density_margin, plan_windows
+from hanhua.filtering.linear.features import window_starts
+from hanhua.filtering.linear.windows import Plan, density_margin, plan_windows
 from hanhua.skills import HarmScorer
 from hanhua.zh_text.folding import code_points, fold
 

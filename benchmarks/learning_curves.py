@@ -56,6 +56,7 @@ PIECE_CHARACTERS = 2000
 def main() -> None:
     given = arguments()
     (given.work / "results").mkdir(parents=True, exist_ok=True)
+    keep_settings(given)
     prepare(given)
     if not given.prepare_only:
         for seed, arm in itertools.product(given.seeds, given.arms):
@@ -76,7 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--base-tokens", type=int, default=1_500_000, help="English tokens the base learns from")
-    parser.add_argument("--zh-bytes", type=int, default=300_000, help="bytes of Chinese each arm learns from")
+    parser.add_argument("--zh-bytes", type=int, default=150_000, help="bytes of Chinese each arm learns from")
     parser.add_argument("--held-out-pieces", type=int, default=8, help=f"of {PIECE_CHARACTERS} characters a language")
     parser.add_argument("--new-tokens", type=int, default=4096)
     parser.add_argument("--replay", type=float, default=0.15, help="share of English tokens in the replay arms")
@@ -99,6 +100,17 @@ def settings(given: argparse.Namespace, **changes: Any) -> ContinuedPretrainConf
         checkpoint_every_steps=100_000,
         **changes,
     )
+
+
+def keep_settings(given: argparse.Namespace) -> None:
+    """Note what decides the results, or end where --work holds results of other settings."""
+    free = {"work", "out", "data", "seeds", "arms", "threads", "prepare_only"}
+    settings = {name: value for name, value in vars(given).items() if name not in free}
+    path = given.work / "settings.json"
+    if path.is_file() and (found := read_json(path)) != settings:
+        differ = [name for name in settings if found.get(name) != settings[name]]
+        sys.exit(f"{given.work}: made with another {', '.join(differ)}; name another --work, or remove it")
+    write_json(path, settings)
 
 
 # --- texts, base, extension: made once -------------------------------------------------------------------------

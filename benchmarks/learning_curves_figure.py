@@ -18,6 +18,8 @@ def write_results(work: Path, out: Path, *, replay: float) -> None:
     arms: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((work / "results").glob("*.json")):
         result = read_json(path)
+        for point in result["curve"]:
+            point["zh_kilobytes"] = point["zh_bytes"] / 1000
         arms.setdefault(result["arm"], []).append(result)
     arms = {name: arms[name] for name in COLOURS if name in arms}
     out.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,7 @@ def draw(arms: dict[str, list[dict[str, Any]]], means: dict[str, Rows], path: Pa
 
     figure, axes = pyplot.subplots(2, 2, figsize=(10, 7), sharey="row")
     for row, (key, title) in enumerate((("zh", "Chinese"), ("en", "English"))):
-        for column, (x, label) in enumerate((("zh_bytes", "bytes of Chinese seen"), ("seconds", "processor seconds"))):
+        for column, (x, label) in enumerate((("zh_kilobytes", "kB of Chinese seen"), ("seconds", "processor seconds"))):
             axis = axes[row][column]
             for name, runs in arms.items():
                 for run in runs:
@@ -54,7 +56,7 @@ def draw(arms: dict[str, list[dict[str, Any]]], means: dict[str, Rows], path: Pa
             axis.set_title(f"{title}, held out")
             axis.grid(alpha=0.3)
         axes[row][0].set_ylabel("bits per byte")
-    axes[0][0].legend()
+    axes[0][0].legend(title="means; thin: each seed")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 

@@ -2,7 +2,8 @@
 
 Bytes of one parameter: 2 frozen (bf16) or 4 (fp32); trained 16 in fp32 (value, gradient, AdamW's two moments), on a
 GPU 2 more for the copy autocast computes with. Activations are counted from what the forward pass keeps for the
-backward pass, tensor by tensor; the comments name them. d: hidden size, f: MLP width, q: width of all query heads.
+backward pass, tensor by tensor; the comments name them. What an allocator keeps beyond that is not in it: on a CPU
+glibc's may hold as much again as the activations. d: hidden size, f: MLP width, q: width of all query heads.
 """
 
 from __future__ import annotations
@@ -17,10 +18,8 @@ LOGITS_ELEMENTS = {"cpu": 1 << 24, "gpu": 1 << 28}
 VALUE_AND_MOMENTS_BYTES, GRADIENT_BYTES = 12, 4
 NF4_BYTES = 0.53
 """Half a byte, and a scale a block of 64, itself quantised (Dettmers et al. 2023, section 3)."""
-LIBRARIES_BYTES = {"cpu": 500_000_000, "gpu": 1_200_000_000}
+LIBRARIES_BYTES = {"cpu": 400_000_000, "gpu": 1_200_000_000}
 """Of the process: Python, torch, transformers and peft on a CPU; the CUDA context and its workspaces on a GPU."""
-CPU_GAPS = 1.5
-"""What a CPU's allocator keeps for activations over what they are; fitted with the libraries to three measured runs."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def memory_parts(
     layer_bytes = frozen_layers * (NF4_BYTES if config.quantise == "nf4" else word)
     table_bytes = 0 if trained.tables else shape.table_parameters * word
     states = trained.total * (VALUE_AND_MOMENTS_BYTES + (word if on_gpu else 0))
-    activations = _activations(shape, config, on_gpu=on_gpu) * (1 if on_gpu else CPU_GAPS)
+    activations = _activations(shape, config, on_gpu=on_gpu)
     gradients = trained.total * GRADIENT_BYTES / shards
     if config.gradient_accumulation == 1:
         # Gradients come as activations go; with several micro-batches the first one's wait through the next.

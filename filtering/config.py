@@ -163,6 +163,14 @@ class QualityConfig(_Section):
     max_duplicate_ngram_ratios: tuple[float, ...] = Field(
         default=(), description="Characters in repeated 5- to 10-grams of words (FineWeb2 .198 to .127)"
     )
+    model: str | None = Field(default=None, description="Folder made by `hanhua filter train-quality`; null: none")
+    min_model_score: float = Field(
+        default=0.5, ge=0, le=1, description="Least probability, by the model, of being like its good documents (own)"
+    )
+
+    def input_paths(self) -> tuple[Path, ...]:
+        """Return the folder named here, whose content decides what is rejected."""
+        return (Path(self.model),) if self.model is not None else ()
 
 
 class DuplicatesConfig(_Section):

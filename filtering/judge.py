@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import xxhash
 from opencc import OpenCC
@@ -21,6 +22,7 @@ from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalise import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
+from hanhua.filtering.quality_model.model import load_quality_model
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
 from hanhua.filtering.rules.encoding import encoding
@@ -28,6 +30,7 @@ from hanhua.filtering.rules.entropy import entropy
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
 from hanhua.filtering.rules.lines import lines
+from hanhua.filtering.rules.quality_score import quality_score
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
 from hanhua.filtering.rules.words import words
@@ -157,6 +160,9 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: words(draft, quality),
         lambda draft: boilerplate(draft, quality),
     ]
+    if quality.model is not None:
+        model = load_quality_model(Path(quality.model))
+        rules.append(lambda draft: quality_score(draft, quality, model=model))
     index = build_index(config.decontamination)
     if index is not None:
         rules.append(lambda draft: benchmark(draft, config.decontamination, index=index))

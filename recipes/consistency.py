@@ -18,6 +18,7 @@ PATHS: tuple[At, ...] = (
     ("base", "model"),
     ("base", "tokenizer"),
     ("restore", "instruct"),
+    ("filtering", "quality", "model"),
     ("filtering", "harm", "lexicon_files", "*"),
     ("filtering", "harm", "classifiers", "*"),
     ("filtering", "harm", "guard", "model"),

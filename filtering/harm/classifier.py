@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.harm.features import MAX_COLUMN_BITS, Columns, cut_windows, ngram_starts, window_columns
-from hanhua.filtering.harm.windows import Margins, Plan, density_margin, plan_windows
+from hanhua.filtering.linear.features import MAX_COLUMN_BITS, Columns, cut_windows, ngram_starts, window_columns
+from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 

@@ -12,7 +12,7 @@ import numpy as np
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.errors import InputError
 from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, Namer, Weights
-from hanhua.filtering.harm.features import CHARACTER_ORDERS, MAX_COLUMN_BITS, PINYIN_ORDERS, WINDOW_CHARACTERS
+from hanhua.filtering.linear.features import CHARACTER_ORDERS, MAX_COLUMN_BITS, PINYIN_ORDERS, WINDOW_CHARACTERS
 from hanhua.weights import SINGLE
 
 FORMAT = "harm-linear-3"

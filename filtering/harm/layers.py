@@ -19,11 +19,11 @@ from hanhua.filtering.config import HarmConfig
 from hanhua.filtering.harm.classifier import HarmClassifier, Reading, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
 from hanhua.filtering.harm.combination import added_by
-from hanhua.filtering.harm.features import WINDOW_CHARACTERS
 from hanhua.filtering.harm.guard import Guard, build_guard
 from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.harm.scorer import Examined, LexiconScorer
-from hanhua.filtering.harm.windows import density_margin, plan_windows
+from hanhua.filtering.linear.features import WINDOW_CHARACTERS
+from hanhua.filtering.linear.windows import density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 

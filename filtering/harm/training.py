@@ -1,42 +1,43 @@
-"""Trains the linear classifier: an SVM on n-grams weighted by how one-sided they are (NBSVM), with scikit-learn.
+"""Trains the linear classifier of harmful text, and chooses the thresholds from which it rejects.
 
-Wang and Manning 2012, "Baselines and Bigrams" (NBSVM), section 2.3: each column is scaled by its log-count ratio,
-mixed half and half with 1; the scales end up in the weights. On COLD it is worth .8 points of macro-F1 over the same
-SVM without, idf costs some. Margins are calibrated on held-out folds (Platt), and the threshold is the highest that
-the harmless examples (held out) or any file of benign text asks for, short and long.
+Margins are calibrated on held-out folds (Platt), and a threshold is the highest that the harmless examples (held out)
+or any file of benign text asks for, short and long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.errors import InputError, MissingExtra
+from hanhua.errors import InputError
 from hanhua.filtering.harm.benign import asked_for, benign_rates, halves, learned_snippets, measure, pooled
-from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, Namer, Weights
+from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, Namer
 from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.disguised_copies import learned_copies
-from hanhua.filtering.harm.features import MAX_COLUMN_BITS, cut_windows, window_columns, window_starts
 from hanhua.filtering.harm.scorer import LexiconScorer
+from hanhua.filtering.linear.fitting import (
+    COST,
+    FOLDS,
+    SEED,
+    Example,
+    Labels,
+    Margins,
+    count_columns,
+    cut_pieces,
+    fit,
+    margins_of_held_out,
+    normalise,
+    platt,
+)
 from hanhua.zh_text.folding import Codes, code_points, fold
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
-Labels = npt.NDArray[np.int64]
-Margins = npt.NDArray[np.float64]
-
-COST = 1.0
-RATIO_SHARE = 0.5
-FOLDS = 5
 NAMER_BITS = 15
 # A labelled text says more than a snippet of a file that is benign as a whole.
 SNIPPET_IMPORTANCE = 0.1
-_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,6 @@ class Settings:
     disguised_copies: bool = False
 
 
-@dataclass(frozen=True)
-class _Example:
-    codes: Codes
-    importance: float = 1.0
-    copies: tuple[Codes, ...] = ()
-
-
 def train_classifier(
     examples: Sequence[LabelledText],
     benign: Mapping[str, Sequence[str]],
@@ -87,11 +81,17 @@ def train_classifier(
     truth = np.array([label is not None for label in labels], dtype=np.int64)
     counts = _check(truth)
     learned, measured = halves(benign)
-    extra = [_Example(codes, SNIPPET_IMPORTANCE) for part in learned.values() for codes in learned_snippets(part)]
-    slope, offset, margins = _calibrate(texts, truth, extra, settings)
-    weights, intercept = _fit(texts, truth, extra, settings)
+    extra = [Example(codes, SNIPPET_IMPORTANCE) for part in learned.values() for codes in learned_snippets(part)]
+
+    def fit_some(some: Sequence[Example], labels: Labels) -> HarmClassifier:
+        labels = np.append(labels, np.zeros(len(extra), dtype=np.int64))
+        fitted = fit([*some, *extra], labels, column_bits=settings.column_bits, what="train-harm")
+        return HarmClassifier(categories, *fitted, Calibration(1.0, 0.0, 0.0, 0.0), None, {})
+
+    margins = margins_of_held_out(texts, truth, lambda some, labels: fit_some(some, labels).margin)
+    slope, offset = platt(margins, truth)
     namer = _fit_namer(texts, labels, categories) if len(categories) > 1 else None
-    model = HarmClassifier(categories, weights, intercept, Calibration(slope, offset, 0.0, 0.0), namer, {})
+    model = replace(fit_some(texts, truth), calibration=Calibration(slope, offset, 0.0, 0.0), namer=namer)
 
     alone, figures_alone = _threshold(model, examples, margins, measured, settings, lambda text: 0.0)
     beside, figures_beside = _threshold(model, examples, margins, measured, settings, _added_by_lexicon())
@@ -125,9 +125,9 @@ def macro_f1(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> 
     return sum(scores) / 2
 
 
-def _example(text: str, settings: Settings) -> _Example:
+def _example(text: str, settings: Settings) -> Example:
     copies = learned_copies(text) if settings.disguised_copies else ()
-    return _Example(_folded(text), copies=tuple(map(_folded, copies)))
+    return Example(_folded(text), copies=tuple(map(_folded, copies)))
 
 
 def _folded(text: str) -> Codes:
@@ -144,99 +144,22 @@ def _check(truth: Labels) -> tuple[int, int]:
     return int(counts[0]), int(counts[1])
 
 
-def _fit(
-    texts: Sequence[_Example], truth: Labels, extra: Sequence[_Example], settings: Settings
-) -> tuple[Weights, float]:
-    """Return weights and intercept. The windows of a text and of its copies share one text's importance."""
-    try:
-        from sklearn.svm import LinearSVC
-    except ImportError:
-        raise MissingExtra("train-harm", "classifier") from None
-    pieces, owners = _pieces([*texts, *extra])
-    y = np.append(truth, np.zeros(len(extra), dtype=np.int64))[owners]
-    importance = np.array([one.importance for one in (*texts, *extra)]) / np.bincount(owners)
-    counts = _counts(pieces, settings.column_bits)
-    scale = _one_sidedness(counts, y)
-    _normalise(counts, scale)
-    svm = LinearSVC(C=COST, dual=True, max_iter=5000, random_state=_SEED)
-    svm.fit(counts, y, sample_weight=importance[owners])
-    return (svm.coef_[0] * scale).astype(np.float16).astype(np.float32), float(svm.intercept_[0])
-
-
-def _fit_namer(texts: Sequence[_Example], labels: Sequence[str | None], categories: tuple[str, ...]) -> Namer:
+def _fit_namer(texts: Sequence[Example], labels: Sequence[str | None], categories: tuple[str, ...]) -> Namer:
     from sklearn.svm import LinearSVC
 
     harmful = [i for i, label in enumerate(labels) if label is not None]
-    pieces, owners = _pieces([texts[i] for i in harmful])
+    pieces, owners = cut_pieces([texts[i] for i in harmful])
     y = np.array([categories.index(str(labels[i])) for i in harmful])[owners]
-    counts = _counts(pieces, NAMER_BITS)
-    _normalise(counts, np.ones(1 << NAMER_BITS, dtype=np.float32))
+    counts = count_columns(pieces, NAMER_BITS)
+    normalise(counts, np.ones(1 << NAMER_BITS, dtype=np.float32))
     rows, intercepts = [], []
     for number in range(len(categories)):
-        svm = LinearSVC(C=COST, dual=True, max_iter=5000, random_state=_SEED, class_weight="balanced")
+        svm = LinearSVC(C=COST, dual=True, max_iter=5000, random_state=SEED, class_weight="balanced")
         svm.fit(counts, y == number)
         rows.append(svm.coef_[0])
         intercepts.append(svm.intercept_[0])
     weights = np.stack(rows).astype(np.float16).astype(np.float32)
     return Namer(weights, np.array(intercepts, dtype=np.float32))
-
-
-def _pieces(examples: Sequence[_Example]) -> tuple[list[Codes], Labels]:
-    """Return every window of the examples and their copies, and which example each is of."""
-    pieces: list[Codes] = []
-    owners: list[int] = []
-    for number, one in enumerate(examples):
-        for codes in (one.codes, *one.copies):
-            windows = cut_windows(codes, window_starts(len(codes)))
-            pieces += list(windows)
-            owners += [number] * len(windows)
-    return pieces, np.array(owners, dtype=np.int64)
-
-
-def _counts(pieces: Sequence[Codes], bits: int) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    columns = [window_columns(piece[None])[0] >> (MAX_COLUMN_BITS - bits) for piece in pieces]
-    ends = np.cumsum([0, *map(len, columns)])
-    ones = np.ones(int(ends[-1]), dtype=np.float32)
-    matrix = csr_matrix((ones, np.concatenate(columns).astype(np.int64), ends), shape=(len(pieces), 1 << bits))
-    matrix.sum_duplicates()
-    return matrix
-
-
-def _normalise(counts: csr_matrix, scale: Weights) -> None:
-    """Scale the columns, and divide each row by the root of its number of n-grams, as scoring does."""
-    lengths = np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1))
-    counts.data = counts.data * scale[counts.indices] / np.repeat(lengths, np.diff(counts.indptr)).astype(np.float32)
-
-
-def _one_sidedness(counts: csr_matrix, labels: Labels) -> Weights:
-    """Return each column's scale: 1 mixed with the absolute log ratio of its shares in the two classes."""
-    harmful = np.asarray(counts[labels == 1].sum(axis=0)).ravel() + 1.0
-    harmless = np.asarray(counts[labels == 0].sum(axis=0)).ravel() + 1.0
-    ratio = np.abs(np.log(harmful / harmful.sum()) - np.log(harmless / harmless.sum()))
-    return np.asarray(1 - RATIO_SHARE + RATIO_SHARE * ratio, dtype=np.float32)
-
-
-def _calibrate(
-    texts: Sequence[_Example], truth: Labels, extra: Sequence[_Example], settings: Settings
-) -> tuple[float, float, Margins]:
-    """Return Platt's slope and offset, and every example's margin by a classifier that has not seen it."""
-    margins = np.zeros(len(texts))
-    fold_of = np.random.default_rng(_SEED).permutation(len(texts)) % FOLDS
-    for number in range(FOLDS):
-        inside = np.flatnonzero(fold_of != number)
-        weights, intercept = _fit([texts[i] for i in inside.tolist()], truth[inside], extra, settings)
-        model = HarmClassifier(("",), weights, intercept, Calibration(1.0, 0.0, 0.0, 0.0), None, {})
-        for index in np.flatnonzero(fold_of == number).tolist():
-            margins[index] = model.margin(texts[index].codes)
-    from sklearn.linear_model import LogisticRegression
-
-    platt = LogisticRegression(C=1e6).fit(margins[:, None], truth)
-    slope, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
-    if slope <= 0:
-        raise InputError("nothing can be learned from these labels: held-out texts score no better than by chance")
-    return slope, offset, margins
 
 
 def _added_by_lexicon() -> Callable[[str], float]:

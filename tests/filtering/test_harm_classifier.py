@@ -14,17 +14,17 @@ from hanhua.filtering.harm.benign import Measured, asked_for, pooled
 from hanhua.filtering.harm.classifier import HarmClassifier, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier, save_classifier
 from hanhua.filtering.harm.combination import added_by
-from hanhua.filtering.harm.features import (
+from hanhua.filtering.harm.layers import SHIPPED, shipped_classifier
+from hanhua.filtering.harm.scorer import Examined, LexiconScorer
+from hanhua.filtering.harm.training import LabelledText, Settings, evaluate_classifier, train_classifier
+from hanhua.filtering.linear.features import (
     MAX_COLUMN_BITS,
     WINDOW_CHARACTERS,
     cut_windows,
     window_columns,
     window_starts,
 )
-from hanhua.filtering.harm.layers import SHIPPED, shipped_classifier
-from hanhua.filtering.harm.scorer import Examined, LexiconScorer
-from hanhua.filtering.harm.training import LabelledText, Settings, evaluate_classifier, train_classifier
-from hanhua.filtering.harm.windows import density_margin, plan_windows
+from hanhua.filtering.linear.windows import density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import code_points, fold
 

@@ -27,6 +27,7 @@ from hanhua.cli.filter_options import (
     filtering_config,
     named_corpora,
 )
+from hanhua.cli.filter_quality import train_quality
 
 if TYPE_CHECKING:
     from hanhua.documents.sources import CorpusConfig
@@ -44,6 +45,9 @@ app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answ
 app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jsonl --benign news.jsonl --out spam")(
     train_harm
 )
+app.command(
+    "train-quality", epilog="Example: hanhua filter train-quality --good books.jsonl --bad spam.jsonl --out mine"
+)(train_quality)
 app.command(epilog="Example: hanhua filter cluster zh=texts/ --executor ray --tasks 64 --out parts")(cluster)
 app.command(epilog=JUDGE_EXAMPLE)(judge)
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.harm.features import WINDOW_CHARACTERS, Positions, window_starts
+from hanhua.filtering.linear.features import WINDOW_CHARACTERS, Positions, window_starts
 
 MAX_OVERLAPPING_CHARACTERS = 320
 MIN_SAMPLED = 8

@@ -1,0 +1,15 @@
+"""Documents that a quality model of one's own finds unlike the good ones."""
+
+from __future__ import annotations
+
+from hanhua.filtering.config import QualityConfig
+from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.quality_model.model import QualityModel
+
+
+def quality_score(draft: Draft, limits: QualityConfig, *, model: QualityModel) -> Verdict:
+    """Reject Chinese documents whose probability of being good is below `min_model_score`."""
+    if not draft.chinese:
+        return KEEP
+    score = draft.measure("quality.score", model.score(draft.folded_codes))
+    return reject("quality.score", score) if score < limits.min_model_score else KEEP

@@ -1,0 +1,57 @@
+"""`hanhua filter train-quality`: a quality model out of documents one would train on, and others."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FILES = ".jsonl, .json, .txt, .csv, .parquet, also .gz, .zst; may be given again"
+
+
+def train_quality(
+    good: Annotated[list[Path], typer.Option(metavar="FILE", help=f"Documents to train on: {FILES}")],
+    bad: Annotated[list[Path], typer.Option(metavar="FILE", help="Documents not to train on, likewise")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the model")],
+    text_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")] = "text",
+    documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read of each file")] = 5000,
+    column_bits: Annotated[int, typer.Option(metavar="N", min=10, max=20, help="2^N weights; 20 is 2 MB")] = 18,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON")] = False,
+) -> None:
+    """Train a quality model; use it with `quality: {model: DIR}` in a recipe's `filtering:` or in --settings.
+
+    A document's score is the probability that it is like the good ones, where both are equally frequent.
+    """
+    from hanhua.documents.readers import read_records
+    from hanhua.errors import InputError
+    from hanhua.filtering.quality_model.model import save_quality_model
+    from hanhua.filtering.quality_model.training import train_quality_model
+    from hanhua.progress import say
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+
+    def read(files: list[Path]) -> list[str]:
+        def skipped(place: str, why: str) -> None:
+            say(f"skipped {place}: {why}")
+
+        records = (islice(read_records(file, text_field=text_field, on_broken=skipped), documents) for file in files)
+        return [record.text for some in records for record in some]
+
+    facts = {"good": [file.name for file in good], "bad": [file.name for file in bad]}
+    model = train_quality_model(read(good), read(bad), facts=facts, column_bits=column_bits)
+    save_quality_model(model, out)
+    if as_json:
+        from hanhua.cli.printing import print_json
+
+        print_json(dict(model.facts))
+        return
+    from hanhua.cli.printing import print_table
+
+    counts, folds = model.facts["documents"], model.facts["held_out_folds"]
+    print(f"learned from {counts['good']:,} good and {counts['bad']:,} bad documents")
+    print("\neach judged by a model that has not seen it (area under ROC: .5 is chance, 1 is never wrong):")
+    print_table(("", "share"), [(name.replace("_", " "), f"{value:.4f}") for name, value in folds.items()])
+    print(f"\nmodel: {out}")
