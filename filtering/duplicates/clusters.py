@@ -18,7 +18,7 @@ from hanhua.filtering.config import DuplicatesConfig
 
 DIGEST_BYTES = 16
 MAX_DOCUMENTS = 2**32 - 2
-_BLOCK, _PAIRS = 1 << 14, 1 << 12
+_BLOCK, _PAIRS = 1 << 14, 1 << 10
 
 Indices = npt.NDArray[np.uint32]
 Keys = npt.NDArray[np.uint64]
@@ -119,9 +119,9 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
             for at, head in _equal_keys(keys, order):
                 documents = order[at]
                 for others in (order[head], order[at - 1]):
-                    _unite_pairs(root, rows, documents, others, needed)
-                    # What was read of a mapped file stays resident, and in the end all of it would be.
-                    mapped.madvise(mmap.MADV_DONTNEED)
+                    for _ in _unite_pairs(root, rows, documents, others, needed):
+                        # What was read of a mapped file stays resident, and in the end all of it would be.
+                        mapped.madvise(mmap.MADV_DONTNEED)
             _flatten(root)
         del rows  # a mapping that is still looked at cannot be closed
 
@@ -158,8 +158,11 @@ def _unite_pairs(
     documents: npt.NDArray[np.int64],
     others: npt.NDArray[np.int64],
     needed: int,
-) -> None:
-    """Unite those pairs whose signatures agree in enough places; pairs already united are not compared."""
+) -> Iterator[None]:
+    """Unite those pairs whose signatures agree in enough places; pairs already united are not compared.
+
+    Yields whenever another `_PAIRS` of signatures were read.
+    """
     apart = root[documents] != root[others]
     documents, others = documents[apart], others[apart]
     for begin in range(0, len(documents), _PAIRS):
@@ -168,6 +171,7 @@ def _unite_pairs(
         for a, b in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
             first, second = _root(root, a), _root(root, b)
             root[max(first, second)] = min(first, second)
+        yield
 
 
 def _root(root: Indices, index: int) -> int:
