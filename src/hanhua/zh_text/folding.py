@@ -84,7 +84,7 @@ def fold(text: str) -> Folded:
     """
     folded, offsets = fold_codes(code_points(text))
     result = folded.tobytes().decode("utf-32-le", "surrogatepass")
-    if any(seed in result for seed, _, _ in _SPELLINGS):
+    if _may_hold_spellings(folded):
         result = _respell(result, offsets)
     return Folded(result, offsets)
 
@@ -98,6 +98,22 @@ def fold_codes(codes: Codes) -> tuple[Codes, Offsets]:
         return _expand(codes, folded, expansions)
     offsets = np.flatnonzero(folded)
     return folded[offsets], offsets
+
+
+def _may_hold_spellings(folded: Codes) -> bool:
+    """Return whether two neighbours begin a spelling: asked of every text, so cheaper than to search for each."""
+    firsts, seconds = _spelling_characters()
+    places = np.flatnonzero(firsts.take(folded[:-1], mode="clip"))
+    return bool(seconds.take(folded[1:][places], mode="clip").any())
+
+
+@cache
+def _spelling_characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    tables = np.zeros((2, _TABLE_SIZE), dtype=bool)
+    for seed, _, _ in _SPELLINGS:
+        for table, character in zip(tables, seed[:2], strict=True):
+            table[ord(character)] = True
+    return tables[0], tables[1]
 
 
 def _respell(folded: str, offsets: Offsets) -> str:
