@@ -50,7 +50,10 @@ _WECHAT = re.compile(
 )
 # Searched one after the other, which is several times faster than one pattern of them all.
 _QQ_SEEDS = ("QQ", "qq", "扣扣", "企鹅号")
-_WECHAT_SEEDS = ("微信", "薇信", "徽信", "WeC", "wec", "weC", "Wec", "Wei", "wei", "x:", "X:", "x：", "X：", "x ", "X ")
+_WECHAT_SEEDS = (
+    *("微信", "薇信", "徽信", "WeC", "wec", "weC", "Wec", "Wei", "wei"),
+    *(first + second for first in "VvWw" for second in "Xx"),
+)
 _HAS_MARK = re.compile(r"[0-9_]")
 
 

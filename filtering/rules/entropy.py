@@ -22,9 +22,11 @@ def entropy(draft: Draft, limits: QualityConfig) -> Verdict:
 def character_entropy_bits(draft: Draft) -> float:
     """Return the entropy of the folded text's characters; marks and spaces do not count."""
     # Sorted, not counted into a table of all characters, which would take longer than a short text itself.
-    codes = np.sort(draft.folded_codes[:HEAD])
+    codes = draft.folded_codes[:HEAD]
     if not len(codes):
         return 0.0
+    # Numbers of 16 bits are sorted by their digits, several times faster; nearly every text has only such.
+    codes = np.sort(codes.astype(np.uint16), kind="stable") if codes.max() < 1 << 16 else np.sort(codes)
     ends = np.concatenate([[-1], np.flatnonzero(codes[1:] != codes[:-1]), [len(codes) - 1]])
     shares = (ends[1:] - ends[:-1]) / len(codes)
     return float(-(shares * np.log2(shares)).sum())
