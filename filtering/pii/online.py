@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from collections.abc import Iterator
 
 from hanhua.filtering.pii.found import Found
@@ -48,12 +49,10 @@ _WECHAT = re.compile(
     r"(?P<said>[号號]?(?:ID)?\s*[:：是为]\s*|[号號]\s*|\s*)"
     r"(?P<id>[A-Za-z][A-Za-z0-9_\-]{5,19})(?![A-Za-z0-9_\-@.])"
 )
-# Searched one after the other, which is several times faster than one pattern of them all.
-_QQ_SEEDS = ("QQ", "qq", "扣扣", "企鹅号")
-_WECHAT_SEEDS = (
-    *("微信", "薇信", "徽信", "WeC", "wec", "weC", "Wec", "Wei", "wei"),
-    *(first + second for first in "VvWw" for second in "Xx"),
-)
+# How the two patterns may begin. Searched one after the other, which is several times faster than by a pattern.
+_QQ_SEEDS = ("qq", "扣扣", "企鹅号")
+_WECHAT_SEEDS = ("微信", "薇信", "徽信", "wechat", "weixin", "vx", "wx")
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _HAS_MARK = re.compile(r"[0-9_]")
 
 
@@ -106,11 +105,30 @@ def _stands_for_an_address(text: str, start: int, end: int, address: str) -> boo
 
 def find_accounts(text: str) -> Iterator[Found]:
     """Yield what is called a QQ number or a WeChat name; an official account (公众号) belongs to nobody."""
-    for match in _QQ.finditer(text) if any(map(text.__contains__, _QQ_SEEDS)) else ():
+    lower = text.lower()
+    if len(lower) != len(text):  # İ becomes two characters: places would not be the same
+        lower = text.translate(_ASCII_LOWER)
+    for match in _matches(_QQ, text, lower, _QQ_SEEDS):
         if match["said"] or len(match["id"]) >= _QQ_ALONE_DIGITS:
             yield Found(*match.span("id"), "QQ")
-    for match in _WECHAT.finditer(text) if any(map(text.__contains__, _WECHAT_SEEDS)) else ():
+    for match in _matches(_WECHAT, text, lower, _WECHAT_SEEDS):
         said = match["said"]
         # 微信 Android, 微信：Windows: a name is one with a digit, or what is called a name (微信号).
         if _HAS_MARK.search(match["id"]) or "号" in said or "號" in said:
             yield Found(*match.span("id"), "WECHAT")
+
+
+def _matches(pattern: re.Pattern[str], text: str, lower: str, seeds: tuple[str, ...]) -> Iterator[re.Match[str]]:
+    """Yield the matches of a pattern, in order, where one of its seeds stands; none overlaps the one before."""
+    places: list[int] = []
+    for seed in seeds:
+        at = lower.find(seed)
+        while at >= 0:
+            places.append(at)
+            at = lower.find(seed, at + 1)
+    end = 0
+    for at in sorted(places):
+        match = pattern.match(text, at) if at >= end else None
+        if match:
+            end = match.end()
+            yield match

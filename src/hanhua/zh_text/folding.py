@@ -92,9 +92,11 @@ def fold(text: str) -> Folded:
 def fold_codes(codes: Codes) -> tuple[Codes, Offsets]:
     """Fold an array of code points by the table alone; return the folded ones and their offsets."""
     table, expansions = _table()
-    inside = codes < _TABLE_SIZE
-    folded = table[codes] if inside.all() else np.where(inside, table[np.minimum(codes, _TABLE_SIZE - 1)], _DROPPED)
-    if (folded == _EXPANDS).any():
+    if codes.max(initial=0) < _TABLE_SIZE:
+        folded = table.take(codes)
+    else:
+        folded = np.where(codes < _TABLE_SIZE, table.take(codes, mode="clip"), np.uint32(_DROPPED))
+    if folded.max(initial=0) == _EXPANDS:
         return _expand(codes, folded, expansions)
     offsets = np.flatnonzero(folded)
     return folded[offsets], offsets
