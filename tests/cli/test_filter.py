@@ -112,7 +112,7 @@ def test_train_harm_makes_a_classifier_that_score_uses(
     assert call("train-harm", file, *FIELDS, *options, "--out", out, "--json") == 2
     assert "no text in the field 'body'" in capsys.readouterr().err
     assert call("train-harm", file, *FIELDS, *options[:-2], "--out", out, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["held_out_folds"]["macro_f1"] > 0.9
+    assert json.loads(capsys.readouterr().out)["macro_f1_of_held_out_folds"] > 0.9
     assert call("score", texts, "--classifier", out, "--json") == 0
     assert call("train-harm", file, *FIELDS, *options[:-2], "--out", out) == 2
     assert "not empty" in capsys.readouterr().err
