@@ -8,6 +8,7 @@ few of them are read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,10 +29,14 @@ Margins = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the windows to read begin, in order, and how many windows of the text each stands for."""
+    """Where the windows to read begin, in order, and how many windows of the text each stands for.
+
+    hits_read: whether there are some the lexicon points at, which stand for fewer.
+    """
 
     starts: Positions
     stands_for: npt.NDArray[np.float64]
+    hits_read: bool = False
 
 
 def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
@@ -51,7 +56,7 @@ def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
     weights.update({cell: len(hit) / len(read) for cell in read})
     cells = np.array(sorted(weights), dtype=np.int64)
     starts = np.minimum(cells * WINDOW_CHARACTERS, characters - WINDOW_CHARACTERS)
-    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]))
+    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]), hits_read=bool(hit))
 
 
 @lru_cache(maxsize=4096)
@@ -62,8 +67,13 @@ def _spread(count: int, wanted: int) -> tuple[int, ...]:
 
 def density_margin(margins: Margins, plan: Plan) -> float:
     """Return the largest margin that windows standing for at least `MIN_DENSITY` of the text reach."""
-    if len(margins) == 1:
+    count = len(margins)
+    if count == 1:
         return float(margins[0])
+    if not plan.hits_read:
+        # All stand for as much; without the sum this is a fraction of the cost.
+        place = count - math.ceil(MIN_DENSITY * count - 1e-9)
+        return float(np.partition(margins, place)[place])
     order = np.argsort(-margins)
     share = np.cumsum(plan.stands_for[order]) / plan.stands_for.sum()
     return float(margins[order[np.searchsorted(share, MIN_DENSITY - 1e-9)]])

@@ -13,6 +13,8 @@ _DOMAIN = re.compile(r"\s?@\s?(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,62}[A-Za-z0-9])?\
 _LOCAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}$")
 _LOCAL_CHARACTERS = 64
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+# Begins with a mark, not with any digit, so it is found or not in a fraction of the time.
+_DOTTED = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{4,34}")
 _NUMBERED = re.compile(r"(?:[0-9A-Za-z_\-./]|版本|版|version|ver\.?|第|章|节|節|§|OID)\s?$", re.IGNORECASE)
 _CALLED_ADDRESS = re.compile(
@@ -72,7 +74,7 @@ def find_emails(text: str) -> Iterator[Found]:
 
 def find_ips(text: str) -> Iterator[Found]:
     """Yield the IP addresses that can be somebody's: global, no well-known resolver, no version or section number."""
-    for match in _IPV4.finditer(text) if "." in text else ():
+    for match in _IPV4.finditer(text) if _DOTTED.search(text) else ():
         start, end = match.span()
         if _is_somebodys(match[0]) and _stands_for_an_address(text, start, end, match[0]):
             yield Found(start, end, "IP")

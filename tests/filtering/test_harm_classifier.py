@@ -24,7 +24,7 @@ from hanhua.filtering.linear.features import (
     window_columns,
     window_starts,
 )
-from hanhua.filtering.linear.windows import density_margin, plan_windows
+from hanhua.filtering.linear.windows import Plan, density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import code_points, fold
 
@@ -164,6 +164,13 @@ def test_a_few_harmful_windows_do_not_condemn_a_text() -> None:
     assert density_margin(margins, plan) == -1
     margins[:3] = 2
     assert density_margin(margins, plan) == 2
+
+
+@pytest.mark.parametrize("windows", range(2, 40))
+def test_windows_that_stand_for_as_much_are_counted_as_others(windows: int) -> None:
+    margins = np.random.default_rng(windows).normal(size=windows).astype(np.float32)
+    plans = [Plan(np.arange(windows), np.full(windows, 2.5), hits_read=read) for read in (False, True)]
+    assert density_margin(margins, plans[0]) == density_margin(margins, plans[1])
 
 
 def test_short_texts_are_left_to_the_lexicon() -> None:
