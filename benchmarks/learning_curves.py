@@ -105,12 +105,12 @@ def settings(given: argparse.Namespace, **changes: Any) -> ContinuedPretrainConf
 def keep_settings(given: argparse.Namespace) -> None:
     """Note what decides the results, or end where --work holds results of other settings."""
     free = {"work", "out", "data", "seeds", "arms", "threads", "prepare_only"}
-    settings = {name: value for name, value in vars(given).items() if name not in free}
+    deciding = {name: value for name, value in vars(given).items() if name not in free}
     path = given.work / "settings.json"
-    if path.is_file() and (found := read_json(path)) != settings:
-        differ = [name for name in settings if found.get(name) != settings[name]]
+    if path.is_file() and (found := read_json(path)) != deciding:
+        differ = [name for name in deciding if found.get(name) != deciding[name]]
         sys.exit(f"{given.work}: made with another {', '.join(differ)}; name another --work, or remove it")
-    write_json(path, settings)
+    write_json(path, deciding)
 
 
 # --- texts, base, extension: made once -------------------------------------------------------------------------

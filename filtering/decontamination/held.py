@@ -14,7 +14,7 @@ from hanhua.filtering.decontamination import index as indexing
 from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, widen
-from hanhua.zh_text.folding import code_points, fold
+from hanhua.zh_text.folding import folded_codes
 
 
 class HeldQuestions:
@@ -33,7 +33,7 @@ class HeldQuestions:
         )
         found = [False] * len(questions)
         for text in documents:
-            grams = hash_ngrams(code_points(fold(text).text), SHINGLE)
+            grams = hash_ngrams(folded_codes(text), SHINGLE)
             for one in index.find(np.unique(widen(grams)), min_overlap=self._limits.min_overlap):
                 found[int(one.place)] = True
         return found

@@ -12,7 +12,7 @@ from hanhua.filtering.config import DecontaminationConfig
 from hanhua.filtering.decontamination.questions import Question, read_questions
 from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams, widen
-from hanhua.zh_text.folding import code_points, fold
+from hanhua.zh_text.folding import folded_codes
 
 SHINGLE_CHARACTERS = 13
 STEM_CHARACTERS = 20
@@ -95,7 +95,7 @@ def _units(question: Question, min_characters: int) -> list[Hashes]:
     Options as they are printed, behind their letters, and one after the other: so short ones make shingles too.
     """
     listed = " ".join([question.stem, *question.options])
-    whole, plain, stem = (code_points(fold(text).text) for text in (question.whole, listed, question.stem))
+    whole, plain, stem = (folded_codes(text) for text in (question.whole, listed, question.stem))
     layouts = [whole, plain] if question.options else [whole]
     found = [codes for codes in layouts if len(codes) >= max(min_characters, SHINGLE_CHARACTERS)]
     found += [stem] if question.options and len(stem) >= STEM_CHARACTERS else []

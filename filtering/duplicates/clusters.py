@@ -7,8 +7,9 @@ clusters, and what sorting needs); signatures and the keys of each band stay on 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,8 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
     bands = _write_band_keys(signatures, config)
     with signatures.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         rows = np.frombuffer(mapped, dtype=np.uint32).reshape(count, width)
+        # What was read of a mapped file stays resident, and in the end all of it would be.
+        release = partial(mapped.madvise, mmap.MADV_DONTNEED)
         for path in bands:
             keys = np.fromfile(path, dtype=np.uint64)
             path.unlink()
@@ -119,9 +122,7 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
             for at, head in _equal_keys(keys, order):
                 documents = order[at]
                 for others in (order[head], order[at - 1]):
-                    for _ in _unite_pairs(root, rows, documents, others, needed):
-                        # What was read of a mapped file stays resident, and in the end all of it would be.
-                        mapped.madvise(mmap.MADV_DONTNEED)
+                    _unite_pairs(root, rows, documents, others, needed, release=release)
             _flatten(root)
         del rows  # a mapping that is still looked at cannot be closed
 
@@ -158,10 +159,12 @@ def _unite_pairs(
     documents: npt.NDArray[np.int64],
     others: npt.NDArray[np.int64],
     needed: int,
-) -> Iterator[None]:
+    *,
+    release: Callable[[], None],
+) -> None:
     """Unite those pairs whose signatures agree in enough places; pairs already united are not compared.
 
-    Yields whenever another `_PAIRS` of signatures were read.
+    release: called whenever another `_PAIRS` of signatures were read.
     """
     apart = root[documents] != root[others]
     documents, others = documents[apart], others[apart]
@@ -171,7 +174,7 @@ def _unite_pairs(
         for a, b in zip(left[alike].tolist(), right[alike].tolist(), strict=True):
             first, second = _root(root, a), _root(root, b)
             root[max(first, second)] = min(first, second)
-        yield
+        release()
 
 
 def _root(root: Indices, index: int) -> int:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xxhash
 
 from hanhua.filtering.harm.classifier import MIN_CHARACTERS, HarmClassifier
-from hanhua.zh_text.folding import Codes, code_points, fold
+from hanhua.zh_text.folding import Codes, folded_codes
 
 SNIPPET_CHARACTERS = 20
 SNIPPETS_PER_DOCUMENT = 8
@@ -44,7 +44,7 @@ def learned_snippets(texts: Sequence[str]) -> list[Codes]:
     """Return pieces of several lengths of each text, folded, from places told by its hash."""
     snippets: list[Codes] = []
     for text in texts:
-        codes = code_points(fold(text).text)
+        codes = folded_codes(text)
         if len(codes) < MIN_CHARACTERS:
             continue
         chance = np.random.default_rng(xxhash.xxh3_64_intdigest(codes.tobytes()))
@@ -66,7 +66,7 @@ def measure(model: HarmClassifier, texts: Sequence[str], added: Callable[[str], 
     """Return the margins of texts and of their snippets; added: what another layer adds to a text's."""
 
     def margin(text: str) -> float:
-        return model.margin(code_points(fold(text).text)) + added(text)
+        return model.margin(folded_codes(text)) + added(text)
 
     snippets = [snippet for text in texts for snippet in cut_snippets(text)]
     return Measured(np.array([margin(text) for text in texts]), np.array([margin(text) for text in snippets]))

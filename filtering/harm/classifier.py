@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.linear.features import MAX_COLUMN_BITS, Columns, cut_windows, ngram_starts, window_columns
+from hanhua.filtering.linear.features import Columns, cut_windows, ngram_starts, window_columns
+from hanhua.filtering.linear.margins import Weights, sigmoid, unused_bits, window_margins
 from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
 from hanhua.skills import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 
-Weights = npt.NDArray[np.float32]
 MIN_CHARACTERS = 6
 """Shorter texts are left to the lexicon: a word alone says nothing about what it is used for."""
 
@@ -78,7 +78,7 @@ class Reading:
 
     def columns(self, weights: Weights) -> Columns:
         """Return the columns [W, N] for a table of weights of some size, which must be a power of two."""
-        unused = MAX_COLUMN_BITS - (weights.shape[-1].bit_length() - 1)
+        unused = unused_bits(weights.shape[-1])
         if unused not in self._narrowed:
             self._narrowed[unused] = self.columns_WN >> unused
         return self._narrowed[unused]
@@ -123,10 +123,7 @@ class HarmClassifier:
 
     def window_margins(self, reading: Reading) -> Margins:
         """Return the margin of each window read [W]."""
-        count = reading.columns_WN.shape[1]
-        sums: Margins = self.weights.take(reading.columns(self.weights)).sum(axis=1)
-        margins: Margins = sums / np.float32(math.sqrt(max(count, 1))) + np.float32(self.intercept)
-        return margins
+        return window_margins(reading.columns(self.weights), self.weights, self.intercept)
 
     def name(self, reading: Reading, margins: Margins) -> str:
         """Return the category of the most harmful window."""
@@ -182,8 +179,3 @@ def merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
-
-
-def sigmoid(value: float) -> float:
-    """Return 1 / (1 + e^-value), without overflow."""
-    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))

@@ -33,7 +33,7 @@ from hanhua.filtering.linear.fitting import (
     normalise,
     platt,
 )
-from hanhua.zh_text.folding import Codes, code_points, fold
+from hanhua.zh_text.folding import fold, folded_codes
 
 NAMER_BITS = 15
 # A labelled text says more than a snippet of a file that is benign as a whole.
@@ -74,7 +74,7 @@ def train_classifier(
     Deterministic. Raises InputError for examples of one kind only, MissingExtra without scikit-learn.
     """
     settings = settings or Settings()
-    examples = [one for one in examples if len(_folded(one.text)) >= MIN_CHARACTERS]
+    examples = [one for one in examples if len(folded_codes(one.text)) >= MIN_CHARACTERS]
     texts = [_example(one.text, settings) for one in examples]
     labels = [one.category for one in examples]
     categories = tuple(sorted({label for label in labels if label is not None}))
@@ -106,7 +106,7 @@ def train_classifier(
 
 def evaluate_classifier(model: HarmClassifier, examples: Sequence[LabelledText]) -> dict[str, float]:
     """Return macro-F1 of harmful against harmless at probability .5, and recall and false alarms at the threshold."""
-    margins = np.array([model.margin(_folded(example.text)) for example in examples])
+    margins = np.array([model.margin(folded_codes(example.text)) for example in examples])
     truth = np.array([example.category is not None for example in examples], dtype=np.int64)
     calibration = model.calibration
     likely = margins >= -calibration.offset / calibration.slope
@@ -127,11 +127,7 @@ def macro_f1(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> 
 
 def _example(text: str, settings: Settings) -> Example:
     copies = learned_copies(text) if settings.disguised_copies else ()
-    return Example(_folded(text), copies=tuple(map(_folded, copies)))
-
-
-def _folded(text: str) -> Codes:
-    return code_points(fold(text).text)
+    return Example(folded_codes(text), copies=tuple(map(folded_codes, copies)))
 
 
 def _check(truth: Labels) -> tuple[int, int]:

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from hanhua.errors import InputError, MissingExtra
 from hanhua.filtering.linear.features import MAX_COLUMN_BITS, cut_windows, window_columns, window_starts
+from hanhua.filtering.linear.margins import Weights
 from hanhua.zh_text.folding import Codes
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Weights = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Margins = npt.NDArray[np.float64]
 

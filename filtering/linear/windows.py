@@ -31,12 +31,12 @@ Margins = npt.NDArray[np.float32]
 class Plan:
     """Where the windows to read begin, in order, and how many windows of the text each stands for.
 
-    hits_read: whether there are some the lexicon points at, which stand for fewer.
+    even: all stand for as many, which makes counting cheaper.
     """
 
     starts: Positions
     stands_for: npt.NDArray[np.float64]
-    hits_read: bool = False
+    even: bool = False
 
 
 def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
@@ -47,7 +47,7 @@ def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
     """
     if characters <= MAX_OVERLAPPING_CHARACTERS:
         starts = window_starts(characters)
-        return Plan(starts, np.ones(len(starts)))
+        return Plan(starts, np.ones(len(starts)), even=True)
     count = -(-characters // WINDOW_CHARACTERS)
     hit = sorted({at // WINDOW_CHARACTERS for at in hits})
     sampled = [cell for cell in _spread(count, max(MIN_SAMPLED, round(count * SAMPLED_SHARE))) if cell not in set(hit)]
@@ -56,7 +56,7 @@ def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
     weights.update({cell: len(hit) / len(read) for cell in read})
     cells = np.array(sorted(weights), dtype=np.int64)
     starts = np.minimum(cells * WINDOW_CHARACTERS, characters - WINDOW_CHARACTERS)
-    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]), hits_read=bool(hit))
+    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]), even=not hit)
 
 
 @lru_cache(maxsize=4096)
@@ -70,8 +70,8 @@ def density_margin(margins: Margins, plan: Plan) -> float:
     count = len(margins)
     if count == 1:
         return float(margins[0])
-    if not plan.hits_read:
-        # All stand for as much; without the sum this is a fraction of the cost.
+    if plan.even:
+        # Without the sum this is a fraction of the cost.
         place = count - math.ceil(MIN_DENSITY * count - 1e-9)
         return float(np.partition(margins, place)[place])
     order = np.argsort(-margins)

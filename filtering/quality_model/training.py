@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from hanhua.errors import InputError
 from hanhua.filtering.linear.fitting import FOLDS, Example, Labels, Margins, fit, margins_of_held_out, platt
 from hanhua.filtering.quality_model.model import QualityModel
-from hanhua.zh_text.folding import Codes, code_points, fold
+from hanhua.zh_text.folding import Codes, folded_codes
 
 LEARNED_CHARACTERS = 640
 """Of each document so much is learned from, in evenly spaced pieces: long ones must not drown the short."""
@@ -24,7 +25,7 @@ def train_quality_model(
 
     Deterministic. Raises InputError for too few documents, MissingExtra without scikit-learn.
     """
-    texts = [*map(_folded, good), *map(_folded, bad)]
+    texts = [*map(folded_codes, good), *map(folded_codes, bad)]
     truth = np.array([1] * len(good) + [0] * len(bad), dtype=np.int64)
     long_enough = np.array([len(codes) >= 2 for codes in texts], dtype=bool)
     counts = np.bincount(truth[long_enough], minlength=2)
@@ -38,21 +39,13 @@ def train_quality_model(
         weights, intercept = fit(some, labels, column_bits=column_bits, what="train-quality")
         return QualityModel(weights, intercept, 1.0, 0.0, {})
 
-    def margin_of(some: Sequence[Example], labels: Labels) -> Callable[[Codes], float]:
-        return fit_some(some, labels).margin
-
-    margins = margins_of_held_out(examples, truth, margin_of)
+    margins = margins_of_held_out(examples, truth, lambda some, labels: fit_some(some, labels).margin)
     slope, offset = platt(margins, truth, balanced=True)
-    model = fit_some(examples, truth)
     figures = {
         "documents": {"good": int(counts[1]), "bad": int(counts[0])},
         "held_out_folds": _rates(slope * margins + offset, truth),
     }
-    return QualityModel(model.weights, model.intercept, slope, offset, {**facts, **figures})
-
-
-def _folded(text: str) -> Codes:
-    return code_points(fold(text).text)
+    return replace(fit_some(examples, truth), slope=slope, offset=offset, facts={**facts, **figures})
 
 
 def _shortened(codes: Codes) -> Codes:

@@ -46,8 +46,8 @@ _FIELDS: dict[str, tuple[str, str, str, int]] = {
     **{f"words.top_{n}": ("quality", "", "max_top_ngram_ratios", n - 2) for n in (2, 3, 4)},
     **{f"words.repeated_{n}": ("quality", "", "max_duplicate_ngram_ratios", n - 5) for n in range(5, 11)},
     "boilerplate": ("quality", "", "max_boilerplate_ratio", 0),
-    "quality.score": ("quality", "min_model_score", "", 0),
     "boilerplate.lines": ("quality", "", "max_boilerplate_line_ratio", 0),
+    "quality.score": ("quality", "min_model_score", "", 0),
 }
 _MODELS: dict[str, type[LanguageConfig] | type[QualityConfig]] = {"language": LanguageConfig, "quality": QualityConfig}
 

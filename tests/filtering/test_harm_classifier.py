@@ -169,7 +169,7 @@ def test_a_few_harmful_windows_do_not_condemn_a_text() -> None:
 @pytest.mark.parametrize("windows", range(2, 40))
 def test_windows_that_stand_for_as_much_are_counted_as_others(windows: int) -> None:
     margins = np.random.default_rng(windows).normal(size=windows).astype(np.float32)
-    plans = [Plan(np.arange(windows), np.full(windows, 2.5), hits_read=read) for read in (False, True)]
+    plans = [Plan(np.arange(windows), np.full(windows, 2.5), even=even) for even in (True, False)]
     assert density_margin(margins, plans[0]) == density_margin(margins, plans[1])
 
 

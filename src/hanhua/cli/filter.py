@@ -28,6 +28,7 @@ from hanhua.cli.filter_options import (
     named_corpora,
 )
 from hanhua.cli.filter_quality import train_quality
+from hanhua.cli.output import require_new
 
 if TYPE_CHECKING:
     from hanhua.documents.sources import CorpusConfig
@@ -94,12 +95,10 @@ def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusCo
 
     from hanhua.artifacts.files import sha256_of
     from hanhua.artifacts.manifest import library_versions, write_manifest
-    from hanhua.errors import InputError
     from hanhua.filtering.stage import LIBRARIES, filter_corpora
     from hanhua.skills import Skills
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    require_new(out)
     partial = out.with_name(out.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
     facts = filter_corpora(config, corpora, partial, skills=Skills())

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from hanhua.cli.output import require_new
+
 if TYPE_CHECKING:
     from hanhua.filtering.config import HarmConfig
     from hanhua.filtering.harm.training import LabelledText
@@ -80,12 +82,10 @@ def train_harm(
 
     Labels are categories, or one of 0, none, benign, harmless; with --category, the harmful label and any other.
     """
-    from hanhua.errors import InputError
     from hanhua.filtering.harm.classifier_files import save_classifier
     from hanhua.filtering.harm.training import Settings, train_classifier
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    require_new(out)
     examples = [one for file in files for one in _labelled(file, text_field, label_field, category, harmful_label)]
     harmless = _benign(benign or [], text_field, benign_documents)
     settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hanhua.cli.output import require_new
+
 FILES = ".jsonl, .json, .txt, .csv, .parquet, also .gz, .zst; may be given again"
 
 
@@ -25,13 +27,11 @@ def train_quality(
     A document's score is the probability that it is like the good ones, where both are equally frequent.
     """
     from hanhua.documents.readers import read_records
-    from hanhua.errors import InputError
     from hanhua.filtering.quality_model.model import save_quality_model
     from hanhua.filtering.quality_model.training import train_quality_model
     from hanhua.progress import say
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    require_new(out)
 
     def read(files: list[Path]) -> list[str]:
         def skipped(place: str, why: str) -> None:

@@ -89,6 +89,11 @@ def fold(text: str) -> Folded:
     return Folded(result, offsets)
 
 
+def folded_codes(text: str) -> Codes:
+    """Return the code points of the folded view, for what needs no way back to the original."""
+    return code_points(fold(text).text)
+
+
 def fold_codes(codes: Codes) -> tuple[Codes, Offsets]:
     """Fold an array of code points by the table alone; return the folded ones and their offsets."""
     table, expansions = _table()

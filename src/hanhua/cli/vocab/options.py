@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 from typer.core import TyperCommand
 
+from hanhua.cli.output import require_new
+
 if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
@@ -57,8 +59,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
     from hanhua.errors import InputError
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not empty; name a new folder, or remove it first")
+    require_new(out)
     partial = out.with_name(out.name + ".partial")
     if partial.exists():
         if not (partial / "work").is_dir():
