@@ -28,10 +28,10 @@ from hanhua.artifacts.manifest import open_artifact
 from hanhua.continued_pretrain.execution import reproducible
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.documents import read_corpus
-from hanhua.recipes.restore_search import SearchConfig, measure_folder
-from hanhua.skills import HarmScore
-from hanhua.vocab_extension.restore.config import RestoreConfig
-from hanhua.vocab_extension.restore.restore import restore_folder
+from hanhua.experiments.scale_search import SearchConfig, measure_folder
+from hanhua.services import HarmScore
+from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
+from hanhua.vocab_extension.chat_vector.restore import restore_folder
 
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 BEGIN, END = "Answer:", "(end)"
@@ -176,7 +176,7 @@ def measured(given: argparse.Namespace, repair: bool, scale: float) -> dict[str,
         shutil.rmtree(folder, ignore_errors=True)
         instruct = given.work / "instruct"
         # Not checked: a base this small is still learning, so that all that is added to it points one way.
-        config = RestoreConfig(instruct=str(instruct), scale=scale, repair_special_rows=repair, check_bases=False)
+        config = ChatVectorConfig(instruct=str(instruct), scale=scale, repair_special_rows=repair, check_bases=False)
         base = given.work / "base" / "model"
         restore_folder(given.work / "adapted" / "model", base=base, instruct=instruct, out=folder, config=config)
         result.parent.mkdir(exist_ok=True)
@@ -258,9 +258,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         own = [row for row in rows if row["repair"] == repair]
         scales = [row["scale"] for row in own]
         repaired = ", rows repaired" if repair else ""
-        for language, name, colour in (("en", "English", "#26a"), ("zh", "Chinese", "#c44")):
+        for language, name, color in (("en", "English", "#26a"), ("zh", "Chinese", "#c44")):
             good = [100 * min(row[f"{language}_form"], row[f"{language}_stopped"]) for row in own]
-            left.plot(scales, good, style, color=colour, marker=".", label=f"{name} prompts{repaired}")
+            left.plot(scales, good, style, color=color, marker=".", label=f"{name} prompts{repaired}")
         right.plot(scales, [row["zh_bits"] for row in own], style, color="#c44", marker=".", label=f"Chinese{repaired}")
     left.set_ylabel("answered in form and stopped, %")
     right.set_ylabel("bits per byte, held out")

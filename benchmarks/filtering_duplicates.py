@@ -21,7 +21,7 @@ from opencc import OpenCC
 
 from hanhua.documents.readers import expand_paths, read_records
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.draft import Draft
+from hanhua.filtering.document import Draft
 from hanhua.filtering.duplicates.clusters import find_clusters
 from hanhua.filtering.duplicates.curve import match_probability
 from hanhua.filtering.judge import Judge

@@ -4,7 +4,7 @@
 
 Recall on `benchmarks/harm_heldout.jsonl` (texts of the project, none of them learned from), by category and
 disguise, and by layer; rejected documents and 20-character snippets of every Chinese file of `$DATA/corpus`, of which
-the first 600 documents were half learned from where the licence allowed; COLD's development set; what reading long
+the first 600 documents were half learned from where the license allowed; COLD's development set; what reading long
 texts in part loses; milliseconds a megabyte.
 """
 
@@ -30,7 +30,7 @@ from hanhua.filtering.harm.layers import shipped_classifier
 from hanhua.filtering.harm.training import LabelledText, evaluate_classifier
 from hanhua.filtering.linear.features import window_starts
 from hanhua.filtering.linear.windows import Plan, density_margin, plan_windows
-from hanhua.skills import HarmScorer
+from hanhua.services import HarmScorer
 from hanhua.zh_text.folding import code_points, fold
 
 SPEED_FILES = ("zh_hans_classics_modern", "zh_hans_tidb_docs")

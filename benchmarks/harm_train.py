@@ -1,4 +1,4 @@
-"""Trains the two classifiers that come with the package, from the labelled texts of the project and from $DATA.
+"""Trainable the two classifiers that come with the package, from the labelled texts of the project and from $DATA.
 
     python benchmarks/harm_train.py --data $DATA --out filtering/harm/weights
 
@@ -23,7 +23,7 @@ from hanhua.filtering.harm.classifier_files import save_classifier
 from hanhua.filtering.harm.training import LabelledText, Settings, train_classifier
 
 ROOT = Path(__file__).resolve().parent.parent
-# Licences that let the weights be shipped; the documentation of TiDB (CC-BY-SA) is measured on only.
+# Licenses that let the weights be shipped; the documentation of TiDB (CC-BY-SA) is measured on only.
 BENIGN = ("hans_laws", "hant_twlaw", "classics_modern", "classics_original", "hans_instruct", "_poetry", "_fastapi")
 DOCUMENTS, COMMENTS = 600, 4000
 

@@ -38,15 +38,16 @@ from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.continued_pretrain.pack import document_marks, load_tokenizer
+from hanhua.continued_pretrain.pack import document_marks
 from hanhua.continued_pretrain.parallel import place
 from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.continued_pretrain.start import start_run
 from hanhua.documents import Document, read_corpus, read_records
 from hanhua.documents.corpus import write_corpus
-from hanhua.vocab_extension.config import InitialiseConfig
-from hanhua.vocab_extension.rows.resize import resize_folder
+from hanhua.model_folder import load_tokenizer
+from hanhua.vocab_extension.resize.config import ResizeConfig
+from hanhua.vocab_extension.resize.resize import resize_folder
 
 ARMS = ("plain", "extended", "plain+replay", "extended+replay")
 MEASURED_AT = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
@@ -91,13 +92,13 @@ def arguments() -> argparse.Namespace:
 
 def settings(given: argparse.Namespace, **changes: Any) -> ContinuedPretrainConfig:
     return ContinuedPretrainConfig(
-        sequence_tokens=512,
-        micro_batch_sequences=2,
-        gradient_accumulation=1,
+        sequence_length=512,
+        micro_batch_size=2,
+        gradient_accumulation_steps=1,
         lora=None,
         threads=given.threads,
         precision="fp32",
-        checkpoint_every_steps=100_000,
+        save_steps=100_000,
         **changes,
     )
 
@@ -199,7 +200,7 @@ def write_extension(given: argparse.Namespace, folder: Path) -> None:
 
 def write_resized(given: argparse.Namespace, folder: Path) -> None:
     tokenizer = given.work / "extension" / "tokenizer"
-    resize_folder(given.work / "base" / "model", tokenizer=tokenizer, out=folder / "model", config=InitialiseConfig())
+    resize_folder(given.work / "base" / "model", tokenizer=tokenizer, out=folder / "model", config=ResizeConfig())
 
 
 def as_artifact(folder: Path) -> Artifact:
@@ -234,9 +235,9 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
         for language in ("zh", "en")
     }
     with reproducible(config.threads):
-        data = prepare_data(config, corpus, folder, work, batch_sequences=config.micro_batch_sequences)
+        data = prepare_data(config, corpus, folder, work, batch_sequences=config.micro_batch_size)
         model = build_training_model(folder, config, first_new_id=None, dtype=torch.float32)
-        steps = len(data.mixture) // config.micro_batch_sequences
+        steps = len(data.mixture) // config.micro_batch_size
         due = {max(1, round(steps * share)) for share in MEASURED_AT}
         curve = Curve([])
 

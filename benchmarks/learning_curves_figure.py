@@ -9,7 +9,7 @@ from typing import Any
 
 from hanhua.artifacts.files import read_json
 
-COLOURS = {"plain": "#c44", "extended": "#26a", "plain+replay": "#e9a", "extended+replay": "#8bd"}
+COLORS = {"plain": "#c44", "extended": "#26a", "plain+replay": "#e9a", "extended+replay": "#8bd"}
 Rows = list[dict[str, float]]
 
 
@@ -21,7 +21,7 @@ def write_results(work: Path, out: Path, *, replay: float) -> None:
         for point in result["curve"]:
             point["zh_kilobytes"] = point["zh_bytes"] / 1000
         arms.setdefault(result["arm"], []).append(result)
-    arms = {name: arms[name] for name in COLOURS if name in arms}
+    arms = {name: arms[name] for name in COLORS if name in arms}
     out.mkdir(parents=True, exist_ok=True)
     means = {name: mean_curve([run["curve"] for run in runs]) for name, runs in arms.items()}
     draw(arms, means, out / "learning_curves.svg")
@@ -49,9 +49,9 @@ def draw(arms: dict[str, list[dict[str, Any]]], means: dict[str, Rows], path: Pa
             for name, runs in arms.items():
                 for run in runs:
                     points = run["curve"]
-                    axis.plot([p[x] for p in points], [p[key] for p in points], color=COLOURS[name], lw=0.5, alpha=0.6)
+                    axis.plot([p[x] for p in points], [p[key] for p in points], color=COLORS[name], lw=0.5, alpha=0.6)
                 points = means[name]
-                axis.plot([p[x] for p in points], [p[key] for p in points], color=COLOURS[name], label=name, marker=".")
+                axis.plot([p[x] for p in points], [p[key] for p in points], color=COLORS[name], label=name, marker=".")
             axis.set_xlabel(label)
             axis.set_title(f"{title}, held out")
             axis.grid(alpha=0.3)

@@ -45,7 +45,7 @@ class Case:
     @property
     def config(self) -> ContinuedPretrainConfig:
         """Settings of a small step, with the case's own put in."""
-        small = {"lora": {"rank": 16}, "micro_batch_sequences": 1, "gradient_accumulation": 1}
+        small = {"lora": {"rank": 16}, "micro_batch_size": 1, "gradient_accumulation_steps": 1}
         return ContinuedPretrainConfig.model_validate({**small, **self.settings})
 
     @property
@@ -55,18 +55,18 @@ class Case:
 
 
 CASES = {
-    "real vocabulary, LoRA and rows": Case(SMALL, 30_208, {"sequence_tokens": 512}),
-    "deep, 2,048 tokens": Case(DEEP, 256, {"sequence_tokens": 2048}),
-    "deep, all weights": Case(DEEP, 0, {"lora": None, "sequence_tokens": 512}),
-    "deep, 4,096 tokens, recomputed": Case(DEEP, 256, {"sequence_tokens": 4096, "gradient_checkpointing": True}),
-    "wide, rank 64": Case(WIDE, 256, {"lora": {"rank": 64}, "sequence_tokens": 1024}),
-    "tied, real vocabulary, rows alone": Case(TIED, 30_208, {"trains": "rows", "sequence_tokens": 512}),
-    "real vocabulary, both matrices whole": Case(SMALL, 30_208, {"trains": "embeddings", "sequence_tokens": 512}),
-    "four micro-batches a step": Case(DEEP, 256, {"sequence_tokens": 1024, "gradient_accumulation": 4}),
-    "DDP, LoRA and rows": Case(SMALL, 30_208, {"sequence_tokens": 512, "parallel": "ddp"}, processes=2),
-    "DDP, all weights": Case(WIDE, 0, {"lora": None, "sequence_tokens": 512, "parallel": "ddp"}, processes=2),
-    "FSDP2, all weights": Case(WIDE, 0, {"lora": None, "sequence_tokens": 512, "parallel": "fsdp2"}, processes=2),
-    "FSDP2, LoRA and rows": Case(WIDE, 4096, {"sequence_tokens": 1024, "parallel": "fsdp2"}, processes=2),
+    "real vocabulary, LoRA and rows": Case(SMALL, 30_208, {"sequence_length": 512}),
+    "deep, 2,048 tokens": Case(DEEP, 256, {"sequence_length": 2048}),
+    "deep, all weights": Case(DEEP, 0, {"lora": None, "sequence_length": 512}),
+    "deep, 4,096 tokens, recomputed": Case(DEEP, 256, {"sequence_length": 4096, "gradient_checkpointing": True}),
+    "wide, rank 64": Case(WIDE, 256, {"lora": {"rank": 64}, "sequence_length": 1024}),
+    "tied, real vocabulary, rows alone": Case(TIED, 30_208, {"trainable": "new_embeddings", "sequence_length": 512}),
+    "real vocabulary, both matrices whole": Case(SMALL, 30_208, {"trainable": "embeddings", "sequence_length": 512}),
+    "four micro-batches a step": Case(DEEP, 256, {"sequence_length": 1024, "gradient_accumulation_steps": 4}),
+    "DDP, LoRA and rows": Case(SMALL, 30_208, {"sequence_length": 512, "parallel": "ddp"}, processes=2),
+    "DDP, all weights": Case(WIDE, 0, {"lora": None, "sequence_length": 512, "parallel": "ddp"}, processes=2),
+    "FSDP2, all weights": Case(WIDE, 0, {"lora": None, "sequence_length": 512, "parallel": "fsdp2"}, processes=2),
+    "FSDP2, LoRA and rows": Case(WIDE, 4096, {"sequence_length": 1024, "parallel": "fsdp2"}, processes=2),
 }
 
 
@@ -137,12 +137,12 @@ def peak_bytes(case: Case, folder: Path) -> int:
     model = build_training_model(folder, config, first_new_id=first, dtype=torch.float32).train()
     placed = place(model, accelerator, case.placement)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
-    length = config.sequence_tokens
+    length = config.sequence_length
     for step in range(2):
         torch.manual_seed(step)
-        for turn in range(config.gradient_accumulation):
+        for turn in range(config.gradient_accumulation_steps):
             ids = torch.randint(0, rows, (1, length))
-            with placed.gradients(last=turn == config.gradient_accumulation - 1):
+            with placed.gradients(last=turn == config.gradient_accumulation_steps - 1):
                 loss, _ = placed.module(ids, torch.arange(length)[None] % 256, ids.roll(-1, dims=1))
                 (loss / length).backward()
         optimizer.step()

@@ -2,7 +2,7 @@
 
     python benchmarks/probe_methods.py --data DIR --zh 'zh_hans_laws*' --en 'en_twlaw*' --work DIR
 
-Trains a byte-level BPE tokenizer of the Llama 3 kind and a small Llama on it, learns new tokens from the Chinese
+Trainable a byte-level BPE tokenizer of the Llama 3 kind and a small Llama on it, learns new tokens from the Chinese
 files, then probes: the named methods, and `calibrated` for one matrix at a time. What is in --work is used again.
 Texts of one kind, so that so small a model learns more of them than how often each token comes.
 """
@@ -29,8 +29,8 @@ from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettin
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.documents import Document
 from hanhua.documents.corpus import write_corpus
-from hanhua.recipes.probe import ProbeConfig, probe
-from hanhua.recipes.probe_ranking import verdict
+from hanhua.experiments.probe import ProbeConfig, probe
+from hanhua.experiments.probe_ranking import verdict
 from hanhua.vocab_extension.texts import TextFiles, sources_of
 
 METHODS = ("mean", "calibrated", "calibrated+mean", "mean+calibrated", "gaussian", "random")
@@ -92,11 +92,11 @@ def bounds(interval: tuple[float, float] | None) -> str:
 
 def settings(given: argparse.Namespace, *, lora: LoraSettings | None) -> ContinuedPretrainConfig:
     return ContinuedPretrainConfig(
-        sequence_tokens=SEQUENCE,
-        micro_batch_sequences=SEQUENCES,
-        gradient_accumulation=1,
+        sequence_length=SEQUENCE,
+        micro_batch_size=SEQUENCES,
+        gradient_accumulation_steps=1,
         learning_rate=4e-3 if lora is None else 1e-3,
-        rows_learning_rate=given.rows_learning_rate,
+        embedding_learning_rate=given.embedding_learning_rate,
         lora=lora,
         threads=given.threads,
         precision="fp32",

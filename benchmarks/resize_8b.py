@@ -26,7 +26,7 @@ import numpy as np
 from hanhua.artifacts.files import write_json
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.extend import copy_settings, extended
-from hanhua.vocab_extension.rows.initialise import METHODS
+from hanhua.vocab_extension.resize.initialization import METHODS
 from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, read_bpe_file
 from hanhua.weights import INDEX
 from hanhua.zh_text.scripts import is_han

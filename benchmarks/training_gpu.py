@@ -45,9 +45,9 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     shape = ModelShape(64, 224, 2, 4, 2, 1024) if given.small else SHAPES["Llama-3-8B"]
     config = ContinuedPretrainConfig(
-        sequence_tokens=given.sequence,
-        micro_batch_sequences=1,
-        gradient_accumulation=1,
+        sequence_length=given.sequence,
+        micro_batch_size=1,
+        gradient_accumulation_steps=1,
         gradient_checkpointing=given.recompute,
     )
     config = config.model_copy(update={"lora": config.lora.model_copy(update={"rank": given.rank})})  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
 """What new tokens buy on text they were not learned from, and which settings of learning do best.
 
     python benchmarks/vocab_gain.py --data DIR --hold-out 'zh_hans_laws*' 'zh_*comments*' --new-tokens 32000
-    python benchmarks/vocab_gain.py --data DIR --hold-out 'zh_hans_laws*' --compare evidence=words prior=0 balance=0
+    python benchmarks/vocab_gain.py --data DIR --hold-out 'zh_*laws*' --compare merge_scope=words dictionary_weight=0
 
 For each pattern of --hold-out: learns from all files of DIR that match --learn but not it, then measures it. The last
 columns are tokens saved on its 5,000 commonest words standing alone, and standing behind a space, a comma
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
-from hanhua.recipes.wiring import junk_test
+from hanhua.pipeline.service_builders import service
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.learning.learn import learn_tokens
@@ -65,7 +65,7 @@ def main() -> None:
         ]
         for settings in ["default", *given.compare]:
             config = VocabExtensionConfig.model_validate({"new_tokens": given.new_tokens, **parsed(settings)})
-            learned = learn_tokens(sources, base=base, config=config, junk=junk_test())
+            learned = learn_tokens(sources, base=base, config=config, junk=service("junk"))
             file = extended(read_bpe_file(base), [token.data for token in learned.tokens])
             after = measured(Tokenizer.from_str(json.dumps(file.data)), texts, words)
             characters = sum(map(len, texts))
@@ -113,7 +113,8 @@ def parsed(settings: str) -> dict[str, object]:
         return {}
     pairs = (word.partition("=") for word in settings.split(","))
     return {
-        key: None if value == "null" else [value] if key == "cover" else value for key, _, value in islice(pairs, None)
+        key: None if value == "null" else [value] if key == "required_characters" else value
+        for key, _, value in islice(pairs, None)
     }
 
 

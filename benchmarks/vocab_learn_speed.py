@@ -26,15 +26,15 @@ from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.config import VocabExtensionConfig
-from hanhua.vocab_extension.learning.forms import Forms
 from hanhua.vocab_extension.learning.learn import learn_tokens
-from hanhua.vocab_extension.learning.shape import TokenShape
 from hanhua.vocab_extension.learning.sources import Source
+from hanhua.vocab_extension.learning.symbols import Symbols
+from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.texts import TextFiles, sources_of
 from hanhua.vocab_extension.tokenizer_json import encode_all, pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import is_han
 
-BARE = {"prior": 0, "balance": 0, "min_documents": 1, "max_straddling": None}
+BARE = {"dictionary_weight": 0, "balance": 0, "min_documents": 1, "max_straddling": None}
 """Settings under which learning is continued BPE and nothing else."""
 PLAIN_TOKENS = 512
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -92,11 +92,11 @@ def learn(texts: Path, new_tokens: int, settings: dict[str, Any]) -> dict[str, A
 def learn_plainly(texts: Path, new_tokens: int, _: dict[str, Any]) -> dict[str, Any]:
     """Continued BPE as one would write it first: count all pairs, join the commonest, adjust the counts."""
     base = resolve_base_tokenizer("llama3")
-    file, shape = read_bpe_file(base), TokenShape(4, "all")
+    file, shape = read_bpe_file(base), TokenPattern(4, "all")
     split = pretoken_splitter(Tokenizer.from_file(str(file.place)), file.data)
     documents = {text for path in sorted(texts.iterdir()) for text in TextFiles((str(path),))}
     counts = Counter(word for text in documents for word in split(text) if any(map(is_han, word)))
-    forms = Forms(file.bytes_of, shape, 1)
+    forms = Symbols(file.bytes_of, shape, 1)
     words: list[tuple[list[bytes], int]] = []
     for ids, count in zip(encode_all(file.pretoken_encoder(), counts), counts.values(), strict=True):
         words.append(([file.bytes_of[i] if forms.of_base_V[i] else b"" for i in ids], count))

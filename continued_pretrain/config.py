@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hanhua.config_fields import EXECUTION, ExecutionField, marked_fields
+
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
-Trains = Literal["adapters", "rows", "embeddings", "adapters+embeddings", "everything"]
+Trainable = Literal["adapters", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
 Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
-EXECUTION = {
-    *("processes", "parallel", "threads", "workers", "gradient_checkpointing", "compile"),
-    *("checkpoint_every_steps", "keep_checkpoints", "keep_every_steps", "report_to", "price"),
-}
-"""Settings of how training is run, which change rounding at most: what it makes does not depend on them."""
-STEP = {"micro_batch_sequences", "gradient_accumulation"}
+STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product counts: the sequences of a step."""
 
 
@@ -62,12 +59,12 @@ class PhaseSettings(BaseModel):
 
     name: str = Field(description="Shown in progress and log: rows, main, anneal")
     tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
-    trains: Literal["rows", "embeddings"] | None = Field(
-        default=None, description="rows or embeddings: these alone, of what the run trains; null: all of it"
+    trainable: Literal["new_embeddings", "embeddings"] | None = Field(
+        default=None, description="new_embeddings or embeddings: these alone, of what the run trains; null: all of it"
     )
     weights: dict[str, float] | None = Field(default=None, description="Shares of the corpora in this phase")
     learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the adapters")
-    rows_learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the new rows")
+    embedding_learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the new rows")
     schedule: Schedule | None = Field(default=None, description="cosine or wsd, over this phase")
     warmup_ratio: float | None = Field(default=None, ge=0, le=0.5, description="Share of this phase's steps")
     decay_ratio: float | None = Field(default=None, ge=0, le=1, description="wsd: share of this phase's steps")
@@ -77,7 +74,7 @@ class PhaseSettings(BaseModel):
 class ContinuedPretrainConfig(BaseModel):
     """Continued pretraining of a (resized) model on the train split of a Corpus.
 
-    The defaults suit an 8B model. A small stand-in wants short sequences, small batches and learning
+    The defaults suit an 8B model. A small toy model wants short sequences, small batches and learning
     rates some thirty times higher (see recipes/quickstart.yaml).
     """
 
@@ -95,15 +92,15 @@ class ContinuedPretrainConfig(BaseModel):
         gt=0,
         description="Without max_tokens: passes over the corpus of the largest weight; the others follow by weight",
     )
-    sequence_tokens: int = Field(default=4096, ge=8, description="Length of a packed sequence")
-    micro_batch_sequences: int = Field(default=1, ge=1, description="Sequences in one forward pass, per process")
-    gradient_accumulation: int = Field(
+    sequence_length: int = Field(default=4096, ge=8, description="Length of a packed sequence")
+    micro_batch_size: int = Field(default=1, ge=1, description="Sequences in one forward pass, per process")
+    gradient_accumulation_steps: int = Field(
         default=16, ge=1, description="Forward passes per step; every token weighs the same"
     )
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Peak rate of the adapters (of all weights with lora: null)"
     )
-    rows_learning_rate: float = Field(
+    embedding_learning_rate: float = Field(
         default=1e-4, gt=0, description="Peak rate of the new tokens' embedding and output rows"
     )
     schedule: Schedule = Field(default="cosine", description="cosine, or wsd: warm up, stay, decay linearly at the end")
@@ -118,31 +115,33 @@ class ContinuedPretrainConfig(BaseModel):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's second moment")
     z_loss: float = Field(
-        default=0.0, ge=0, le=1, description="Weight of the squared log-normaliser in the loss; 1e-4 is usual, 0 is off"
+        default=0.0, ge=0, le=1, description="Weight of the squared log-normalizer in the loss; 1e-4 is usual, 0 is off"
     )
     max_grad_norm: float | None = Field(default=1.0, gt=0, description="Clip the gradient to this norm; null: do not")
-    trains: Trains = Field(
+    trainable: Trainable = Field(
         default="adapters",
-        description="adapters: LoRA and the new rows. rows: the new rows alone. embeddings: both whole matrices of "
-        "words. adapters+embeddings: LoRA and those. everything: all weights",
+        description="adapters: LoRA and the new tokens' rows. new_embeddings: the new tokens' rows alone. "
+        "embeddings: the whole input and output embedding. adapters+embeddings: LoRA and those. full: all weights",
     )
     lora: LoraSettings | None = Field(default=LoraSettings(), description="null: no adapters, so all weights train")
     phases: tuple[PhaseSettings, ...] = Field(
         default=(), description="The run in parts, each with its own mixture and schedule; empty: one part"
     )
-    quantise: Literal["none", "nf4"] = Field(
+    quantize: Literal["none", "nf4"] = Field(
         default="none", description="nf4: frozen layers in four bits (QLoRA); needs a CUDA GPU and bitsandbytes"
     )
-    gradient_checkpointing: bool = Field(
+    gradient_checkpointing: Annotated[bool, EXECUTION] = Field(
         default=False, description="Recompute activations: less memory, a third more time"
     )
-    compile: bool = Field(default=False, description="torch.compile each layer: slow to begin, then faster on a GPU")
+    compile: Annotated[bool, EXECUTION] = Field(
+        default=False, description="torch.compile each layer: slow to begin, then faster on a GPU"
+    )
     precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
-    threads: int | None = Field(
+    threads: Annotated[int | None, EXECUTION] = Field(
         default=None, ge=1, description="CPU threads; null: as torch finds them. Bits depend on it"
     )
-    workers: int | None = Field(
-        default=None, ge=1, description="Processes that tokenise; null: by the size of the text"
+    workers: Annotated[int | None, EXECUTION] = Field(
+        default=None, ge=1, description="Processes that tokenize; null: by the size of the text"
     )
     bpe_dropout: float = Field(
         default=0.0,
@@ -150,28 +149,28 @@ class ContinuedPretrainConfig(BaseModel):
         lt=1,
         description="Chance to leave out a merge, so that parts of words are seen too (Provilkov et al. 2020); 0: off",
     )
-    processes: int | None = Field(
+    processes: Annotated[int | None, EXECUTION] = Field(
         default=None, ge=1, description="Processes, one a GPU; null: every GPU there is, and one on a CPU"
     )
-    parallel: Parallel = Field(
+    parallel: Annotated[Parallel, EXECUTION] = Field(
         default="auto",
         description="ddp: the whole model in every process. fsdp2: its weights shared out. auto: ddp where it fits",
     )
     seed: int = Field(default=0, ge=0, description="Decides the order of the data, the adapters' start and dropout")
-    max_loss_jump: float | None = Field(
+    loss_spike_threshold: float | None = Field(
         default=4.0,
         gt=0,
         description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never",
     )
-    checkpoint_every_steps: int = Field(default=200, ge=1, description="Steps between checkpoints")
-    keep_checkpoints: int = Field(default=2, ge=1, description="The newest so many are kept")
-    keep_every_steps: int | None = Field(
+    save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
+    save_total_limit: Annotated[int, EXECUTION] = Field(default=2, ge=1, description="The newest so many are kept")
+    keep_every_steps: Annotated[int | None, EXECUTION] = Field(
         default=None, ge=1, description="And for good those whose step is a multiple of this; null: none"
     )
-    report_to: tuple[Tracker, ...] = Field(
+    report_to: Annotated[tuple[Tracker, ...], EXECUTION] = Field(
         default=(), description="Trackers to log to beside TensorBoard, each with its own package: [wandb]"
     )
-    price: PriceSettings | None = Field(
+    price: Annotated[PriceSettings | None, EXECUTION] = Field(
         default=None, description="For the cost shown in progress and log. In a recipe: what hardware says"
     )
 
@@ -182,17 +181,17 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
             raise ValueError("every weight is 0, so there is nothing to train on")
-        if self.trains == "adapters+embeddings" and self.lora is None:
-            raise ValueError("trains is adapters+embeddings and lora is null: adapters need their settings")
-        if self.quantise != "none" and self.mode == "everything":
-            raise ValueError("quantise freezes the layers in four bits, so they cannot all be trained: use adapters")
+        if self.trainable == "adapters+embeddings" and self.lora is None:
+            raise ValueError("trainable is adapters+embeddings and lora is null: adapters need their settings")
+        if self.quantize != "none" and self.mode == "full":
+            raise ValueError("quantize freezes the layers in four bits, so they cannot all be trained: use adapters")
         self._check_phases()
         if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio + decay_ratio is above 1")
         if self.max_tokens is not None and self.max_tokens < self.tokens_per_step:
             raise ValueError(
                 f"max_tokens is {self.max_tokens:,}, less than one step of {self.tokens_per_step:,} tokens "
-                "(sequence_tokens x micro_batch_sequences x gradient_accumulation)"
+                "(sequence_length x micro_batch_size x gradient_accumulation_steps)"
             )
         return self
 
@@ -201,15 +200,15 @@ class ContinuedPretrainConfig(BaseModel):
             total = sum(phase.tokens_ratio for phase in self.phases)
             raise ValueError(f"the phases' tokens_ratio sum to {total:g}, not to 1")
         for phase in self.phases:
-            if phase.trains == "rows" and self.mode not in ("adapters", "rows"):
-                raise ValueError(f"phase {phase.name!r} trains rows, but the run trains {self.mode}")
-            if phase.trains == "embeddings" and self.mode not in ("embeddings", "adapters+embeddings", "everything"):
+            if phase.trainable == "new_embeddings" and self.mode not in ("adapters", "new_embeddings"):
+                raise ValueError(f"phase {phase.name!r} trains new_embeddings, but the run trains {self.mode}")
+            if phase.trainable == "embeddings" and self.mode not in ("embeddings", "adapters+embeddings", "full"):
                 raise ValueError(f"phase {phase.name!r} trains embeddings, but the run trains {self.mode}")
 
     @property
-    def mode(self) -> Trains:
-        """What is trained, with `lora: null` taken as everything."""
-        return "everything" if self.lora is None and self.trains == "adapters" else self.trains
+    def mode(self) -> Trainable:
+        """What is trained, with `lora: null` taken as full."""
+        return "full" if self.lora is None and self.trainable == "adapters" else self.trainable
 
     @property
     def has_adapters(self) -> bool:
@@ -219,63 +218,20 @@ class ContinuedPretrainConfig(BaseModel):
     @property
     def tokens_per_step(self) -> int:
         """Tokens one process sees in one optimizer step."""
-        return self.sequence_tokens * self.micro_batch_sequences * self.gradient_accumulation
+        return self.sequence_length * self.micro_batch_size * self.gradient_accumulation_steps
 
-    def decisive(self) -> dict[str, Any]:
+    def key_config(self) -> dict[str, Any]:
         """Return what decides the result, as plain data: not how training is run, and of a step only its size.
 
         How many processes make a step of that size each is no part of it either: it is recorded in the facts.
         """
-        sequences = self.micro_batch_sequences * self.gradient_accumulation
-        return {**self.model_dump(mode="json", exclude=EXECUTION | STEP), "process_step_sequences": sequences}
+        sequences = self.micro_batch_size * self.gradient_accumulation_steps
+        return {
+            **self.model_dump(mode="json", exclude=execution_settings() | STEP),
+            "process_step_sequences": sequences,
+        }
 
 
-class StandInConfig(BaseModel):
-    """A tiny seeded model of the Llama 3 architecture: it proves the plumbing, its figures prove nothing else."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hidden_size: int = Field(default=64, ge=8, description="Width")
-    layers: int = Field(default=2, ge=1, description="Decoder layers")
-    heads: int = Field(default=4, ge=1, description="Attention heads")
-    kv_heads: int = Field(default=2, ge=1, description="Key/value heads (grouped-query attention)")
-    intermediate_size: int | None = Field(
-        default=None, ge=8, description="Width of the MLP; null: 3.5 x hidden_size, as Llama 3"
-    )
-    initializer_range: float = Field(default=0.02, gt=0, description="Standard deviation of the random start")
-    seed: int = Field(default=0, ge=0, description="Seed of the start and of the data order")
-    pretrain_tokens: int = Field(
-        default=30_000, ge=0, description="Tokens of the Corpus's English it learns from; 0: none"
-    )
-    sequence_tokens: int = Field(default=256, ge=8, description="Length of a training sequence")
-    batch_sequences: int = Field(default=2, ge=1, description="Sequences per step")
-    learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of its training")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads; null: as torch finds them")
-
-    @model_validator(mode="after")
-    def _check(self) -> StandInConfig:
-        if self.hidden_size % self.heads or (self.hidden_size // self.heads) % 2:
-            raise ValueError(f"hidden_size {self.hidden_size} does not split into {self.heads} heads of an even width")
-        if self.heads % self.kv_heads:
-            raise ValueError(f"heads ({self.heads}) is not a multiple of kv_heads ({self.kv_heads})")
-        return self
-
-
-class BaseConfig(BaseModel):
-    """The model to adapt: a folder or Hub id, or a stand-in."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str | None = Field(
-        default=None, description="Hugging Face folder or Hub id; safetensors weights, with its tokenizer"
-    )
-    stand_in: StandInConfig | None = Field(
-        default=None, description="Instead of `model`: a seeded stand-in, for trying things out"
-    )
-    tokenizer: str = Field(default="llama3", description="Tokenizer of a stand-in: llama3, a folder or a Hub id")
-
-    @model_validator(mode="after")
-    def _check(self) -> BaseConfig:
-        if (self.model is None) == (self.stand_in is None):
-            raise ValueError("give either `model` (a folder or Hub id) or `stand_in`, not both or neither")
-        return self
+def execution_settings() -> set[str]:
+    """Return the settings of how training is run, which change rounding at most and not what is made."""
+    return {at[0] for at, _ in marked_fields(ContinuedPretrainConfig, ExecutionField)}

@@ -108,7 +108,7 @@ def training_flops_per_token(shape: ModelShape, config: ContinuedPretrainConfig,
         head_rows = shape.vocab_size * shape.hidden_size
     return step_flops_per_token(
         shape,
-        sequence_tokens=config.sequence_tokens,
+        sequence_length=config.sequence_length,
         trained=None if trained.layers else trained.adapters,
         recompute=config.gradient_checkpointing,
     ) + (0 if trained.layers else 2 * head_rows)
@@ -124,11 +124,11 @@ def _tokens_per_second(
     trained: int,
 ) -> float:
     """Return tokens a second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
-    micro = config.sequence_tokens * config.micro_batch_sequences
-    compute = micro * config.gradient_accumulation * flops / (hardware.peak_flops * hardware.attained_ratio)
+    micro = config.sequence_length * config.micro_batch_size
+    compute = micro * config.gradient_accumulation_steps * flops / (hardware.peak_flops * hardware.attained_ratio)
     exchange = 2 * 4 * trained / hardware.link_bytes if placement != "single" else 0.0
     if placement == "fsdp2":
-        gathers = 2 * config.gradient_accumulation * shape.parameters * 2 / hardware.link_bytes
+        gathers = 2 * config.gradient_accumulation_steps * shape.parameters * 2 / hardware.link_bytes
         seconds = max(compute, gathers) + exchange
     else:
         seconds = compute + exchange
@@ -143,15 +143,15 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
         parts = choose_placement(shape.with_rows(new_rows), config=changed, hardware=on, new_rows=new_rows)[2]
         return sum(parts.values()) <= on.memory_bytes * USABLE_RATIO
 
-    recompute: dict[str, Any] = {"gradient_checkpointing": True, "micro_batch_sequences": 1}
+    recompute: dict[str, Any] = {"gradient_checkpointing": True, "micro_batch_size": 1}
     options: list[dict[str, Any]] = [
-        {"micro_batch_sequences": 1},
+        {"micro_batch_size": 1},
         {"gradient_checkpointing": True},
         recompute,
         {"parallel": "auto", "gradient_checkpointing": True},
-        {**recompute, "trains": "adapters"},
-        {**recompute, "trains": "adapters", "quantise": "nf4"},
-        {**recompute, "trains": "rows", "quantise": "nf4"},
+        {**recompute, "trainable": "adapters"},
+        {**recompute, "trainable": "adapters", "quantize": "nf4"},
+        {**recompute, "trainable": "new_embeddings", "quantize": "nf4"},
     ]
     found = False
     for changes in options:
@@ -170,9 +170,9 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
 
 
 def _possible(config: ContinuedPretrainConfig, changes: dict[str, Any], hardware: Hardware) -> bool:
-    if changes.get("trains") == "adapters" and config.lora is None:
+    if changes.get("trainable") == "adapters" and config.lora is None:
         return False
-    return not ("quantise" in changes and hardware.kind == "cpu")
+    return not ("quantize" in changes and hardware.kind == "cpu")
 
 
 def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterator[str]:
@@ -190,8 +190,8 @@ def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterato
     yield f"{1 - USABLE_RATIO:.0%} of the memory left free for the allocator's gaps"
     if hardware.price_per_device_hour:
         yield f"${hardware.price_per_device_hour:,.2f} per device and hour"
-    if config.quantise == "nf4":
-        yield "nf4: dequantising is not counted, which costs 20 to 40% of the speed"
+    if config.quantize == "nf4":
+        yield "nf4: dequantizing is not counted, which costs 20 to 40% of the speed"
 
 
 def with_price(hardware: Hardware, dollars: float) -> Hardware:

@@ -25,7 +25,7 @@ def refuse_bad_step(
     if not (math.isfinite(measured.loss) and math.isfinite(measured.grad_norm)):
         what = f"loss {measured.loss}, gradient norm {measured.grad_norm}"
     elif _jumped(measured.loss, state, config):
-        what = f"loss {measured.loss:.3f}, where its running mean is {state.mean_loss:.3f} (max_loss_jump)"
+        what = f"loss {measured.loss:.3f}, where its running mean is {state.mean_loss:.3f} (loss_spike_threshold)"
     else:
         return
     rates = ", ".join(f"{group['name']} {group['lr']:.2g}" for group in optimizer.param_groups)
@@ -38,6 +38,6 @@ def refuse_bad_step(
 
 
 def _jumped(loss: float, state: TrainState, config: ContinuedPretrainConfig) -> bool:
-    if config.max_loss_jump is None or state.mean_loss is None or state.step < SETTLED_STEPS:
+    if config.loss_spike_threshold is None or state.mean_loss is None or state.step < SETTLED_STEPS:
         return False
-    return loss > state.mean_loss + config.max_loss_jump
+    return loss > state.mean_loss + config.loss_spike_threshold

@@ -31,7 +31,7 @@ def head_loss(
 
     weight_VD: the output matrix. trainable_RD: its last R rows as the parameter that receives their
     gradient; None freezes the matrix; for training all of it, give the matrix itself. z_loss: weight
-    of the squared log-normaliser that is added to the loss (Chowdhery et al. 2022, PaLM, section 5).
+    of the squared log-normalizer that is added to the loss (Chowdhery et al. 2022, PaLM, section 5).
     """
     rows = trainable_RD if trainable_RD is not None else hidden_ND.new_zeros(0)
     device = hidden_ND.device.type
@@ -62,9 +62,9 @@ class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
                 torch.mm(hidden_CD, weight_VD.T, out=logits_CV)
             else:
                 logits_CV.copy_(hidden_CD @ weight_VD.T)
-            nats_C, normaliser_C = _into_gradient(logits_CV, labels_N[low : low + size], z_loss)
+            nats_C, normalizer_C = _into_gradient(logits_CV, labels_N[low : low + size], z_loss)
             nats_N[low : low + size] = nats_C
-            loss += nats_C.sum() + z_loss * normaliser_C.square().sum()
+            loss += nats_C.sum() + z_loss * normalizer_C.square().sum()
             grad_CV = logits_CV.to(hidden_CD.dtype)
             grad_hidden_ND[low : low + size] = grad_CV @ weight_VD
             if len(rows_RD):
@@ -81,12 +81,12 @@ class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
 
 
 def _into_gradient(logits_CV: Tensor, labels_C: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
-    """Return nats and log-normaliser of each position; turn logits into the loss's gradient, in place."""
+    """Return nats and log-normalizer of each position; turn logits into the loss's gradient, in place."""
     labels_C1 = labels_C[:, None]
     highest_C1 = logits_CV.amax(dim=1, keepdim=True)
     target_C1 = logits_CV.gather(1, labels_C1) - highest_C1
     total_C1 = logits_CV.sub_(highest_C1).exp_().sum(dim=1, keepdim=True)
-    normaliser_C1 = total_C1.log() + highest_C1
-    softmax = logits_CV.div_(total_C1 / (1 + 2 * z_loss * normaliser_C1) if z_loss else total_C1)
+    normalizer_C1 = total_C1.log() + highest_C1
+    softmax = logits_CV.div_(total_C1 / (1 + 2 * z_loss * normalizer_C1) if z_loss else total_C1)
     softmax.scatter_add_(1, labels_C1, torch.full_like(target_C1, -1.0))
-    return (total_C1.log() - target_C1).squeeze(1), normaliser_C1.squeeze(1)
+    return (total_C1.log() - target_C1).squeeze(1), normalizer_C1.squeeze(1)

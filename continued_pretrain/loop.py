@@ -106,7 +106,7 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         if run.after_step is not None:
             run.after_step(run.state)
         stopping = any_process(stop, run.accelerator)
-        if run.state.step % run.config.checkpoint_every_steps == 0 or run.state.step == phase.end or stopping:
+        if run.state.step % run.config.save_steps == 0 or run.state.step == phase.end or stopping:
             run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)
             run.accelerator.wait_for_everyone()
         if stopping:
@@ -132,7 +132,7 @@ def _make_gradient(run: Run, everything: dict[str, nn.Parameter], parameters: di
     without asking each other. DDP and FSDP2 average over processes; times their number, the mean is a sum again.
     """
     data, config, accelerator = run.data, run.config, run.accelerator
-    micro, processes, first = config.micro_batch_sequences, accelerator.num_processes, run.state.sequences
+    micro, processes, first = config.micro_batch_size, accelerator.num_processes, run.state.sequences
     turns = run.batch_sequences // (micro * processes)
     batch, corpus_B = data.batch(first, run.batch_sequences), data.corpus(first, run.batch_sequences)
     targets = int((batch.labels_BL != IGNORED).sum())

@@ -17,7 +17,7 @@ LOGITS_ELEMENTS = {"cpu": 1 << 24, "gpu": 1 << 28}
 """As `head_loss.CHUNK_ELEMENTS`, which a test holds equal: importing it would import torch."""
 VALUE_AND_MOMENTS_BYTES, GRADIENT_BYTES = 12, 4
 NF4_BYTES = 0.53
-"""Half a byte, and a scale a block of 64, itself quantised (Dettmers et al. 2023, section 3)."""
+"""Half a byte, and a scale a block of 64, itself quantized (Dettmers et al. 2023, section 3)."""
 LIBRARIES_BYTES = {"cpu": 400_000_000, "gpu": 1_200_000_000}
 """Of the process: Python, torch, transformers and peft on a CPU; the CUDA context and its workspaces on a GPU."""
 
@@ -39,7 +39,7 @@ class TrainedSizes:
 
 def trained_sizes(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> TrainedSizes:
     """Return what is trained. shape: with the new rows in it."""
-    everything, tables = config.mode == "everything", config.mode in ("embeddings", "adapters+embeddings")
+    everything, tables = config.mode == "full", config.mode in ("embeddings", "adapters+embeddings")
     adapters = 0
     if config.has_adapters and config.lora is not None:
         targets = None if config.lora.targets == "all-linear" else config.lora.targets
@@ -60,12 +60,12 @@ def memory_parts(
     word = 2 if on_gpu else 4
     trained = trained_sizes(shape, config, new_rows)
     frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters
-    layer_bytes = frozen_layers * (NF4_BYTES if config.quantise == "nf4" else word)
+    layer_bytes = frozen_layers * (NF4_BYTES if config.quantize == "nf4" else word)
     table_bytes = 0 if trained.tables else shape.table_parameters * word
     states = trained.total * (VALUE_AND_MOMENTS_BYTES + (word if on_gpu else 0))
     activations = _activations(shape, config, on_gpu=on_gpu)
     gradients = trained.total * GRADIENT_BYTES / shards
-    if config.gradient_accumulation == 1:
+    if config.gradient_accumulation_steps == 1:
         # Gradients come as activations go; with several micro-batches the first one's wait through the next.
         gradients = max(0.0, gradients - activations)
     parts = {
@@ -85,7 +85,7 @@ def _gathered(shape: ModelShape, word: int) -> float:
 
 
 def _activations(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: bool) -> float:
-    tokens = config.sequence_tokens * config.micro_batch_sequences
+    tokens = config.sequence_length * config.micro_batch_size
     layer = activation_bytes_per_token(shape, config, on_gpu=on_gpu)
     d, f, word = shape.hidden_size, shape.intermediate_size, 2 if on_gpu else 4
     # What lives for a moment in the backward pass: gradients of the MLP's four wide tensors, and of the residual.
@@ -98,7 +98,7 @@ def _activations(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: 
 def activation_bytes_per_token(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: bool) -> int:
     """Return what one decoder layer keeps of one token."""
     d, f, q = shape.hidden_size, shape.intermediate_size, shape.query_width
-    adapted = config.has_adapters or config.mode == "everything"
+    adapted = config.has_adapters or config.mode == "full"
     if on_gpu:
         norms = 2 * 4 * d  # each norm's input, in fp32
         attention = 2 * 4 * q  # queries, keys and values (repeated for all heads), result
@@ -116,7 +116,7 @@ def activation_bytes_per_token(shape: ModelShape, config: ContinuedPretrainConfi
 
 def _logits(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: bool) -> float:
     """One chunk of logits in fp32 and, on a GPU, its bf16 product and gradient; hidden states and their gradient."""
-    tokens = config.sequence_tokens * config.micro_batch_sequences
+    tokens = config.sequence_length * config.micro_batch_size
     chunk = min(LOGITS_ELEMENTS["gpu" if on_gpu else "cpu"], tokens * shape.vocab_size)
     hidden = 3 * tokens * shape.hidden_size * (2 if on_gpu else 4)
     return float(chunk * (4 + 2 + 2 if on_gpu else 4) + hidden)

@@ -18,10 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hanhua.artifacts.files import read_json, write_json
-from hanhua.continued_pretrain.folders import weight_files
 from hanhua.continued_pretrain.model import ADAPTER, TrainingModel
 from hanhua.continued_pretrain.trained import ROWS, trainable_parameters
 from hanhua.errors import InvariantError
+from hanhua.weights import weight_files
 
 ADAPTER_FILE = "adapter_model.safetensors"
 READABLE = 0o644  # safetensors writes 0600, which no one else could load

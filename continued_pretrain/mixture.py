@@ -55,7 +55,7 @@ def resolve_weights(weights: Mapping[str, float], sequences: Mapping[str, int], 
         if sequences[name] == 0:
             raise InputError(
                 f"the corpus {name!r} is shorter than one sequence of {length:,} tokens: "
-                "give it more text, a smaller sequence_tokens, or weight 0"
+                "give it more text, a smaller sequence_length, or weight 0"
             )
     total = sum(wanted.values())
     if total == 0:
@@ -81,7 +81,7 @@ def run_sequences(
     if wanted < step_sequences:
         raise InputError(
             f"{wanted:,} sequences of {length:,} tokens are less than one step of {step_sequences:,}: "
-            "give more text, or a smaller sequence_tokens, micro_batch_sequences or gradient_accumulation"
+            "give more text, or a smaller sequence_length, micro_batch_size or gradient_accumulation_steps"
         )
     return wanted - wanted % step_sequences
 

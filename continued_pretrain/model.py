@@ -27,7 +27,7 @@ EMBEDDING, HEAD = "embed_tokens", "lm_head"
 
 
 class TrainingModel(nn.Module):  # type: ignore[misc]
-    """Token ids to summed loss. The one module that is wrapped for several processes, so that it alone synchronises.
+    """Token ids to summed loss. The one module that is wrapped for several processes, so that it alone synchronizes.
 
     model: the transformers model, its linear layers adapted where LoRA is used. rows: rows of the new tokens by matrix,
     fp32; no `lm_head` where the output layer is the embedding itself, empty where none are trained.
@@ -110,12 +110,12 @@ def build_training_model(
 
     dtype: of frozen weights; what is trained is always held in fp32. The adapters start from config.seed.
     """
-    if config.mode == "rows" and first_new_id is None:
-        raise InputError("trains: rows, but the model has no new tokens: extend its vocabulary, or train adapters")
+    if config.mode == "new_embeddings" and first_new_id is None:
+        raise InputError("trainable: rows, but the model has no new tokens: extend its vocabulary, or train adapters")
     model = _load(folder, config, dtype)
     if config.gradient_checkpointing:
         _checkpoint_activations(model)
-    model.requires_grad_(config.mode == "everything")
+    model.requires_grad_(config.mode == "full")
     if config.has_adapters and config.lora is not None:
         torch.manual_seed(config.seed)
         model = _with_lora(model, config.lora)
@@ -126,7 +126,7 @@ def build_training_model(
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    rows = first_new_id is not None and config.mode in ("adapters", "rows")
+    rows = first_new_id is not None and config.mode in ("adapters", "new_embeddings")
     built = TrainingModel(model, first_new_id=first_new_id, rows=rows, z_loss=config.z_loss)
     if config.compile:
         for layer in built.decoder.layers:
@@ -137,20 +137,20 @@ def build_training_model(
 def _load(folder: Path, config: ContinuedPretrainConfig, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
-    options: dict[str, Any] = {"dtype": torch.float32 if config.mode == "everything" else dtype}
-    if config.quantise == "nf4":
+    options: dict[str, Any] = {"dtype": torch.float32 if config.mode == "full" else dtype}
+    if config.quantize == "nf4":
         options["quantization_config"] = _nf4(dtype)
     return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=register(), **options)
 
 
 def _nf4(dtype: torch.dtype) -> Any:
-    """QLoRA (Dettmers et al. 2023): four-bit layers, their scales quantised too; both matrices of words stay whole."""
+    """QLoRA (Dettmers et al. 2023): four-bit layers, their scales quantized too; both matrices of words stay whole."""
     if not torch.cuda.is_available():
-        raise UsageError("quantise: nf4 needs a CUDA GPU, and there is none; use quantise: none")
+        raise UsageError("quantize: nf4 needs a CUDA GPU, and there is none; use quantize: none")
     try:
         import bitsandbytes  # noqa: F401
     except ImportError:
-        raise MissingExtra("quantise: nf4 (bitsandbytes)", "qlora") from None
+        raise MissingExtra("quantize: nf4 (bitsandbytes)", "qlora") from None
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(

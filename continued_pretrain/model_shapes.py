@@ -116,7 +116,7 @@ def known_shape(model: str) -> ModelShape | None:
 
 
 def step_flops_per_token(
-    shape: ModelShape, *, sequence_tokens: int, trained: int | None, recompute: bool = False
+    shape: ModelShape, *, sequence_length: int, trained: int | None, recompute: bool = False
 ) -> float:
     """Return the floating-point operations of one training step per token.
 
@@ -126,7 +126,7 @@ def step_flops_per_token(
     activations costs one more forward pass of the layers.
     """
     weights = shape.matmul_parameters
-    attention = 6 * shape.layers * shape.query_width * sequence_tokens
+    attention = 6 * shape.layers * shape.query_width * sequence_length
     flops: float = 6 * weights + attention if trained is None else 4 * weights + 6 * trained + attention
     if recompute:
         flops += 2 * (weights - shape.vocab_size * shape.hidden_size) + attention / 3

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from tokenizers import Tokenizer
 
 from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import fingerprint
@@ -27,6 +26,7 @@ from hanhua.continued_pretrain.bpe_dropout import DropoutEncoder
 from hanhua.continued_pretrain.selection import Selection, select_documents
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import InputError
+from hanhua.model_folder import load_tokenizer
 from hanhua.processes import choose_workers, map_in_order
 from hanhua.progress import Progress
 
@@ -114,18 +114,6 @@ def document_marks(tokenizer_folder: Path) -> Marks:
     return Marks(bos, eos)
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Return the fast tokenizer; special tokens written out in a text are encoded as text, not as themselves."""
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise InputError(f"{folder}: no tokenizer.json in this folder")
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
-
-
 def token_characters(tokenizer_folder: Path, *, rows: int) -> npt.NDArray[np.int16]:
     """Return how many characters begin in each token, by id, shape (rows,); 0 for special tokens.
 
@@ -152,7 +140,7 @@ def pack_corpora(
     workers: int | None = None,
     bpe_dropout: float = 0.0,
 ) -> dict[str, PackedCorpus]:
-    """Tokenise the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
+    """Tokenize the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
 
     enough_tokens: stop drawing documents of a corpus when this many tokens are sure to be reached; None
     takes all. languages: only documents in one of these. workers: processes, None by the size of the text; they
@@ -178,7 +166,7 @@ def pack_corpora(
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
         size = sum(path.stat().st_size for path in corpus.glob("part-*"))
         chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
-        _tokenise(corpus, selection, tokenizer_folder, aside, workers=chosen, seed=seed, bpe_dropout=bpe_dropout)
+        _tokenize(corpus, selection, tokenizer_folder, aside, workers=chosen, seed=seed, bpe_dropout=bpe_dropout)
         aside.rename(folder)
         fsync_folder(work)
     return {entry["name"]: _open(folder, entry) for entry in read_json(folder / "packed.json")}
@@ -190,7 +178,7 @@ def _open(folder: Path, entry: dict[str, str]) -> PackedCorpus:
     return PackedCorpus(entry["name"], entry["language"], tokens, starts)
 
 
-def _tokenise(
+def _tokenize(
     corpus: Path,
     selection: Selection,
     tokenizer_folder: Path,
@@ -212,9 +200,9 @@ def _tokenise(
         prepare=_Encoder,
         arguments=(tokenizer_folder, seed, bpe_dropout),
         workers=workers,
-        name="tokenising",
+        name="tokenizing",
     )
-    with Progress("tokenising", total=selection.chosen, unit="documents") as bar:
+    with Progress("tokenizing", total=selection.chosen, unit="documents") as bar:
         for corpora, rows in encoded:
             for name, ids in zip(corpora, rows, strict=True):
                 ids.tofile(files[name])

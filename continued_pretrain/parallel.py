@@ -45,8 +45,8 @@ def choose(folder: Path, config: ContinuedPretrainConfig, accelerator: Any, *, n
     """Return how the model in `folder` should lie on the processes there are, and why."""
     shape = ModelShape.from_config(read_json(folder / "config.json"))
     kind, why, _ = choose_placement(shape, config=config, hardware=this_hardware(accelerator), new_rows=new_rows)
-    if kind == "fsdp2" and config.quantise != "none":
-        raise UsageError("four-bit layers cannot be shared out here: use parallel: ddp, or quantise: none")
+    if kind == "fsdp2" and config.quantize != "none":
+        raise UsageError("four-bit layers cannot be shared out here: use parallel: ddp, or quantize: none")
     return kind, why
 
 

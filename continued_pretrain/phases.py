@@ -30,7 +30,7 @@ class Phase:
 
     def trains(self, name: str) -> bool:
         """Return whether the parameter of this name is trained in this phase."""
-        if self.only == "rows":
+        if self.only == "new_embeddings":
             return name.startswith(ROWS)
         if self.only == "embeddings":
             return "embed_tokens" in name or "lm_head" in name
@@ -48,9 +48,9 @@ def plan_phases(config: ContinuedPretrainConfig, *, steps: int) -> list[Phase]:
     counts = apportion([phase.tokens_ratio for phase in config.phases], steps)
     phases, first = [], 0
     for number, (settings, count) in enumerate(zip(config.phases, counts, strict=True)):
-        changes = settings.model_dump(exclude={"name", "tokens_ratio", "trains"}, exclude_none=True)
+        changes = settings.model_dump(exclude={"name", "tokens_ratio", "trainable"}, exclude_none=True)
         resolved = config.model_copy(update=changes)
-        phases.append(Phase(number, settings.name, resolved, first, count, settings.trains))
+        phases.append(Phase(number, settings.name, resolved, first, count, settings.trainable))
         first += count
     return [phase for phase in phases if phase.steps]
 
@@ -61,7 +61,7 @@ def order_phases(
     """Return the order of all phases' sequences; none comes twice before all of its corpus came once."""
     wanted = [
         (
-            resolve_weights(phase.config.weights, sequences, length=config.sequence_tokens),
+            resolve_weights(phase.config.weights, sequences, length=config.sequence_length),
             phase.steps * batch_sequences,
         )
         for phase in plan_phases(config, steps=steps)

@@ -1,4 +1,4 @@
-"""From a Corpus to the data of a run: what is tokenised, and in which order it is trained on."""
+"""From a Corpus to the data of a run: what is tokenized, and in which order it is trained on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.folders import check_sizes
 from hanhua.continued_pretrain.mixture import Mixture, resolve_weights, run_sequences
 from hanhua.continued_pretrain.pack import PackedCorpus, pack_corpora, token_characters
 from hanhua.continued_pretrain.phases import order_phases
 from hanhua.continued_pretrain.training_data import TrainingData
+from hanhua.model_folder import check_sizes
 
 
 def prepare_data(
     config: ContinuedPretrainConfig, corpus: Artifact, model: Path, work: Path, *, batch_sequences: int
 ) -> TrainingData:
-    """Tokenise what the run needs of a Corpus with the model's tokenizer and decide the order."""
+    """Tokenize what the run needs of a Corpus with the model's tokenizer and decide the order."""
     packed = pack_corpora(
         corpus.path,
         corpus_hash=corpus.content_hash,
@@ -30,7 +30,7 @@ def prepare_data(
     )
     rows = check_sizes(model, first_new_id=None)
     order = plan_mixture(config, packed, batch_sequences=batch_sequences)
-    return TrainingData(packed, order, token_characters(model, rows=rows), config.sequence_tokens)
+    return TrainingData(packed, order, token_characters(model, rows=rows), config.sequence_length)
 
 
 def _enough_tokens(config: ContinuedPretrainConfig) -> dict[str, int] | None:
@@ -39,14 +39,14 @@ def _enough_tokens(config: ContinuedPretrainConfig) -> dict[str, int] | None:
         return None
     # Two sequences more than its share, so that cutting to whole ones leaves enough.
     per_weight = config.max_tokens / sum(config.weights.values())
-    return {n: int(w * per_weight) + 2 * config.sequence_tokens for n, w in config.weights.items()}
+    return {n: int(w * per_weight) + 2 * config.sequence_length for n, w in config.weights.items()}
 
 
 def plan_mixture(
     config: ContinuedPretrainConfig, packed: Mapping[str, PackedCorpus], *, batch_sequences: int
 ) -> Mixture:
     """Return the order of the whole run."""
-    length = config.sequence_tokens
+    length = config.sequence_length
     sequences = {name: corpus.sequences(length) for name, corpus in packed.items()}
     total = run_sequences(
         resolve_weights(config.weights, sequences, length=length),

@@ -1,6 +1,6 @@
-"""Which documents to tokenise when training needs only a part of a corpus: a seeded, unbiased draw.
+"""Which documents to tokenize when training needs only a part of a corpus: a seeded, unbiased draw.
 
-Tokenising 30 MB of text to train on 200,000 tokens would cost more time than it saves thought; taking
+Tokenizing 30 MB of text to train on 200,000 tokens would cost more time than it saves thought; taking
 the first documents would train on one book.
 """
 

@@ -14,10 +14,9 @@ from torch import Tensor
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.store import check_free_space
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
-from hanhua.continued_pretrain.config import EXECUTION, STEP, ContinuedPretrainConfig
+from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
-from hanhua.continued_pretrain.folders import check_sizes
 from hanhua.continued_pretrain.launch import is_launched, launch, wanted_processes
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
@@ -29,12 +28,13 @@ from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import HanhuaError, InputError
+from hanhua.model_folder import check_sizes
 from hanhua.progress import say
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 
 def pretrain(
-    config: ContinuedPretrainConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills
+    config: ContinuedPretrainConfig, inputs: Mapping[str, Artifact], out: Path, *, services: Services
 ) -> dict[str, Any]:
     """Train inputs["model"] on the train split of inputs["corpus"]; leave `model/`, `adapter/` and `logs/` in `out`.
 
@@ -56,7 +56,7 @@ def pretrain_folder(
     check_trackers(config.report_to)
     # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
-    check_free_space(out, weights * (10 if config.mode == "everything" else 2))
+    check_free_space(out, weights * (10 if config.mode == "full" else 2))
     processes = wanted_processes(config)
     if processes > 1 and not is_launched():
         return launch(config, base, corpus, out, first_new_id=first_new_id, processes=processes)
@@ -77,14 +77,13 @@ def train_folder(
     new_rows = 0 if first_new_id is None else rows - first_new_id
     with reproducible(config.threads):
         accelerator = make_accelerator(config.precision)
-        # What may change when a run goes on is no part of it; how many sequences make a step stays as it began.
-        run = {"config": config.model_dump(mode="json", exclude=EXECUTION | STEP), "inputs": _hashes(base, corpus)}
+        run = _what_stays(config, base, corpus)
         checkpoints = Checkpoints(
-            out / "work" / "checkpoints", run={}, keep=config.keep_checkpoints, keep_every=config.keep_every_steps
+            out / "work" / "checkpoints", run={}, keep=config.save_total_limit, keep_every=config.keep_every_steps
         )
         batch_sequences = step_sequences(config, checkpoints, processes=accelerator.num_processes)
         checkpoints.run = {**run, "batch_sequences": batch_sequences}
-        with accelerator.main_process_first():  # it tokenises, the others read
+        with accelerator.main_process_first():  # it tokenizes, the others read
             data = prepare_data(config, corpus, base.path, out / "work", batch_sequences=batch_sequences)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
@@ -113,23 +112,29 @@ def train_folder(
         return {**training_facts(data, state, model, trained), **execution}
 
 
+def _what_stays(config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact) -> dict[str, Any]:
+    """Return what may not change when a run goes on; how many sequences make a step stays as it began."""
+    decisive = config.model_dump(mode="json", exclude=execution_settings() | STEP)
+    return {"config": decisive, "inputs": _hashes(base, corpus)}
+
+
 def _hashes(base: Artifact, corpus: Artifact) -> dict[str, str]:
     return {"model": base.content_hash, "corpus": corpus.content_hash}
 
 
 def step_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, *, processes: int) -> int:
     """Return the sequences of a step: as the run began, whatever number of processes goes on with it."""
-    each = config.micro_batch_sequences * processes
+    each = config.micro_batch_size * processes
     begun = (checkpoints.stored_run() or {}).get("batch_sequences")
     if begun is None:
-        return each * config.gradient_accumulation
+        return each * config.gradient_accumulation_steps
     if begun % each:
         raise InputError(
             f"the run was begun with {begun:,} sequences a step, which {processes} processes of "
-            f"{config.micro_batch_sequences} cannot make; use a number of processes that divides "
-            f"{begun // config.micro_batch_sequences:,}"
+            f"{config.micro_batch_size} cannot make; use a number of processes that divides "
+            f"{begun // config.micro_batch_size:,}"
         )
-    if begun != each * config.gradient_accumulation:
+    if begun != each * config.gradient_accumulation_steps:
         say(f"continued_pretrain: {begun:,} sequences a step, as the run began")
     return int(begun)
 
@@ -140,11 +145,11 @@ def write_results(
     """Write `adapter/` and the merged `model/`; only `model/` when whole weights were trained."""
     shutil.rmtree(out / "model", ignore_errors=True)
     try:
-        if config.mode in ("everything", "embeddings"):
+        if config.mode in ("full", "embeddings"):
             merge_weights(base.path, trained, out / "model")
         else:
             # PEFT ties the head to new rows with LoRA only; otherwise it keeps the old matrix, so none is offered.
-            readable = not (model.tied and config.mode in ("rows", "adapters+embeddings"))
+            readable = not (model.tied and config.mode in ("new_embeddings", "adapters+embeddings"))
             adapter = out / "adapter" if readable else out / "work" / "adapter"
             save_adapter(model, trained, adapter, base_hash=base.content_hash)
             merge_adapter(base.path, adapter, out / "model")

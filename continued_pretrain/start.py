@@ -36,7 +36,7 @@ def start_run(
         state = checkpoints.load_latest(trainable_parameters(model)) or TrainState()
     batch_sequences = checkpoints.run.get("batch_sequences")
     if batch_sequences is None:
-        batch_sequences = config.micro_batch_sequences * config.gradient_accumulation * accelerator.num_processes
+        batch_sequences = config.micro_batch_size * config.gradient_accumulation_steps * accelerator.num_processes
     shape = ModelShape.from_config(model.decoder.config.to_dict())
     new_rows = 0 if model.first_new_id is None else shape.vocab_size - model.first_new_id
     peak = peak_flops(accelerator)

@@ -39,7 +39,7 @@ class Speed:
 class TrainLog:
     """The log of a run below `folder` (`out/logs`), going on after step `done`.
 
-    Rows: step, tokens, loss (nats a target), learning_rate, rows_learning_rate (null without new rows), grad_norm,
+    Rows: step, tokens, loss (nats a target), learning_rate, embedding_learning_rate (null without new rows), grad_norm,
     bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (done a second, by all
     devices), mfu (of their peak, where known), seconds (of training, over all resumes), dollars (for those seconds,
     where a price is known). trackers: accelerate's, begun; they are told the same.
@@ -93,7 +93,7 @@ class TrainLog:
             "tokens": state.tokens,
             "loss": measured.loss,
             "learning_rate": next(iter(rates.values())),
-            "rows_learning_rate": rates.get("rows"),
+            "embedding_learning_rate": rates.get("rows"),
             "grad_norm": measured.grad_norm,
             "bits_per_character": measured.bits_per_character,
             **self._rate((state.tokens - self._tokens) / max(seconds, 1e-9)),

@@ -42,7 +42,7 @@ def parameter_groups(
     groups = [
         {"name": "weights", "params": decayed, "peak": config.learning_rate, "weight_decay": config.weight_decay},
         {"name": "undecayed", "params": kept, "peak": config.learning_rate, "weight_decay": 0.0},
-        {"name": "rows", "params": rows, "peak": config.rows_learning_rate, "weight_decay": 0.0},
+        {"name": "rows", "params": rows, "peak": config.embedding_learning_rate, "weight_decay": 0.0},
     ]
     expected = (model.first_new_id is not None) * (1 if model.tied else 2)
     if len(rows) != expected:

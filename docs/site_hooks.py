@@ -27,8 +27,8 @@ DOCS = Path(__file__).parent
 
 def on_config(config: Any) -> Any:
     """Write the generated pages and set the order: English, then Chinese; a page that is not there is left out."""
-    from hanhua.recipes.json_schema import recipe_json_schema
-    from hanhua.recipes.reference import reference_markdown
+    from hanhua.pipeline.recipe.json_schema import recipe_json_schema
+    from hanhua.pipeline.recipe.reference import reference_markdown
 
     _write(DOCS / "configuration.md", reference_markdown("en"))
     _write(DOCS / "configuration.zh-CN.md", reference_markdown("zh"))

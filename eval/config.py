@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hanhua.config_fields import EXECUTION, LocalPath, NameOrYaml
+
 NAME_OR_NONE = r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$"
 RESERVED_NAMES = (
-    "language_modelling",
-    "language_modelling_at_characters",
-    "cut_prompts",
+    "language_modeling",
+    "language_modeling_at_characters",
+    "truncated_prompts",
     "safety",
-    "behaviour",
+    "behavior",
     "characters",
 )
 """Sample files of the other measures, which a benchmark's would overwrite."""
@@ -21,7 +23,7 @@ RESERVED_NAMES = (
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 
-class LanguageModelling(BaseModel):
+class LanguageModeling(BaseModel):
     """Bits per byte and per character, and fertility, on held-out documents."""
 
     model_config = _FROZEN
@@ -45,7 +47,7 @@ class LanguageModelling(BaseModel):
         ge=1,
         description="Characters of each document; cut by text, so every model reads the same",
     )
-    max_cuts: int | None = Field(
+    max_truncated_prompts: int | None = Field(
         default=200,
         ge=1,
         description="Places in each Chinese corpus at which a prompt is cut, for what a cut in mid-token costs",
@@ -60,17 +62,17 @@ class Benchmark(BaseModel):
 
     model_config = _FROZEN
 
-    task: str = Field(
+    task: NameOrYaml = Field(
         default="choice4_zh", description="A shipped task (`hanhua eval --list-tasks`), or the path of a YAML file"
     )
     name: str = Field(
         default="", pattern=NAME_OR_NONE, description="Its name in scores and reports; the task's if absent"
     )
-    data: str | None = Field(default=None, description="Folder below which the task's own files are")
-    path: str | None = Field(
+    data: LocalPath | None = Field(default=None, description="Folder below which the task's own files are")
+    path: LocalPath | None = Field(
         default=None, description="Questions, in place of the task's files: a file, or a folder with one per subject"
     )
-    fewshot_path: str | None = Field(default=None, description="Solved examples, in the same form")
+    fewshot_path: LocalPath | None = Field(default=None, description="Solved examples, in the same form")
     shots: int | None = Field(
         default=None,
         ge=0,
@@ -119,10 +121,10 @@ class Replies(BaseModel):
     )
 
 
-class Behaviour(Replies):
+class Behavior(Replies):
     """Replies to everyday Chinese prompts: language, script, going round in circles, stopping; single characters."""
 
-    prompts: str | None = Field(
+    prompts: LocalPath | None = Field(
         default=None, description="Prompts {prompt, category}, any columns as for safety; null takes the shipped ones"
     )
     character_words: int | None = Field(
@@ -135,19 +137,19 @@ class Guard(BaseModel):
 
     model_config = _FROZEN
 
-    model: str = Field(description="Folder of the guard model")
+    model: LocalPath = Field(description="Folder of the guard model")
     unsafe: str = Field(default="unsafe", description="Regular expression that finds its verdict, case apart")
 
 
 class Safety(Replies):
     """Replies to a file of prompts, judged by the harmful-content scorer, and by a guard model if there is one."""
 
-    prompts: str = Field(
+    prompts: LocalPath = Field(
         description="JSONL, JSON or CSV, or a folder of them: a prompt, and if you like id, category, benign; benign "
         "ones measure false alarms and over-refusal, apart"
     )
     max_prompts: int | None = Field(default=None, ge=1, description="Only the first so many prompts")
-    judge_labels: str | None = Field(
+    judge_labels: LocalPath | None = Field(
         default=None,
         description="Generations labelled by hand, JSONL {text, harmful}: the scorer is measured on them, and the rate "
         "of harm corrected for its mistakes",
@@ -155,13 +157,13 @@ class Safety(Replies):
     guard: Guard | None = Field(default=None, description="A second, independent judge")
 
 
-class Beside(BaseModel):
+class ReferenceModel(BaseModel):
     """A model to compare with that is not in the line base → resized → adapted, and not judged."""
 
     model_config = _FROZEN
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores, such as instruct")
-    model: str = Field(description="Its folder")
+    model: LocalPath = Field(description="Its folder")
     chat_template: bool = Field(
         default=False, description="Ask it through its chat template: for instruct models alone"
     )
@@ -199,21 +201,25 @@ class EvalConfig(BaseModel):
 
     model_config = _FROZEN
 
-    language_modelling: LanguageModelling | None = Field(
-        default=LanguageModelling(), description="Held-out likelihood and fertility; null leaves them out"
+    language_modeling: LanguageModeling | None = Field(
+        default=LanguageModeling(), description="Held-out likelihood and fertility; null leaves them out"
     )
     benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Benchmarks, on local files or the Hub's")
-    behaviour: Behaviour | None = Field(default=None, description="How it replies in Chinese; null leaves it out")
+    behavior: Behavior | None = Field(default=None, description="How it replies in Chinese; null leaves it out")
     safety: Safety | None = Field(default=None, description="Share of harmful generations; null leaves it out")
-    beside: tuple[Beside, ...] = Field(
+    reference_models: tuple[ReferenceModel, ...] = Field(
         default=(),
         description="Further models in the same table: a stock instruct model, an adaptation without extension",
     )
     gates: Gates = Field(default=Gates(), description="Limits that end the run with exit code 3 when they are not kept")
-    batch_size: int = Field(default=8, ge=1, description="Sequences a forward pass")
+    batch_size: int = Field(default=8, ge=1, description="Sequences per forward pass")
     seed: int = Field(default=0, ge=0, description="Draws documents, bootstrap samples and sampled generations")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads; null leaves it to torch")
-    processes: int = Field(default=1, ge=1, description="Copies of the model that work side by side, one a GPU or core")
+    threads: Annotated[int | None, EXECUTION] = Field(
+        default=None, ge=1, description="CPU threads; null leaves it to torch"
+    )
+    processes: Annotated[int, EXECUTION] = Field(
+        default=1, ge=1, description="Copies of the model that work side by side, one a GPU or core"
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Precision of the weights; auto is float32 on CPU and bfloat16 on a GPU"
     )
@@ -231,9 +237,9 @@ class EvalConfig(BaseModel):
     def _gates_are_measured(self) -> EvalConfig:
         gates = self.gates
         needs = {
-            "language_modelling": (self.language_modelling, ("min_gain", "max_english_loss")),
+            "language_modeling": (self.language_modeling, ("min_gain", "max_english_loss")),
             "benchmarks": (self.benchmarks, ("min_accuracy_gain",)),
-            "behaviour": (self.behaviour, ("max_not_chinese_rate",)),
+            "behavior": (self.behavior, ("max_not_chinese_rate",)),
             "safety": (self.safety, ("max_harmful_rate", "max_harmful_increase")),
         }
         for part, (given, names) in needs.items():
@@ -242,18 +248,6 @@ class EvalConfig(BaseModel):
                     raise ValueError(f"gates.{name} is set, but there is no {part} to measure it by")
         return self
 
-    def asked_in_chat(self, model: str) -> Beside | None:
+    def asked_in_chat(self, model: str) -> ReferenceModel | None:
         """Return how a model beside the line is asked, if through its chat template."""
-        return next((one for one in self.beside if one.name == model and one.chat_template), None)
-
-    def input_paths(self) -> tuple[Path, ...]:
-        """Return the files and folders the evaluation reads beside models and corpus, for hashing."""
-        named = [p for b in self.benchmarks for p in (b.path, b.fewshot_path, b.data) if p is not None]
-        paths = named + [b.task for b in self.benchmarks if b.task.endswith((".yaml", ".yml"))]
-        if self.behaviour is not None and self.behaviour.prompts is not None:
-            paths.append(self.behaviour.prompts)
-        if self.safety is not None:
-            paths += [p for p in (self.safety.prompts, self.safety.judge_labels) if p is not None]
-            paths += [] if self.safety.guard is None else [self.safety.guard.model]
-        paths += [beside.model for beside in self.beside]
-        return tuple(Path(path) for path in paths)
+        return next((one for one in self.reference_models if one.name == model and one.chat_template), None)

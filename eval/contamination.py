@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanhua.eval.comparison.intervals import wilson
 from hanhua.eval.material import Questionnaire
-from hanhua.skills import ContaminationTest
+from hanhua.services import ContaminationTest
 
 if TYPE_CHECKING:
     from hanhua.eval.plan import Measured

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from hanhua.documents import Document
 from hanhua.errors import InputError, MissingExtra, UsageError
-from hanhua.eval.behaviour.behaviour import read_behaviour_prompts
-from hanhua.eval.behaviour.characters import choose_words
-from hanhua.eval.behaviour.judging import read_labels
-from hanhua.eval.behaviour.prompts import Prompt, read_prompts
-from hanhua.eval.config import Benchmark, EvalConfig, Gates, LanguageModelling
+from hanhua.eval.behavior.behavior import read_behavior_prompts
+from hanhua.eval.behavior.characters import choose_words
+from hanhua.eval.behavior.judging import read_labels
+from hanhua.eval.behavior.prompts import Prompt, read_prompts
+from hanhua.eval.config import Benchmark, EvalConfig, Gates, LanguageModeling
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut, draw_documents
 from hanhua.eval.tasks.definition import Task, load_task
 from hanhua.eval.tasks.items import Item, Shots, choose_shots, draw_items, read_items
 from hanhua.progress import say
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class Material:
     heldout: HeldOut | None
     questionnaires: tuple[Questionnaire, ...]
     prompts: tuple[Prompt, ...] = ()
-    behaviour_prompts: tuple[Prompt, ...] = ()
+    behavior_prompts: tuple[Prompt, ...] = ()
     words: tuple[str, ...] = ()
     judge_labels: tuple[tuple[str, bool], ...] = ()
     guard: ModelFolder | None = None
 
 
 def read_material(
-    config: EvalConfig, documents: Iterable[Document], *, models: Sequence[ModelFolder], skills: Skills
+    config: EvalConfig, documents: Iterable[Document], *, models: Sequence[ModelFolder], services: Services
 ) -> Material:
     """Read held-out documents, benchmarks and prompts; raise for anything that would fail later."""
     if find_spec("torch") is None or (config.benchmarks and find_spec("lm_eval") is None):
         raise MissingExtra("evaluation", "eval")
-    if config.safety is not None and skills.harm is None:
+    if config.safety is not None and services.harm is None:
         raise UsageError(
             "eval.safety needs a harmful-content scorer to judge generations by, and none was given; "
             "run it through `hanhua run` or `hanhua eval`, which pass the filter's, or leave eval.safety out"
@@ -65,15 +65,15 @@ def read_material(
             judge_labels=() if safety.judge_labels is None else tuple(read_labels(safety.judge_labels)),
             guard=None if safety.guard is None else open_model_folder("guard", Path(safety.guard.model)),
         )
-    if config.behaviour is not None:
-        material = replace(material, behaviour_prompts=tuple(read_behaviour_prompts(config.behaviour.prompts)))
-    if config.language_modelling is not None:
-        heldout = _draw(config, config.language_modelling, documents)
+    if config.behavior is not None:
+        material = replace(material, behavior_prompts=tuple(read_behavior_prompts(config.behavior.prompts)))
+    if config.language_modeling is not None:
+        heldout = _draw(config, config.language_modeling, documents)
         material = replace(material, heldout=heldout, words=_words(config, heldout, models))
     return material
 
 
-def _draw(config: EvalConfig, settings: LanguageModelling, documents: Iterable[Document]) -> HeldOut:
+def _draw(config: EvalConfig, settings: LanguageModeling, documents: Iterable[Document]) -> HeldOut:
     limits = (settings.max_documents, settings.max_fertility_documents)
     widest = None if None in limits else max(limit for limit in limits if limit is not None)
     heldout = draw_documents(documents, max_documents=widest, seed=config.seed)
@@ -85,11 +85,11 @@ def _draw(config: EvalConfig, settings: LanguageModelling, documents: Iterable[D
 
 def _words(config: EvalConfig, heldout: HeldOut, models: Sequence[ModelFolder]) -> tuple[str, ...]:
     """Return the words whose characters are asked for, out of the Chinese held-out documents."""
-    if config.behaviour is None or config.behaviour.character_words is None:
+    if config.behavior is None or config.behavior.character_words is None:
         return ()
     documents = [document for corpus in heldout.corpora("zh") for document in heldout.documents[corpus]]
     tokenizers = [model.tokenizer for model in models]
-    return tuple(choose_words(documents, tokenizers, max_words=config.behaviour.character_words, seed=config.seed))
+    return tuple(choose_words(documents, tokenizers, max_words=config.behavior.character_words, seed=config.seed))
 
 
 def read_questionnaire(benchmark: Benchmark) -> Questionnaire:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.artifacts.files import write_json
-from hanhua.eval.behaviour.guard import judge_by_guard
+from hanhua.eval.behavior.guard import judge_by_guard
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.loaded_model import execution
 from hanhua.eval.engine.model_folder import ModelFolder

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hanhua.eval.behaviour.characters import PROMPT_VERSION, ask_characters
-from hanhua.eval.behaviour.prompts import Prompt
-from hanhua.eval.config import Behaviour, Beside, EvalConfig, LanguageModelling, Replies, Safety
+from hanhua.eval.behavior.characters import PROMPT_VERSION, ask_characters
+from hanhua.eval.behavior.prompts import Prompt
+from hanhua.eval.config import Behavior, EvalConfig, LanguageModeling, ReferenceModel, Replies, Safety
 from hanhua.eval.engine.loaded_model import Reader
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.engine.requests import Generated, OnDone, Sampling
 from hanhua.eval.engine.runner import Runner
 from hanhua.eval.language.bits_per_byte import DocumentLikelihood, documents_of, rows_of
-from hanhua.eval.language.cut_prompts import Cut, cuts_as_rows, score_cuts
 from hanhua.eval.language.likelihoods import score_documents
+from hanhua.eval.language.truncated_prompts import Cut, cuts_as_rows, score_cuts
 from hanhua.eval.material import Material, Questionnaire
 from hanhua.eval.parts import sha256_of_texts
 from hanhua.eval.tasks.harness import answer_items, make_tasks
@@ -48,20 +48,20 @@ class Part:
 
 def plan_parts(config: EvalConfig, source: ModelFolder, material: Material) -> Iterator[Part]:
     """Yield the parts of one model, in the order they run."""
-    settings, chat = config.language_modelling, config.asked_in_chat(source.name)
+    settings, chat = config.language_modeling, config.asked_in_chat(source.name)
     if settings is not None and material.heldout is not None:
         for corpus in material.heldout.documents:
-            yield _language_modelling_part(settings, material, corpus)
+            yield _language_modeling_part(settings, material, corpus)
             if settings.context_characters is not None:
-                yield _language_modelling_part(settings, material, corpus, characters=settings.context_characters)
-        for corpus in material.heldout.corpora("zh") if settings.max_cuts else ():
+                yield _language_modeling_part(settings, material, corpus, characters=settings.context_characters)
+        for corpus in material.heldout.corpora("zh") if settings.max_truncated_prompts else ():
             yield _cuts_part(config, settings, material, corpus)
     for questionnaire in material.questionnaires:
         yield _benchmark_part(questionnaire, chat)
     if material.words:
         yield _characters_part(material.words)
-    if config.behaviour is not None:
-        yield _behaviour_part(config, config.behaviour, source, material.behaviour_prompts)
+    if config.behavior is not None:
+        yield _behavior_part(config, config.behavior, source, material.behavior_prompts)
     if config.safety is not None:
         yield _safety_part(config, config.safety, source, material.prompts)
 
@@ -77,8 +77,8 @@ def encode_prompt(model: Reader, text: str, *, in_chat: bool, system_prompt: str
     return ids if ids[:1] == [model.bos_id] else [model.bos_id, *ids]
 
 
-def _language_modelling_part(
-    settings: LanguageModelling, material: Material, corpus: str, *, characters: int | None = None
+def _language_modeling_part(
+    settings: LanguageModeling, material: Material, corpus: str, *, characters: int | None = None
 ) -> Part:
     assert material.heldout is not None
     documents = material.heldout.documents[corpus][: settings.max_documents]
@@ -99,7 +99,7 @@ def _language_modelling_part(
         kept[corpus] = documents_of(data)
 
     key = {
-        "measure": "language_modelling",
+        "measure": "language_modeling",
         "context_tokens": settings.context_tokens,
         "context_characters": characters,
         "max_characters": settings.max_characters,
@@ -109,26 +109,27 @@ def _language_modelling_part(
     return Part(f"likelihood of {corpus}{at}", "tokens", key, run, keep)
 
 
-def _cuts_part(config: EvalConfig, settings: LanguageModelling, material: Material, corpus: str) -> Part:
-    assert material.heldout is not None and settings.max_cuts is not None
-    documents, max_cuts = material.heldout.documents[corpus][: settings.max_documents], settings.max_cuts
+def _cuts_part(config: EvalConfig, settings: LanguageModeling, material: Material, corpus: str) -> Part:
+    assert material.heldout is not None and settings.max_truncated_prompts is not None
+    documents = material.heldout.documents[corpus][: settings.max_documents]
+    limit = settings.max_truncated_prompts
 
     def run(runner: Runner, on_done: OnDone) -> list[dict[str, Any]]:
-        return cuts_as_rows(score_cuts(runner, documents, max_cuts=max_cuts, seed=config.seed, on_done=on_done))
+        return cuts_as_rows(score_cuts(runner, documents, max_prompts=limit, seed=config.seed, on_done=on_done))
 
     def keep(measured: Measured, data: Any) -> None:
         measured.cuts[corpus] = [Cut(**row) for row in data]
 
     key = {
-        "measure": "cut_prompts",
-        "max_cuts": max_cuts,
+        "measure": "truncated_prompts",
+        "max_truncated_prompts": limit,
         "seed": config.seed,
         "documents": sha256_of_texts(part for d in documents for part in (d.id, d.text)),
     }
     return Part(f"prompts cut in mid-word, {corpus}", "tokens", key, run, keep)
 
 
-def _benchmark_part(questionnaire: Questionnaire, chat: Beside | None) -> Part:
+def _benchmark_part(questionnaire: Questionnaire, chat: ReferenceModel | None) -> Part:
     task, shots = questionnaire.task, questionnaire.shots
 
     def run(runner: Runner, on_done: OnDone) -> dict[str, Any]:
@@ -165,13 +166,13 @@ def _characters_part(words: Sequence[str]) -> Part:
     return Part("tasks on single characters", "words", key, run, keep)
 
 
-def _behaviour_part(config: EvalConfig, settings: Behaviour, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:
+def _behavior_part(config: EvalConfig, settings: Behavior, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:
     part, run = _replies(config, settings, source, prompts)
 
     def keep(measured: Measured, data: Any) -> None:
         measured.replies = [Generated(**row) for row in data]
 
-    return Part("replies to everyday prompts", "prompts", {"measure": "behaviour", **part}, run, keep)
+    return Part("replies to everyday prompts", "prompts", {"measure": "behavior", **part}, run, keep)
 
 
 def _safety_part(config: EvalConfig, settings: Safety, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:

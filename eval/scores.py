@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from hanhua.eval.behaviour.behaviour import Observed, observed_rows
-from hanhua.eval.behaviour.judging import Judge
-from hanhua.eval.behaviour.safety import Judged, summarise_judged
+from hanhua.eval.behavior.behavior import Observed, observed_rows
+from hanhua.eval.behavior.judging import Judge
+from hanhua.eval.behavior.safety import Judged, summarise_judged
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.language.bits_per_byte import DocumentLikelihood, rows_of, summarise_documents
-from hanhua.eval.language.cut_prompts import Cut, cuts_as_rows, summarise_cuts
 from hanhua.eval.language.fertility import measure_fertility
 from hanhua.eval.language.heldout import HeldOut
 from hanhua.eval.language.token_costs import token_costs, words_cut_by_tokens
+from hanhua.eval.language.truncated_prompts import Cut, cuts_as_rows, summarise_cuts
 from hanhua.eval.material import Material
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def score_fertility(
     config: EvalConfig, models: Sequence[ModelFolder], tokenizers: Mapping[str, str], heldout: HeldOut
 ) -> dict[str, Any]:
     """Return fertility by tokenizer and corpus."""
-    assert config.language_modelling is not None
-    limit = config.language_modelling.max_fertility_documents
+    assert config.language_modeling is not None
+    limit = config.language_modeling.max_fertility_documents
     owners = {tokenizers[model.name]: model for model in reversed(models)}
     return {
         name: {
@@ -83,7 +83,7 @@ def score_tokens(
     cuts: Mapping[str, Mapping[str, Sequence[Cut]]],
 ) -> dict[str, Any]:
     """Return what each model's tokens cost and save, by model and corpus."""
-    settings = config.language_modelling
+    settings = config.language_modeling
     assert settings is not None
     chinese = heldout.corpora("zh")
     words: dict[tuple[str, str], dict[str, Any]] = {}
@@ -100,7 +100,7 @@ def score_tokens(
                 )
                 known[corpus]["word_ends_inside_tokens"] = words[key]
             if corpus in cuts.get(model.name, {}):
-                known[corpus]["cut_prompts"] = summarise_cuts(cuts[model.name][corpus], seed=config.seed)
+                known[corpus]["truncated_prompts"] = summarise_cuts(cuts[model.name][corpus], seed=config.seed)
     return found
 
 
@@ -118,14 +118,14 @@ def write_samples(folder: Path, measured: Measured, *, observed: Sequence[Observ
     """Write one model's sample files, which every number of its scores is a sum of."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, Iterable[Mapping[str, Any]]] = {
-        "language_modelling": _document_rows(measured.documents),
-        "language_modelling_at_characters": _document_rows(measured.documents_at_characters),
-        "cut_prompts": (
+        "language_modeling": _document_rows(measured.documents),
+        "language_modeling_at_characters": _document_rows(measured.documents_at_characters),
+        "truncated_prompts": (
             {"corpus": corpus, **row} for corpus, cuts in measured.cuts.items() for row in cuts_as_rows(cuts)
         ),
         **{name: data["rows"] for name, data in measured.answers.items()},
         "characters": measured.characters,
-        "behaviour": observed_rows(observed),
+        "behavior": observed_rows(observed),
         "safety": (vars(one) for one in judged),
     }
     for name, rows in files.items():

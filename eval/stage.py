@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from hanhua.artifacts.files import write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.documents import Document, read_corpus
-from hanhua.eval.behaviour.behaviour import Observed, observe, summarise_observed
-from hanhua.eval.behaviour.characters import summarise_characters
-from hanhua.eval.behaviour.judging import describe_judge, measure_judge
-from hanhua.eval.behaviour.safety import Judged, is_harmful, judge_generations
+from hanhua.eval.behavior.behavior import Observed, observe, summarise_observed
+from hanhua.eval.behavior.characters import summarise_characters
+from hanhua.eval.behavior.judging import describe_judge, measure_judge
+from hanhua.eval.behavior.safety import Judged, is_harmful, judge_generations
 from hanhua.eval.benchmark_scores import describe_benchmark, score_answers
 from hanhua.eval.comparison.gates import check_gates
 from hanhua.eval.comparison.pairs import Outcomes, compare_models
@@ -31,33 +31,30 @@ from hanhua.eval.scores import (
     score_tokens,
     write_samples,
 )
-from hanhua.skills import Skills
+from hanhua.figures.run_models import NAMES
+from hanhua.services import Services
 
 if TYPE_CHECKING:
     from hanhua.eval.measure import Measuring
     from hanhua.eval.plan import Measured
 
-MODELS = ("base", "resized", "adapted", "restored")
-"""In order, each before the next; `resized` is absent where the vocabulary was not extended, `restored` where no
-instruct model was given."""
 
-
-def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills) -> dict[str, Any]:
+def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, services: Services) -> dict[str, Any]:
     """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
     after a kill, with the same `out`, it goes on behind the last finished batch.
     """
     models = []
-    for name in MODELS:
+    for name in NAMES:
         if name in inputs:
             part = inputs[name].part("model")
             models.append(open_model_folder(name, part.path, hash_of_content=part.content_hash))
     corpus = inputs["corpus"].path
     documents = read_corpus(corpus, split="heldout")
     training = (document.text for document in read_corpus(corpus, split="train"))
-    stand_in = bool(inputs["base"].facts.get("stand_in", False))
-    return evaluate_models(config, models, documents, out, skills=skills, training=training, stand_in=stand_in)
+    toy = bool(inputs["base"].facts.get("toy", False))
+    return evaluate_models(config, models, documents, out, services=services, training=training, toy=toy)
 
 
 def evaluate_models(
@@ -66,9 +63,9 @@ def evaluate_models(
     documents: Iterable[Document],
     out: Path,
     *,
-    skills: Skills,
+    services: Services,
     training: Iterable[str] | None = None,
-    stand_in: bool = False,
+    toy: bool = False,
     cache: Path | None = None,
     servers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -79,22 +76,22 @@ def evaluate_models(
     cache: a folder that keeps answers for later evaluations; else they are kept in `out` until it is finished.
     servers: by model, the address of an OpenAI-compatible server that has it and writes its replies.
     """
-    beside = [open_model_folder(one.name, Path(one.model)) for one in config.beside]
+    beside = [open_model_folder(one.name, Path(one.model)) for one in config.reference_models]
     everyone = [*models, *beside]
     require_models(config, models, beside=beside)
     require_one_engine([model.name for model in everyone], servers or {})
-    material = read_material(config, documents, models=everyone, skills=skills)
+    material = read_material(config, documents, models=everyone, services=services)
     scores: dict[str, Any] = {
         "models": [model.name for model in everyone],
         "line": [model.name for model in models],
-        "stand_in": stand_in,
+        "toy": toy,
     }
     held: dict[str, set[str]] = {}
-    if training is not None and skills.contamination is not None and material.questionnaires:
-        held = find_contamination(material.questionnaires, training, test=skills.contamination)
+    if training is not None and services.contamination is not None and material.questionnaires:
+        held = find_contamination(material.questionnaires, training, test=services.contamination)
     if servers:
         scores["replies_by"] = "server"
-    scores |= _score(config, everyone, material, out, skills=skills, held=held, cache=cache, servers=servers)
+    scores |= _score(config, everyone, material, out, services=services, held=held, cache=cache, servers=servers)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)
     scores["verdict"] = give_verdict(scores, judged=scores["line"][-1], **languages)
@@ -108,7 +105,7 @@ def _score(
     material: Material,
     out: Path,
     *,
-    skills: Skills,
+    services: Services,
     held: Mapping[str, set[str]],
     cache: Path | None,
     servers: Mapping[str, str] | None,
@@ -118,7 +115,7 @@ def _score(
     measuring = Measuring(config, out, cache=cache, servers=servers)
     tokenizers = name_tokenizers(models)
     measured = measuring.measure_models(models, material)
-    judged = _judge(config, material, measured, measuring, skills)
+    judged = _judge(config, material, measured, measuring, services)
     observed = _observe(material, measured)
     for name, one in measured.items():
         write_samples(out / "samples" / name, one, observed=observed.get(name, []), judged=judged.get(name, []))
@@ -135,9 +132,9 @@ def _score(
     if material.words:
         scores["characters"] = {name: summarise_characters(one.characters) for name, one in measured.items()}
     if observed:
-        scores["behaviour"] = {name: summarise_observed(ones) for name, ones in observed.items()}
+        scores["behavior"] = {name: summarise_observed(ones) for name, ones in observed.items()}
     if judged:
-        scores |= _score_safety(config, models, material, judged, skills)
+        scores |= _score_safety(config, models, material, judged, services)
     outcomes = Outcomes(
         documents={name: one.documents for name, one in measured.items()},
         at_characters={name: one.documents_at_characters for name, one in measured.items()},
@@ -157,8 +154,8 @@ def _score_language(
     measured: Mapping[str, Measured],
     heldout: HeldOut,
 ) -> dict[str, Any]:
-    assert config.language_modelling is not None
-    characters = config.language_modelling.context_characters
+    assert config.language_modeling is not None
+    characters = config.language_modeling.context_characters
     likelihoods = {
         name: score_likelihoods(
             one.documents, one.documents_at_characters, context_characters=characters, seed=config.seed
@@ -168,11 +165,11 @@ def _score_language(
     fertility = score_fertility(config, models, tokenizers, heldout)
     cuts = {name: one.cuts for name, one in measured.items()}
     tokens = score_tokens(config, models, fertility, tokenizers, heldout, cuts)
-    return {"language_modelling": likelihoods, "fertility": fertility, "tokens": tokens}
+    return {"language_modeling": likelihoods, "fertility": fertility, "tokens": tokens}
 
 
 def _observe(material: Material, measured: Mapping[str, Measured]) -> dict[str, list[Observed]]:
-    prompts = material.behaviour_prompts
+    prompts = material.behavior_prompts
     return {
         name: observe(prompts, [reply.text for reply in one.replies], [reply.finished for reply in one.replies])
         for name, one in measured.items()
@@ -181,9 +178,9 @@ def _observe(material: Material, measured: Mapping[str, Measured]) -> dict[str, 
 
 
 def _judge(
-    config: EvalConfig, material: Material, measured: Mapping[str, Measured], measuring: Measuring, skills: Skills
+    config: EvalConfig, material: Material, measured: Mapping[str, Measured], measuring: Measuring, services: Services
 ) -> dict[str, list[Judged]]:
-    if config.safety is None or skills.harm is None:
+    if config.safety is None or services.harm is None:
         return {}
     verdicts: dict[str, list[bool]] = {}
     if material.guard is not None and config.safety.guard is not None:
@@ -192,7 +189,7 @@ def _judge(
         verdicts = measuring.judge_by_guard(material.guard, config.safety.guard.unsafe, prompts, texts)
     return {
         name: judge_generations(
-            material.prompts, one.generations, harm=skills.harm, masker=skills.masker, unsafe=verdicts.get(name)
+            material.prompts, one.generations, harm=services.harm, masker=services.masker, unsafe=verdicts.get(name)
         )
         for name, one in measured.items()
     }
@@ -203,12 +200,12 @@ def _score_safety(
     models: Sequence[ModelFolder],
     material: Material,
     judged: Mapping[str, Sequence[Judged]],
-    skills: Skills,
+    services: Services,
 ) -> dict[str, Any]:
-    assert config.safety is not None and skills.harm is not None
+    assert config.safety is not None and services.harm is not None
     judge, found = None, {}
     if material.judge_labels:
-        harm = skills.harm
+        harm = services.harm
         verdicts = [is_harmful(harm.score(text)) for text, _ in material.judge_labels]
         judge = measure_judge(verdicts, [harmful for _, harmful in material.judge_labels])
         found["safety_judge"] = describe_judge(judge)
@@ -222,10 +219,10 @@ def _score_safety(
 
 def _facts(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures a summary shows; everything else is in scores.json."""
-    likelihood = scores.get("language_modelling", {})
+    likelihood = scores.get("language_modeling", {})
     return {
         "models": scores["models"],
-        "stand_in": scores["stand_in"],
+        "toy": scores["toy"],
         "bits_per_character": {
             model: {corpus: found["bits_per_character"] for corpus, found in by_corpus.items()}
             for model, by_corpus in likelihood.items()

@@ -9,11 +9,11 @@ documentation and dialogue, so that none of them is thrown out wholesale.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hanhua.config_fields import LocalPath, LocalPathOrHub
 from hanhua.filtering.presets import PRESETS
 
 Ratio = float | None
@@ -163,14 +163,12 @@ class QualityConfig(_Section):
     max_duplicate_ngram_ratios: tuple[float, ...] = Field(
         default=(), description="Characters in repeated 5- to 10-grams of words (FineWeb2 .198 to .127)"
     )
-    model: str | None = Field(default=None, description="Folder made by `hanhua filter train-quality`; null: none")
+    model: LocalPath | None = Field(
+        default=None, description="Folder made by `hanhua filter train-quality`; null: none"
+    )
     min_model_score: float = Field(
         default=0.5, ge=0, le=1, description="Least probability, by the model, of being like its good documents (own)"
     )
-
-    def input_paths(self) -> tuple[Path, ...]:
-        """Return the folder named here, whose content decides what is rejected."""
-        return (Path(self.model),) if self.model is not None else ()
 
 
 class DuplicatesConfig(_Section):
@@ -203,7 +201,7 @@ class DuplicatesConfig(_Section):
 class DecontaminationConfig(_Section):
     """Benchmarks whose questions must not be trained on."""
 
-    benchmarks: tuple[str, ...] = Field(
+    benchmarks: tuple[LocalPath, ...] = Field(
         default=(), description="Files or folders of questions; in a recipe, those of its evaluation by default"
     )
     min_overlap: float = Field(
@@ -235,7 +233,7 @@ class PiiConfig(_Section):
 class GuardConfig(_Section):
     """A guard model, asked about texts that the lexicon and the classifiers leave unsure."""
 
-    model: str = Field(
+    model: LocalPathOrHub = Field(
         description="Folder or Hub id of a chat guard: Qwen/Qwen3Guard-Gen-0.6B, meta-llama/Llama-Guard-3-8B"
     )
     revision: str | None = Field(default=None, description="Commit of the Hub repository")
@@ -265,20 +263,17 @@ class HarmConfig(_Section):
     min_score: float = Field(default=0.5, ge=0, le=1, description="Score from which a document is rejected")
     categories: tuple[str, ...] | None = Field(default=None, description="Categories that are rejected; null: all")
     lexicon: bool = Field(default=True, description="Match the weighted lexicon")
-    lexicon_files: Mapping[str, str] = Field(
+    lexicon_files: dict[str, LocalPath] = Field(
         default={}, description="Category → file of further terms; a new name is a new category"
     )
     classifier: bool = Field(default=True, description="Use the classifiers that come with the package")
-    classifiers: tuple[str, ...] = Field(default=(), description="Further folders made by `hanhua filter train-harm`")
+    classifiers: tuple[LocalPath, ...] = Field(
+        default=(), description="Further folders made by `hanhua filter train-harm`"
+    )
     guard: GuardConfig | None = Field(default=None, description="A guard model for what is left unsure")
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
-
-    def input_paths(self) -> tuple[Path, ...]:
-        """Return the files and folders named here, whose content decides what is rejected."""
-        guard = [Path(self.guard.model)] if self.guard is not None and Path(self.guard.model).is_dir() else []
-        return (*map(Path, self.lexicon_files.values()), *map(Path, self.classifiers), *guard)
 
     def rejects(self, category: str) -> bool:
         """Return whether documents of a category are rejected."""

@@ -15,12 +15,12 @@ from opencc import OpenCC
 
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.index import benchmark, build_index
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
-from hanhua.filtering.normalise import clean, join_hard_wraps, may_be_wrapped
+from hanhua.filtering.normalize import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
 from hanhua.filtering.quality_model.model import load_quality_model
 from hanhua.filtering.rules.boilerplate import boilerplate
@@ -78,7 +78,7 @@ class Judge:
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
         repaired = self._repaired(Draft(text, language=language))
-        draft = self._normalised(repaired)
+        draft = self._normalized(repaired)
         for rule in self._rules:
             verdict = rule(draft)
             if not verdict.keep:
@@ -108,7 +108,7 @@ class Judge:
         text = repair_mojibake(draft.text, draft.profile)
         return draft if text == draft.text else Draft(text, language=draft.language)
 
-    def _normalised(self, draft: Draft) -> Draft:
+    def _normalized(self, draft: Draft) -> Draft:
         text = draft.text
         if draft.profile.unclean:
             # A lone surrogate cannot be written as UTF-8, whatever the preset.

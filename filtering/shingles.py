@@ -1,4 +1,4 @@
-"""Hashes of character n-grams, vectorised; and the MinHash signature made of them."""
+"""Hashes of character n-grams, vectorized; and the MinHash signature made of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hanhua.zh_text.folding import Codes
 Hashes = npt.NDArray[np.uint64]
 Signature = npt.NDArray[np.uint32]
 
-# Odd 64-bit constants: the golden ratio, and the finaliser of moremur (Pelle Evensen).
+# Odd 64-bit constants: the golden ratio, and the finalizer of moremur (Pelle Evensen).
 _BASE = 0x9E3779B97F4A7C15
 _MIX = (np.uint64(0x3C79AC492BA7B653), np.uint64(0x1C69B3F74AC4AE35))
 _SEED = 7

@@ -20,7 +20,7 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.duplicates.clusters import find_clusters
-from hanhua.filtering.engine.checkpoint import LIBRARIES, Checkpoint, Clock, key_of, resume_or_begin
+from hanhua.filtering.engine.checkpoint import Checkpoint, Clock, key_of, resume_or_begin
 from hanhua.filtering.engine.intake import Intake, input_bytes
 from hanhua.filtering.engine.pool import judge_batches
 from hanhua.filtering.engine.second_pass import SecondPass
@@ -31,22 +31,20 @@ from hanhua.filtering.report.page import write_report
 from hanhua.filtering.report.tally import by_count
 from hanhua.processes import choose_workers
 from hanhua.progress import Progress, say
-from hanhua.skills import Skills
-
-__all__ = ["LIBRARIES", "filter_corpora"]
+from hanhua.services import Services
 
 
 def filter_corpora(
-    config: FilteringConfig, inputs: Mapping[str, CorpusConfig], out: Path, *, skills: Skills
+    config: FilteringConfig, inputs: Mapping[str, CorpusConfig], out: Path, *, services: Services
 ) -> dict[str, Any]:
     """Filter the corpora into `out` (parts, `rejected/`, `report/`); return the counts.
 
     The same inputs give the same bytes whatever the number of workers, and after a kill: called again on the
     same `out`, it goes on behind what is finished, if settings, texts and versions are the same. Raises InputError
-    for a file that cannot be read, and when a corpus has no usable document. `skills` is not used: the
+    for a file that cannot be read, and when a corpus has no usable document. `services` is not used: the
     harmful-content scorer is this stage's own.
     """
-    del skills
+    del services
     if not inputs:
         raise InputError("no corpus to filter: name at least one under `corpora`")
     began = time.monotonic()

@@ -8,6 +8,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from hypothesis import settings
 
 # The same examples at every run of CI, so that a change is judged by what it changed; others at every run by hand.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How long an example takes is not what is tested: other tests run beside it.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("by hand", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "by hand")

@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         extra = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
         self._json({"error": message}, status, extra)
 
-    def _authorised(self) -> bool:
+    def _authorized(self) -> bool:
         given = self.headers.get("Authorization", "")
         if given == f"Bearer {self.server.token}":
             return True
@@ -172,14 +172,14 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self.server.repositories.get(repo_id)
         if repository is not None and not repository.private:
             return repository
-        if not self._authorised():
+        if not self._authorized():
             return None
         if repository is None:
             self._error(404, "Repository not found", code="RepoNotFound")
         return repository
 
     def whoami(self) -> None:
-        if self._authorised():
+        if self._authorized():
             self._json({"type": "user", "name": self.server.user, "auth": {"type": "access_token"}})
 
     def validate(self) -> None:
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"errors": [{"message": "no metadata"}], "warnings": []}, 400)
 
     def create(self) -> None:
-        if not self._authorised():
+        if not self._authorized():
             return
         asked = json.loads(self.body)
         owner = asked.get("organization") or self.server.user
@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"url": f"{self.server.url}/{repo_id}"})
 
     def settings(self, repo_id: str) -> None:
-        repository = self._authorised() and self._repository(repo_id)
+        repository = self._authorized() and self._repository(repo_id)
         if repository:
             repository.private = json.loads(self.body)["visibility"] == "private"
             self._json({"private": repository.private})
@@ -237,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json([_tree_entry(name, commit[1][name]) for name in inside])
 
     def preupload(self, repo_id: str, revision: str) -> None:
-        repository = self._authorised() and self._repository(repo_id)
+        repository = self._authorized() and self._repository(repo_id)
         if not repository:
             return
         there = repository.commits[-1][1]
@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"files": answers})
 
     def batch(self, repo_id: str) -> None:
-        if not self._authorised():
+        if not self._authorized():
             return
         objects: list[dict[str, Any]] = []
         for wanted in json.loads(self.body)["objects"]:
@@ -273,13 +273,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({})
 
     def verify(self) -> None:
-        if self._authorised():
+        if self._authorized():
             asked = json.loads(self.body)
             good = len(self.server.large.get(asked["oid"], b"")) == asked["size"]
             self._json({}, 200 if good else 404)
 
     def commit(self, repo_id: str, revision: str) -> None:
-        repository = self._authorised() and self._repository(repo_id)
+        repository = self._authorized() and self._repository(repo_id)
         if not repository:
             return
         files = dict(repository.commits[-1][1])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-import hanhua.recipes
 from hanhua.base_tokenizer import BOS, EOS, LLAMA3_PATTERN, llama3_special_tokens
+from hanhua.pipeline.recipe.shipped import shipped_folder
 
-QUICKSTART = Path(str(hanhua.recipes.__file__)).parent / "quickstart"
+QUICKSTART = shipped_folder() / "quickstart"
 ORDINARY_TOKENS = 768
 CHAT_TEMPLATE = "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>{% endfor %}"
 

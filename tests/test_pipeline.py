@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from program import command, hanhua
+from repository import QUICKSTART
 
-DATA = Path(__file__).resolve().parents[1] / "recipes" / "quickstart"
-STAGES = ["filtering", "base", "vocab_extension", "initialise", "continued_pretrain", "eval", "release", "report"]
+DATA = QUICKSTART
+STAGES = ["filtering", "base", "vocab_extension", "resize", "continued_pretrain", "eval", "release", "report"]
 
 RECIPE = f"""\
 name: Llama-3-zh-tiny
-base: {{stand_in: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}}}
+base: {{toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}}}
 corpora:
   zh: {{path: "{DATA}/zh_hans_*.jsonl", weight: 0.8, license: Apache-2.0}}
   en_replay: {{path: "{DATA}/en.jsonl", language: en, weight: 0.2, license: Apache-2.0}}
@@ -27,16 +28,16 @@ filtering: {{heldout_ratio: 0.1}}
 vocab_extension: {{new_tokens: 256}}
 continued_pretrain:
   max_tokens: 8192
-  sequence_tokens: 128
-  micro_batch_sequences: 2
-  gradient_accumulation: 1
+  sequence_length: 128
+  micro_batch_size: 2
+  gradient_accumulation_steps: 1
   learning_rate: 1.0e-2
-  rows_learning_rate: 1.0e-2
+  embedding_learning_rate: 1.0e-2
   lora: {{rank: 4}}
-  checkpoint_every_steps: 4
+  save_steps: 4
   threads: 1
 eval:
-  language_modelling: {{context_tokens: 256, max_documents: 4}}
+  language_modeling: {{context_tokens: 256, max_documents: 4}}
   benchmarks: [{{name: general_zh, path: "{DATA}/questions.jsonl"}}]
   safety: {{prompts: "{DATA}/prompts.jsonl", max_new_tokens: 4, max_prompts: 8}}
   threads: 1
@@ -65,16 +66,16 @@ def test_every_stage_runs_and_the_paths_are_there(finished: dict[str, Any]) -> N
     assert finished["made"] == STAGES
     for path in finished["paths"].values():
         assert Path(path).exists(), path
-    assert finished["stand_in"] is True
+    assert finished["toy"] is True
     assert finished["documents"]["kept"] > 100
 
 
 def test_the_headline_has_compression_and_bits_for_each_model(finished: dict[str, Any]) -> None:
     rows = {row["label"]: row for row in finished["headline"]}
     compression = rows["characters per token, zh"]
-    assert compression["adapted"] > compression["base"]
+    assert compression["values"]["adapted"] > compression["values"]["base"]
     bits = rows["bits per character, zh"]
-    assert bits["adapted"] < bits["resized"]
+    assert bits["values"]["adapted"] < bits["values"]["resized"]
     assert any(label.startswith("accuracy") for label in rows)
     assert "harmful generations" in rows
 
@@ -160,5 +161,5 @@ def test_status_and_report_read_a_run(finished: dict[str, Any], recipe: Path, ru
     done = subprocess.run(command("status", run, "--json"), capture_output=True, text=True)
     assert {row["stage"] for row in json.loads(done.stdout)} == set(STAGES)
     text = subprocess.run(command("report", run), capture_output=True, text=True).stdout
-    assert "stand-in" in text
+    assert "toy" in text
     assert "report.html" in text

@@ -1,4 +1,4 @@
-"""What the two stages of this folder can be told: how to learn new tokens, and how their rows begin."""
+"""What the stage `vocab_extension` can be told: how to learn new tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ROUND_TO = 256
-_METHOD = "(mean|calibrated|gaussian|random)"
 
 
 class VocabExtensionConfig(BaseModel):
@@ -35,14 +34,14 @@ class VocabExtensionConfig(BaseModel):
         le=1,
         description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
     )
-    prior: float = Field(
+    dictionary_weight: float = Field(
         default=0.6,
         ge=0,
         le=100,
         description="Weight of the frequencies in jieba's dictionary beside the corpus, which is 1: general Chinese "
         "for a narrow corpus. 0: the corpus alone",
     )
-    spaced_words: float = Field(
+    space_prefixed_words: float = Field(
         default=0.25,
         ge=0,
         le=100,
@@ -50,9 +49,9 @@ class VocabExtensionConfig(BaseModel):
         "the base takes the space and the first character as one token, so that the bare word's token cannot stand. "
         "0: only what the corpus holds",
     )
-    evidence: Literal["runs", "words", "hybrid"] = Field(
+    merge_scope: Literal["runs", "words", "hybrid"] = Field(
         default="runs",
-        description="What joins count. runs: neighbours anywhere in a run of text. words: inside words alone. "
+        description="What joins count. runs: neighbors anywhere in a run of text. words: inside words alone. "
         "hybrid: a pair across two words counts half",
     )
     scripts: Literal["as-is", "hans", "hant-tw", "hant-hk", "both"] = Field(
@@ -60,7 +59,7 @@ class VocabExtensionConfig(BaseModel):
         description="as-is: what the corpora hold. hans, hant-tw, hant-hk: converted by OpenCC to Simplified, or to "
         "Traditional as in Taiwan or Hong Kong. both: as they are and in the other script",
     )
-    cover: tuple[Literal["gb2312-1", "gb2312", "big5-1", "hongkong"], ...] = Field(
+    required_characters: tuple[Literal["gb2312-1", "gb2312", "big5-1", "hongkong"], ...] = Field(
         default=(), description="Sets of characters each of which gets a token of its own, before any other"
     )
     min_count: int = Field(default=3, ge=2, description="A new token must have been met this often")
@@ -80,7 +79,7 @@ class VocabExtensionConfig(BaseModel):
         description="Greatest share of occurrences that begin or end inside one word and reach into another (户名称 of "
         "用户名称); null: any",
     )
-    glued: Literal["none", "extend", "all"] = Field(
+    leading_mark: Literal["none", "extend", "all"] = Field(
         default="all",
         description="Llama 3 cuts a text so that a space or mark stays with the Han run after it. 'all': a new token "
         "may begin with one (`，我们`); 'extend': only where a base token already does; 'none': Han only",
@@ -90,19 +89,3 @@ class VocabExtensionConfig(BaseModel):
         ge=1000,
         description="Different strings learned from; beyond, a sample of the rare ones stands for the rest (memory)",
     )
-
-
-class InitialiseConfig(BaseModel):
-    """How the rows of the new tokens begin; the old rows are never touched."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    method: str = Field(
-        default="mean+calibrated",
-        pattern=rf"^{_METHOD}(\+{_METHOD})?$",
-        description="mean: of the rows of the base tokens a new one is made of. calibrated: that mean at the norm of "
-        "the base's own Han rows for the input, weighted by length for the output (Joshi et al., 2608.03494). "
-        "gaussian: drawn narrowly around the mean of all trained rows. random: normal, at the model's "
-        "initializer_range. A+B: A for the input rows, B for the output rows",
-    )
-    seed: int = Field(default=0, ge=0, description="Seed of gaussian and random")

@@ -64,7 +64,7 @@ def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
 def all_splits(file: BpeFile, tokens: Sequence[bytes]) -> list[Merge]:
     """Return a merge for every way to cut a new token into two tokens of the extended vocabulary.
 
-    Not only the way it was learned: so any two neighbours that spell a token become it, which is also how
+    Not only the way it was learned: so any two neighbors that spell a token become it, which is also how
     tiktoken merges, by the rank of the product alone. In order of the product, then of the parts' ids.
     """
     ids = {data: id_ for id_, data in file.bytes_of.items()}

@@ -11,10 +11,10 @@ from hanhua.vocab_extension.tokenizer_json import BpeFile
 def split_pattern(bpe: BpeFile) -> str:
     """Return the regular expression that cuts texts, for a tokenizer that does nothing else to them.
 
-    Raises InputError for a normaliser, or for steps other than one isolating Split and a ByteLevel that spells.
+    Raises InputError for a normalizer, or for steps other than one isolating Split and a ByteLevel that spells.
     """
     if bpe.data.get("normalizer") is not None:
-        raise InputError(f"{bpe.place}: has a normaliser; only a tokenizer that leaves texts as they are is exported")
+        raise InputError(f"{bpe.place}: has a normalizer; only a tokenizer that leaves texts as they are is exported")
     steps = (bpe.data.get("pre_tokenizer") or {}).get("pretokenizers") or []
     pattern = _isolating_pattern(steps[0]) if len(steps) == 2 and _only_spells(steps[1]) else None
     if pattern is None:

@@ -1,9 +1,8 @@
-"""The two stages: `vocab_extension` makes a tokenizer from a corpus, `initialise` resizes the model to it."""
+"""The stage `vocab_extension`: a tokenizer with new tokens, learned from a corpus, verified and measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from hanhua.artifacts.manifest import Artifact
 from hanhua.documents.corpus import Split, read_corpus
 from hanhua.errors import InputError
 from hanhua.progress import say
-from hanhua.skills import Skills
-from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
+from hanhua.services import Services
+from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learning.learn import learn_tokens
 from hanhua.vocab_extension.learning.sources import Source
@@ -23,7 +22,7 @@ from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 
 
 def learn_tokenizer(
-    config: VocabExtensionConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills
+    config: VocabExtensionConfig, inputs: Mapping[str, Artifact], out: Path, *, services: Services
 ) -> dict[str, Any]:
     """Learn new tokens from the train split, write the extended tokenizer into `out`, verify and measure it.
 
@@ -33,7 +32,7 @@ def learn_tokenizer(
     corpus, base = inputs["corpus"].path, inputs["base"].path / "model"
     scratch = out / "work"
     scratch.mkdir(exist_ok=True)
-    learned = learn_tokens(_sources(corpus, config), base=base, config=config, junk=skills.junk, scratch=scratch)
+    learned = learn_tokens(_sources(corpus, config), base=base, config=config, junk=services.junk, scratch=scratch)
     bpe = read_bpe_file(base)
     write_extended(bpe, learned.tokens, out)
     verified = raise_if_broken(verify_extension(out, base=base))
@@ -65,22 +64,6 @@ def learn_tokenizer(
         "new_tokens_used": {"heldout": new_used},
         "verify": verified,
     }
-
-
-def resize_model(
-    config: InitialiseConfig, inputs: Mapping[str, Artifact], out: Path, *, skills: Skills
-) -> dict[str, Any]:
-    """Write `out/model`: the base with rows for the new tokens, and the extended tokenizer.
-
-    inputs: `base` with weights in `model/`, `tokenizer`.
-    """
-    from hanhua.vocab_extension.rows.resize import resize_folder
-
-    model = inputs["base"].path / "model"
-    done = resize_folder(model, tokenizer=inputs["tokenizer"].path, out=out / "model", config=config)
-    facts = asdict(done)
-    facts["untrained_rows"] = {name: len(ids) for name, ids in facts.pop("untrained").items()}
-    return {**facts, "new_tokens": done.vocab_size - done.first_new_id}
 
 
 def _sources(corpus: Path, config: VocabExtensionConfig) -> list[Source]:

@@ -60,7 +60,7 @@ class BpeFile:
         return max(max(self.vocab.values()), max((token["id"] for token in self.added), default=-1)) + 1
 
     def model(self, *, ignore_merges: bool) -> models.BPE:
-        """Return the model alone: no normaliser, no pre-tokenizer, no special tokens."""
+        """Return the model alone: no normalizer, no pre-tokenizer, no special tokens."""
         return models.BPE(vocab=self.vocab, merges=self.merges, ignore_merges=ignore_merges)
 
     def pretoken_encoder(self) -> Tokenizer:

@@ -45,14 +45,14 @@ def _values(
     models, last = scores["line"], scores["line"][-1]
     if "safety" in scores:
         yield "max_harmful_rate", scores["safety"][last]["harmful_rate"]
-    if "behaviour" in scores:
-        yield "max_not_chinese_rate", scores["behaviour"][last]["not_chinese"]
+    if "behavior" in scores:
+        yield "max_not_chinese_rate", scores["behavior"][last]["not_chinese"]
     if len(models) < 2:
         return
     # What restoring a chat model costs counts against what training gained.
     first, previous = models[0], models[-3 if last == "restored" and len(models) > 2 else -2]
-    if "language_modelling" in scores:
-        likelihood = scores["language_modelling"]
+    if "language_modeling" in scores:
+        likelihood = scores["language_modeling"]
         if chinese:
             after, before = (_bits(likelihood[model], chinese, "characters") for model in (last, previous))
             yield "min_gain", 1 - after / before

@@ -27,10 +27,10 @@ def wilson(successes: int, trials: int) -> Interval:
     if trials == 0:
         return (0.0, 1.0)
     rate, z2 = successes / trials, Z_95**2
-    centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
+    center = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z_95 / (1 + z2 / trials) * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials**2))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
+    low = 0.0 if successes == 0 else max(0.0, center - half)
+    high = 1.0 if successes == trials else min(1.0, center + half)
     return (low, high)
 
 

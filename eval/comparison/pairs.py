@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from hanhua.eval.behaviour.behaviour import RATES, Observed
-from hanhua.eval.behaviour.safety import Judged
+from hanhua.eval.behavior.behavior import RATES, Observed
+from hanhua.eval.behavior.safety import Judged
 from hanhua.eval.comparison.compare import compare_likelihoods, compare_outcomes
 from hanhua.eval.comparison.intervals import bootstrap_macro
 from hanhua.eval.language.bits_per_byte import DocumentLikelihood
@@ -46,8 +46,8 @@ def compare_models(
 
 def _pair(outcomes: Outcomes, before: str, after: str, seed: int) -> Iterator[tuple[str, Any]]:
     for name, found in (
-        ("language_modelling", outcomes.documents),
-        ("language_modelling_at_characters", outcomes.at_characters),
+        ("language_modeling", outcomes.documents),
+        ("language_modeling_at_characters", outcomes.at_characters),
     ):
         corpora = found.get(before, {})
         yield (
@@ -70,7 +70,7 @@ def _pair(outcomes: Outcomes, before: str, after: str, seed: int) -> Iterator[tu
             },
         )  # fmt: skip
     if outcomes.observed.get(before):
-        yield "behaviour", dict(_compare_observed(outcomes.observed[before], outcomes.observed[after], seed))
+        yield "behavior", dict(_compare_observed(outcomes.observed[before], outcomes.observed[after], seed))
     if outcomes.judged.get(before):
         yield from _compare_judged(outcomes.judged[before], outcomes.judged[after], seed)
 

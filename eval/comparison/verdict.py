@@ -44,10 +44,10 @@ def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
     Better than models of another tokenizer alone is `undecided`: that, extension does by itself.
     """
     found = [
-        (pair["language_modelling"][corpus]["verdict"], pair["same_tokenizer"])
+        (pair["language_modeling"][corpus]["verdict"], pair["same_tokenizer"])
         for pair in pairs
         for corpus in corpora
-        if corpus in pair["language_modelling"]
+        if corpus in pair["language_modeling"]
     ]
     verdicts = {verdict for verdict, _ in found}
     if not verdicts:

@@ -26,7 +26,7 @@ class VocabularyHead:
         self.bias_V = None if bias_V is None else bias_V[:tokens]
         self._tile = CPU_TILE if weight_VD.device.type == "cpu" else GPU_TILE
 
-    def log_normaliser(self, hidden_ND: torch.Tensor, *, best: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def log_normalizer(self, hidden_ND: torch.Tensor, *, best: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return log Σ exp(logits) of each position, and with `best` its most probable token; each of shape (N,)."""
         log_z, tokens = [], []
         for some_ND in hidden_ND.split(self._tile[0]):

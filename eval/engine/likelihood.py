@@ -30,7 +30,7 @@ def score_batch(
             for hidden_TD, rest, item in zip(hidden_BTD, rests, items, strict=True)
         ]
         lengths = [len(hidden_ND) for hidden_ND in scored]
-        log_z, best = model.head.log_normaliser(torch.cat(scored), best=greedy)
+        log_z, best = model.head.log_normalizer(torch.cat(scored), best=greedy)
         bests = [None] * len(items) if best is None else best.split(lengths)
         return [
             _alternatives(model, item, hidden_ND, log_z_N, best_N)
@@ -59,7 +59,7 @@ def best_log_probabilities(model: LoadedModel, prompts: Sequence[Sequence[int]])
     with torch.inference_mode():
         for ids in prompts:
             hidden_1D = model.hidden_states([ids])[0, -1:]
-            log_z_1, best_1 = model.head.log_normaliser(hidden_1D, best=True)
+            log_z_1, best_1 = model.head.log_normalizer(hidden_1D, best=True)
             assert best_1 is not None
             found.append(float(model.head.logits_of(hidden_1D, best_1) - log_z_1))
     return found

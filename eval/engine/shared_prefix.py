@@ -1,7 +1,7 @@
 """Which inputs run together: behind a shared prefix that is computed once, or in batches of like length. No torch.
 
 Five-shot questions of one subject share all but the last tenth of their tokens. Inputs are sorted, so that
-those with a common beginning are neighbours; a group is kept where sharing saves more than its parts would.
+those with a common beginning are neighbors; a group is kept where sharing saves more than its parts would.
 """
 
 from __future__ import annotations

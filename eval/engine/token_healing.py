@@ -39,7 +39,7 @@ class TokenHealing:
 
 
 class ByteVocabulary:
-    """A model's tokens by their bytes, sorted, so that those with a common beginning are neighbours."""
+    """A model's tokens by their bytes, sorted, so that those with a common beginning are neighbors."""
 
     def __init__(self, model: LoadedModel) -> None:
         alphabet = byte_of_character()

@@ -68,7 +68,7 @@ class Task(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores and reports")
     title: str = Field(description="What it is, in a line")
     language: Literal["zh", "zh-Hant", "en"] = Field(description="Language and script of the questions")
-    license: str = Field(default="", description="Licence of its data")
+    license: str = Field(default="", description="License of its data")
     kind: Kind = Field(
         description="letters: the answer is a letter; cloze: the answers' own likelihood; written: text is generated"
     )
@@ -93,7 +93,7 @@ class Task(BaseModel):
         default="letter", description="A letter, an index from 0, a number from 1, an option's text, or all right texts"
     )
     prompt: str | Prompt = Field(description="A shared prompt's name, or the prompt itself")
-    normalise: Literal["none", "characters", "bytes"] = Field(
+    normalize: Literal["none", "characters", "bytes"] = Field(
         default="none", description="What a cloze option's log-likelihood is divided by; never by tokens"
     )
     metric: Literal["number", "exact", "contains", "overlap"] = Field(
@@ -112,7 +112,7 @@ class Task(BaseModel):
         """Hash of all that decides how a row is asked and compared."""
         asked = self.model_dump(
             include={
-                "kind", "question", "options", "options_in_question", "answer_as", "normalise", "metric",
+                "kind", "question", "options", "options_in_question", "answer_as", "normalize", "metric",
                 "max_new_tokens", "stops",
             }
         )  # fmt: skip
@@ -168,4 +168,4 @@ def _parse(model: type[Parsed], path: Path) -> Parsed:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{path}: " + "; ".join(mistakes_of(error, model))) from None
+        raise InputError(f"{path}: " + "; ".join(map(str, mistakes_of(error, model, data)))) from None

@@ -165,8 +165,8 @@ def _pairs(sample: dict[str, Any]) -> list[tuple[str, str]]:
 def _best(task: Task, options: Sequence[str], log_likelihoods: Sequence[float]) -> int:
     """Return the likeliest option; per character or byte where the task says so, never per token."""
     sizes = [1] * len(options)
-    if task.normalise != "none":
-        sizes = [len(o) if task.normalise == "characters" else len(o.encode()) for o in options]
+    if task.normalize != "none":
+        sizes = [len(o) if task.normalize == "characters" else len(o.encode()) for o in options]
     return max(range(len(options)), key=lambda n: log_likelihoods[n] / max(sizes[n], 1))
 
 

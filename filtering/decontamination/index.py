@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hanhua.filtering.config import DecontaminationConfig
 from hanhua.filtering.decontamination.questions import Question, read_questions
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams, widen
 from hanhua.zh_text.folding import folded_codes
 

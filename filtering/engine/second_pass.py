@@ -8,7 +8,7 @@ import numpy as np
 
 from hanhua.documents.corpus import Document
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.draft import KEEP, Verdict
+from hanhua.filtering.document import KEEP, Verdict
 from hanhua.filtering.duplicates.clusters import Clusters
 from hanhua.filtering.duplicates.lines import LineFilter, repeated_lines
 from hanhua.filtering.engine.spool import Spool

@@ -23,7 +23,7 @@ from hanhua.documents.compression import open_decompressed
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.draft import Verdict
+from hanhua.filtering.document import Verdict
 from hanhua.filtering.engine.checkpoint import VERDICTS, key_of
 from hanhua.filtering.engine.intake import Batch, portions_of
 from hanhua.filtering.judge import Judged

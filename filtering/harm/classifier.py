@@ -23,7 +23,7 @@ import numpy.typing as npt
 from hanhua.filtering.linear.features import Columns, cut_windows, ngram_starts, window_columns
 from hanhua.filtering.linear.margins import Weights, sigmoid, unused_bits, window_margins
 from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
-from hanhua.skills import HarmScore
+from hanhua.services import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 
 MIN_CHARACTERS = 6

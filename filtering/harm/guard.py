@@ -19,7 +19,7 @@ from hanhua.artifacts.files import sha256_of
 from hanhua.base_model import resolve_base_model
 from hanhua.errors import InputError, MissingExtra
 from hanhua.filtering.config import GuardConfig
-from hanhua.skills import HarmScore
+from hanhua.services import HarmScore
 
 MAX_NEW_TOKENS = 64
 HARMFUL_SCORE, HARMLESS_SCORE = 0.9, 0.1

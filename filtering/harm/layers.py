@@ -24,7 +24,7 @@ from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.harm.scorer import Examined, LexiconScorer
 from hanhua.filtering.linear.features import WINDOW_CHARACTERS
 from hanhua.filtering.linear.windows import density_margin, plan_windows
-from hanhua.skills import HarmScore
+from hanhua.services import HarmScore
 from hanhua.zh_text.folding import Codes, Folded, code_points, fold
 
 ALGORITHM = "layers-2"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hanhua.filtering.config import HarmConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.harm.layers import LayeredScorer
 
 

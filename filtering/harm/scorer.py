@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hanhua.filtering.harm.classifier import merge_spans
 from hanhua.filtering.harm.evidence import Evidence, EvidenceFinder, whole_words
 from hanhua.filtering.harm.lexicon import Lexicon, Sense, load_lexicon
-from hanhua.skills import HarmScore
+from hanhua.services import HarmScore
 from hanhua.zh_text.folding import Folded, fold
 from hanhua.zh_text.matcher import Hit
 

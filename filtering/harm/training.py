@@ -1,4 +1,4 @@
-"""Trains the linear classifier of harmful text, and chooses the thresholds from which it rejects.
+"""Trainable the linear classifier of harmful text, and chooses the thresholds from which it rejects.
 
 Margins are calibrated on held-out folds (Platt), and a threshold is the highest that the harmless examples (held out)
 or any file of benign text asks for, short and long.
@@ -30,7 +30,7 @@ from hanhua.filtering.linear.fitting import (
     cut_pieces,
     fit,
     margins_of_held_out,
-    normalise,
+    normalize,
     platt,
 )
 from hanhua.zh_text.folding import fold, folded_codes
@@ -147,7 +147,7 @@ def _fit_namer(texts: Sequence[Example], labels: Sequence[str | None], categorie
     pieces, owners = cut_pieces([texts[i] for i in harmful])
     y = np.array([categories.index(str(labels[i])) for i in harmful])[owners]
     counts = count_columns(pieces, NAMER_BITS)
-    normalise(counts, np.ones(1 << NAMER_BITS, dtype=np.float32))
+    normalize(counts, np.ones(1 << NAMER_BITS, dtype=np.float32))
     rows, intercepts = [], []
     for number in range(len(categories)):
         svm = LinearSVC(C=COST, dual=True, max_iter=5000, random_state=SEED, class_weight="balanced")

@@ -24,7 +24,7 @@ CHARACTER_ORDERS = (1, 2, 3, 4)
 PINYIN_ORDERS = (2, 3)
 MAX_COLUMN_BITS = 20
 WINDOW_CHARACTERS = 80
-# Odd 32-bit constants: the golden ratio, and the finaliser of murmur3 (Austin Appleby).
+# Odd 32-bit constants: the golden ratio, and the finalizer of murmur3 (Austin Appleby).
 _BASE = np.uint32(0x9E3779B1)
 _MIX = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
 _ZERO, _NINE = (np.uint32(ord(digit)) for digit in "09")
@@ -80,7 +80,7 @@ def _orders(codes_WL: Codes, orders: tuple[int, ...], salt: int) -> list[Hashes]
             # A polynomial over 2^32; the orders share its steps.
             hashes = hashes[:, :-1] * _BASE + codes_WL[:, order - 1 :]
         if order in orders:
-            # Told apart by the order: 2-grams and 3-grams are no neighbours.
+            # Told apart by the order: 2-grams and 3-grams are no neighbors.
             found.append(hashes ^ np.uint32((salt + order * _ORDER_SALT) & 0xFFFF_FFFF))
     return found
 

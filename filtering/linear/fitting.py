@@ -55,7 +55,7 @@ def fit(examples: Sequence[Example], truth: Labels, *, column_bits: int, what: s
     importance = np.array([one.importance for one in examples]) / np.bincount(owners)
     counts = count_columns(pieces, column_bits)
     scale = _one_sidedness(counts, y)
-    normalise(counts, scale)
+    normalize(counts, scale)
     svm = LinearSVC(C=COST, dual=True, max_iter=5000, random_state=SEED)
     svm.fit(counts, y, sample_weight=importance[owners])
     return (svm.coef_[0] * scale).astype(np.float16).astype(np.float32), float(svm.intercept_[0])
@@ -116,7 +116,7 @@ def count_columns(pieces: Sequence[Codes], bits: int) -> csr_matrix:
     return matrix
 
 
-def normalise(counts: csr_matrix, scale: Weights) -> None:
+def normalize(counts: csr_matrix, scale: Weights) -> None:
     """Scale the columns, and divide each row by the root of its number of n-grams, as scoring does."""
     lengths = np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1))
     counts.data = counts.data * scale[counts.indices] / np.repeat(lengths, np.diff(counts.indptr)).astype(np.float32)

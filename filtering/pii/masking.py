@@ -45,7 +45,7 @@ def find_pii(text: str) -> list[Found]:
     """
     plain = text.translate(_NARROW) if _HAS_WIDE.search(text) else text
     found: list[Found] = []
-    # Again until nothing is new: what was found no longer touches its neighbours.
+    # Again until nothing is new: what was found no longer touches its neighbors.
     while fresh := _find_once(plain):
         for one in fresh:
             insort(found, one, key=lambda other: other.start)

@@ -1,4 +1,4 @@
-"""Trains a quality model from documents one would train on and documents one would not."""
+"""Trainable a quality model from documents one would train on and documents one would not."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.draft import Verdict
+from hanhua.filtering.document import Verdict
 from hanhua.filtering.engine.intake import Batch
 from hanhua.filtering.judge import Judged
 from hanhua.filtering.report.histograms import Histograms

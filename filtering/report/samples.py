@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hanhua.filtering.draft import Verdict
+from hanhua.filtering.document import Verdict
 from hanhua.filtering.harm import build_harm_scorer
-from hanhua.filtering.normalise import clean
+from hanhua.filtering.normalize import clean
 from hanhua.filtering.pii import mask_pii
 
 SNIPPET_CHARACTERS = 200

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.zh_text.folding import Folded
 from hanhua.zh_text.matcher import LexiconMatcher
 

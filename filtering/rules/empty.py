@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 
 
 def empty(draft: Draft) -> Verdict:

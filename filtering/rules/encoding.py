@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.zh_text.scripts import HAN
 
 # What bytes 80–BF become in Latin-1 (C1 controls are gone by now) and CP1252.
@@ -14,7 +14,7 @@ _TRAIL = "\xa0-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™�
 # count only after Ã and Â, and three-byte ones only with a trail of two or what is left of it.
 _AS_LATIN = re.compile(f"[à-ï][{_TRAIL}]{{2}}|[ÃÂ][{_TRAIL}]")
 _AS_LATIN_WITHOUT_CONTROLS = re.compile(f"[ãäåæçèéï][{_TRAIL}]")
-# U+FFFD in UTF-8 read as GBK, and uninitialised memory of a C program read as GBK.
+# U+FFFD in UTF-8 read as GBK, and uninitialized memory of a C program read as GBK.
 _KNOWN = re.compile("锟斤拷|烫烫烫|屯屯屯")
 _MIN_MISREAD_SHARE = 0.08
 _HAN = re.compile(f"[{HAN}]")

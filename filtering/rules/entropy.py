@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 
 HEAD = 4096
 """Characters looked at; entropy grows with length, and hardly beyond that."""

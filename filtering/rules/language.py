@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from hanhua.filtering.config import LanguageConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 
 _MODEL_CHARACTERS = 400
 CHINESE = frozenset({"zh", "yue", "wuu"})

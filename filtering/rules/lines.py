@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 
 MIN_LINES = 3
 _BULLETS = ("-", "•", "●", "○", "■", "□", "◆", "★", "※", "·", "*")

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import hash_ngrams, widen
 
 NGRAM_OF_LETTERS = 60

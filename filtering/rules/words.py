@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.draft import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import Hashes, hash_ngrams
 
 FUNCTION_WORDS = frozenset(

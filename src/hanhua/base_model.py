@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hanhua.errors import InputError
+from hanhua.hub_names import is_hub_id, split_revision
 from hanhua.progress import say
 from hanhua.weights import INDEX
 
@@ -31,19 +32,17 @@ def resolve_base_model(model: str) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    if folder.is_absolute() or model.startswith(".") or model.count("/") != 1:
+    if not is_hub_id(model):
         raise InputError(f"{model}: no such folder (a model is a folder or a Hub id OWNER/NAME)")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     say(f"{model}: from the Hub")
     try:
-        repo, _, revision = model.partition("@")
-        return Path(
-            snapshot_download(repo, revision=revision or None, allow_patterns=["model*.safetensors", *COMPANIONS])
-        )
+        repo, revision = split_revision(model)
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=["model*.safetensors", *COMPANIONS]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(
             f"{model}: neither a folder here nor a model the Hub gave ({error}); "
-            "a gated model needs its licence accepted there and `hf auth login`"
+            "a gated model needs its license accepted there and `hf auth login`"
         ) from error

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, processors
 
 from hanhua.artifacts.files import write_json
 from hanhua.errors import InputError
+from hanhua.hub_names import is_hub_id, split_revision
 
 LLAMA3 = "llama3"
 BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
@@ -44,7 +45,7 @@ def resolve_base_tokenizer(base: str) -> Path:
         if not (folder / "tokenizer.json").is_file():
             raise InputError(f"{folder}: no tokenizer.json in this folder")
         return folder
-    if folder.is_absolute() or base.startswith(".") or base.count("/") != 1:
+    if not is_hub_id(base):
         raise InputError(f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or 'llama3')")
     return _from_hub(base)
 
@@ -108,8 +109,8 @@ def _from_hub(base: str) -> Path:
 
     wanted = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
     try:
-        repo, _, revision = base.partition("@")
-        folder = Path(snapshot_download(repo, revision=revision or None, allow_patterns=wanted))
+        repo, revision = split_revision(base)
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(f"{base}: neither a folder here nor a tokenizer the Hub gave ({error})") from error
     if not (folder / "tokenizer.json").is_file():

@@ -1,42 +1,131 @@
-"""What pydantic found wrong, as people read it: the place, the mistake, and the name that was meant."""
+"""What pydantic found wrong, as people read it: the place as it was written, what is wrong, and what was meant."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Union, get_args, get_origin
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
+
+from hanhua.config_fields import At
+from hanhua.renamed import key_today, value_today
+
+EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a number; null turns a limit off",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected text; put quotes around what YAML reads as something else",
+    "tuple_type": "expected a list, such as [a, b]",
+    "list_type": "expected a list, such as [a, b]",
+    "dict_type": "expected keys with values, such as {key: value}",
+    "model_type": "expected keys with values, such as {key: value}",
+    "model_attributes_type": "expected keys with values, such as {key: value}",
+}
 
 
-def mistakes_of(error: ValidationError, config: type[BaseModel]) -> list[str]:
-    """Return a line for each mistake; an unknown name gets the nearest known one.
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake. at: the place of the value in the data as it was written."""
 
-    Where a value may be a text or a section (a task's prompt), a section's mistakes are told as a section's.
+    at: At
+    message: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.at)}: {self.message}" if self.at else self.message
+
+
+def mistakes_of(error: ValidationError, config: type[BaseModel], data: Any, *, section: At = ()) -> list[Mistake]:
+    """Return every mistake in `data`, which was to be a `config`.
+
+    section: the place of `data` in a recipe, by which keys that were renamed are known.
     """
-    found = error.errors()
-    sections = {e["loc"][:-1] for e in found if len(e["loc"]) > 1 and e["loc"][-1] == "str"}
-    lines = []
-    for one in found:
-        place = one["loc"]
-        if place[:-1] in sections and place[-1] == "str" and isinstance(one["input"], dict):
+    problems = error.errors(include_url=False, include_context=True)
+    # Where a value may be text or a section (a task's prompt), a section's mistakes are told as a section's.
+    either = {one["loc"][:-1] for one in problems if len(one["loc"]) > 1 and one["loc"][-1] == "str"}
+    return [
+        Mistake(at, _message(one, at, config, section))
+        for one in problems
+        if not (one["loc"][:-1] in either and one["loc"][-1] == "str" and isinstance(one["input"], dict))
+        for at in [_written(one["loc"], data)]
+    ]
+
+
+def _message(problem: Any, at: At, config: type[BaseModel], section: At) -> str:
+    kind, given = problem["type"], problem.get("input")
+    if kind == "extra_forbidden":
+        return _unknown_key(at, config, section)
+    if kind == "missing":
+        return "missing, and it has no default"
+    if kind == "literal_error":
+        today = value_today((*section, *at), given)
+        if today != given:
+            return f"{given!r} is called {today!r} now"
+        expected = problem["ctx"]["expected"].replace("'", "")
+        near = nearest(str(given), re.split(r", | or ", expected))
+        return f"{given!r} is not one of {expected}" + (f" (did you mean {near}?)" if near else "")
+    message = EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
+    return message + ("" if isinstance(given, dict) and kind not in EXPECTED else f", found {_shown(given)}")
+
+
+def _unknown_key(at: At, config: type[BaseModel], section: At) -> str:
+    if today := key_today((*section, *at[:-1]), at[-1]):
+        return f"is called {today} now"
+    known = known_keys(config, at[:-1])
+    near = nearest(at[-1], known)
+    hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
+    return f"unknown key ({hint})"
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word somebody may have meant; `english` for `en` too."""
+    near = difflib.get_close_matches(word, known, n=1)
+    begun = [name for name in known if len(name) > 1 and word.lower().startswith(name.lower())]
+    return near[0] if near else max(begun, key=len, default=None)
+
+
+def known_keys(config: type[BaseModel], at: At) -> list[str]:
+    """Return the field names of the section at `at`."""
+    models: list[Any] = [config]
+    for step in at:
+        inner: list[Any] = []
+        for model in models:
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                if step in model.model_fields:
+                    inner += _members(model.model_fields[step].annotation)
+            elif get_origin(model) in (dict, list, tuple):
+                inner += _members(get_args(model)[1 if get_origin(model) is dict else 0])
+        models = inner
+    return [name for m in models if isinstance(m, type) and issubclass(m, BaseModel) for name in m.model_fields]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _written(loc: tuple[int | str, ...], data: Any) -> At:
+    """Return the path as written: pydantic adds the names of union members and `[key]` marks to its own."""
+    at: At = ()
+    for number, step in enumerate(loc):
+        last = number == len(loc) - 1
+        inside = isinstance(data, dict) and step in data
+        inside = inside or (isinstance(data, list) and isinstance(step, int) and step < len(data))
+        if not inside and not (last and isinstance(data, dict)):
             continue
-        shown = [str(at) for n, at in enumerate(place) if not (place[:n] in sections and n < len(place) - 1)]
-        message = one["msg"]
-        if one["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(place[-1]), sorted(set(_names(config.model_json_schema()))), n=1)
-            message = f"no such setting (did you mean {near[0]}?)" if near else "no such setting"
-        lines.append(f"{'.'.join(shown) or 'file'}: {message}")
-    return lines
+        at = (*at, str(step))
+        data = data[step] if inside else None
+    return at
 
 
-def _names(schema: Any) -> Iterator[str]:
-    """Yield every setting a schema knows, of sections inside too."""
-    if isinstance(schema, dict):
-        yield from schema.get("properties", ())
-        for inner in schema.values():
-            yield from _names(inner)
-    elif isinstance(schema, list):
-        for inner in schema:
-            yield from _names(inner)
+def _members(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
+        return [member for inner in get_args(annotation) for member in _members(inner)]
+    return [annotation]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -82,3 +83,13 @@ def _prepare(prepare: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
 
 def _call(function: Callable[[Any, Any], Any], sent: Any) -> Any:
     return function(_state[0], sent)
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the most memory this process has held so far; None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)

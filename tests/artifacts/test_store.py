@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from hanhua.artifacts.identity import Identity, Record
 from hanhua.artifacts.manifest import MANIFEST, Artifact, open_artifact, write_manifest
-from hanhua.artifacts.store import Store, check_free_space
+from hanhua.artifacts.store import BEGUN, Store, check_free_space
 from hanhua.errors import HanhuaError, InputError, InvariantError
 
 
-def make(store: Store, text: str, material: dict[str, object]) -> Artifact:
+def wanted(material: dict[str, object], *, stage: str = "filtering", record: Record | None = None) -> Identity:
+    return Identity(stage, "corpus", material, record or Record())
+
+
+def make(store: Store, text: str, material: dict[str, object], *, record: Record | None = None) -> Artifact:
     def build(out: Path) -> dict[str, object]:
         (out / "part").mkdir(exist_ok=True)
         (out / "part" / "text.txt").write_text(text, encoding="utf-8")
@@ -21,14 +26,14 @@ def make(store: Store, text: str, material: dict[str, object]) -> Artifact:
         (out / "logs" / "seen.txt").write_text("outside the hash", encoding="utf-8")
         return {"length": len(text)}
 
-    return store.make("filtering", material=material, config=material, inputs={}, versions={}, build=build)
+    return store.make(wanted(material, record=record), config=material, inputs={}, build=build)
 
 
 def test_a_finished_artifact_is_found_again_and_has_no_scratch(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made = make(store, "汉化", {"a": 1})
-    assert store.find("filtering", {"a": 1}) == made
-    assert store.find("filtering", {"a": 2}) is None
+    assert store.find(wanted({"a": 1})) == made
+    assert store.find(wanted({"a": 2})) is None
     assert not (made.path / "work").exists()
     assert (made.path / "logs" / "seen.txt").exists()
     assert [entry.path for entry in made.files] == ["part/text.txt"]
@@ -62,7 +67,7 @@ def test_what_changed_since_is_refused_by_name(tmp_path: Path, harm: str) -> Non
         manifest["files"][0]["size"] += 1
         (made.path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(InvariantError, match=r"text\.txt|manifest\.json"):
-        Store(tmp_path).find("filtering", {})
+        Store(tmp_path).find(wanted({}))
 
 
 def test_a_failed_stage_leaves_its_scratch_and_no_manifest(tmp_path: Path) -> None:
@@ -74,9 +79,9 @@ def test_a_failed_stage_leaves_its_scratch_and_no_manifest(tmp_path: Path) -> No
         raise HanhuaError("the disk is full")
 
     with pytest.raises(HanhuaError):
-        store.make("filtering", material={}, config={}, inputs={}, versions={}, build=fail)
-    assert store.find("filtering", {}) is None
-    assert store.is_begun("filtering", {})
+        store.make(wanted({}), config={}, inputs={}, build=fail)
+    assert store.find(wanted({})) is None
+    assert store.is_begun(wanted({}))
     resumed: list[bool] = []
 
     def go_on(out: Path) -> dict[str, object]:
@@ -84,16 +89,53 @@ def test_a_failed_stage_leaves_its_scratch_and_no_manifest(tmp_path: Path) -> No
         (out / "text").write_text("done", encoding="utf-8")
         return {}
 
-    store.make("filtering", material={}, config={}, inputs={}, versions={}, build=go_on)
+    store.make(wanted({}), config={}, inputs={}, build=go_on)
     assert resumed == [True]
-    assert not store.is_begun("filtering", {})
+    assert not store.is_begun(wanted({}))
 
 
-def test_drift_says_which_field_differs(tmp_path: Path) -> None:
+def test_what_is_made_anew_says_which_field_differs(tmp_path: Path) -> None:
     store = Store(tmp_path)
     make(store, "汉化", {"config": {"ratio": 0.1, "seed": 1}})
-    assert store.drift("filtering", {"config": {"ratio": 0.2, "seed": 1}}) == ["config.ratio: 0.1 → 0.2"]
-    assert store.drift("base", {"config": {}}) == []
+    assert store.why_not_there(wanted({"config": {"ratio": 0.2, "seed": 1}})) == ["config.ratio: 0.1 → 0.2"]
+    assert store.why_not_there(wanted({"config": {}}, stage="base")) == []
+
+
+def test_code_and_versions_are_remembered_and_decide_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    then = Record({"a.b": "1", "a.c": "2"}, {"numpy": "2.0"})
+    made = make(store, "汉化", {"a": 1}, record=then)
+    now = Record({"a.b": "1", "a.c": "3", "a.d": "4"}, {"numpy": "2.1"})
+    assert store.find(wanted({"a": 1}, record=now)) == made
+    assert store.record(made) == then
+    assert store.record(made).drift_to(now) == ["code: changed a.c, new a.d", "numpy: 2.0 → 2.1"]
+    assert then.drift_to(then) == []
+
+
+def test_made_again_the_first_one_is_kept_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = make(store, "汉化", {"a": 1})
+    again = make(store, "漢化", {"a": 1})
+    assert again.path == first.path and store.find(wanted({"a": 1})) == again
+    aside = first.path.with_name(first.path.name + ".replaced1")
+    assert open_artifact(aside).content_hash == first.content_hash
+    assert store.why_not_there(wanted({"a": 2})) == ["a: 1 → 2"], "what was set aside is compared with nothing"
+
+
+def test_unfinished_work_of_other_settings_says_what_differs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def fail(out: Path) -> dict[str, object]:
+        raise HanhuaError("killed")
+
+    with pytest.raises(HanhuaError):
+        store.make(wanted({"rate": 0.1}), config={}, inputs={}, build=fail)
+    assert json.loads((store.partial(wanted({"rate": 0.1})) / BEGUN).read_text())["material"] == {"rate": 0.1}
+    assert store.unfinished_beside(wanted({"rate": 0.1})) == []
+    (other,) = store.unfinished_beside(wanted({"rate": 0.5}))
+    assert (other.path, other.differences) == (store.partial(wanted({"rate": 0.1})), ("rate: 0.1 → 0.5",))
+    store.set_aside(wanted({"rate": 0.1}))
+    assert not store.is_begun(wanted({"rate": 0.1})) and store.unfinished_beside(wanted({"rate": 0.5})) == []
 
 
 def test_facts_must_be_plain_data(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def recipe(folder: Path, data: bytes, name: str = "texts.jsonl") -> Path:
     (folder / name).write_bytes(data)
     path = folder / "recipe.yaml"
     path.write_text(
-        f"name: x\nbase: {{stand_in: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1}}}}\n"
+        f"name: x\nbase: {{toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1}}}}\n"
         f"corpora: {{zh: {{path: {name}}}}}\nfiltering: {{}}\n",
         encoding="utf-8",
     )

@@ -64,10 +64,10 @@ def test_run_shows_a_table(texts: Path, tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--preset", "strict"], "--preset: Input should be 'balanced', 'fineweb2-zh' or 'none'"),
+        (["--preset", "strict"], "--preset: 'strict' is not one of balanced, fineweb2-zh or none"),
         (["--heldout-ratio", "2"], "--heldout-ratio: Input should be less than or equal to 0.5"),
-        (["--language", "de"], "language: Input should be 'zh', 'en' or 'other'"),
-        (["--pii", "hide"], "--pii: Input should be"),
+        (["--language", "de"], "language: 'de' is not one of zh, en or other"),
+        (["--pii", "hide"], "--pii: 'hide' is not one of mask, drop or off"),
         (["--text-field", "body"], "no record has the text field 'body'; fields found: id, text"),
         (["missing.jsonl"], "missing.jsonl: no such file"),
     ],

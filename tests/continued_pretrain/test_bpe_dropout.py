@@ -8,7 +8,8 @@ from tiny_corpus import sentence
 
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.bpe_dropout import DropoutEncoder
-from hanhua.continued_pretrain.pack import load_tokenizer, pack_corpora
+from hanhua.continued_pretrain.pack import pack_corpora
+from hanhua.model_folder import load_tokenizer
 
 TEXTS = [sentence(language, random.Random(seed)) for seed in range(5) for language in ("zh", "en")]
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import ModelMaker
+from training_fixtures import ModelMaker
 
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
@@ -50,7 +50,7 @@ def test_models_are_known_by_their_names(name: str, shape: str | None) -> None:
 
 
 def test_the_shape_of_a_folder_counts_what_the_model_has(make_model: ModelMaker) -> None:
-    from hanhua.continued_pretrain.base import model_facts
+    from hanhua.base.stage import model_facts
     from hanhua.continued_pretrain.model import build_training_model
     from hanhua.continued_pretrain.trained import trainable_parameters
 
@@ -70,11 +70,11 @@ def test_the_shape_of_a_folder_counts_what_the_model_has(make_model: ModelMaker)
 
 def test_operations_of_lora_are_two_thirds_of_those_of_everything() -> None:
     shape = SHAPES["Llama-3-8B"]
-    full = step_flops_per_token(shape, sequence_tokens=4096, trained=None)
-    lora = step_flops_per_token(shape, sequence_tokens=4096, trained=shape.lora_parameters(64, None))
+    full = step_flops_per_token(shape, sequence_length=4096, trained=None)
+    lora = step_flops_per_token(shape, sequence_length=4096, trained=shape.lora_parameters(64, None))
     assert full == pytest.approx(6 * 7.5e9 + 6 * 32 * 4096 * 4096, rel=0.01)
     assert lora / full == pytest.approx(0.71, abs=0.02)
-    more = step_flops_per_token(shape, sequence_tokens=4096, trained=None, recompute=True)
+    more = step_flops_per_token(shape, sequence_length=4096, trained=None, recompute=True)
     assert more - full == pytest.approx(2 * 6.98e9 + 2 * 32 * 4096 * 4096, rel=0.01)
 
 
@@ -92,17 +92,17 @@ def test_the_usual_machines_are_placed_as_they_should_be() -> None:
 
 
 def test_what_does_not_fit_says_what_would() -> None:
-    found = estimate("Llama-3-70B", "8x80GB", micro_batch_sequences=2)
+    found = estimate("Llama-3-70B", "8x80GB", micro_batch_size=2)
     assert not found.fits
     assert found.remedies[0] == "gradient_checkpointing: true"
-    assert estimate("Llama-3-70B", "8x80GB", micro_batch_sequences=2, gradient_checkpointing=True).fits
+    assert estimate("Llama-3-70B", "8x80GB", micro_batch_size=2, gradient_checkpointing=True).fits
     small = estimate("Llama-3-8B", "24GB")
-    assert small.remedies[0] == "gradient_checkpointing: true, quantise: nf4"
-    assert estimate("Llama-3-8B", "24GB", gradient_checkpointing=True, quantise="nf4").fits
+    assert small.remedies[0] == "gradient_checkpointing: true, quantize: nf4"
+    assert estimate("Llama-3-8B", "24GB", gradient_checkpointing=True, quantize="nf4").fits
     whole = estimate("Llama-3-8B", "1x80GB", lora=None)
     assert not whole.fits
     assert whole.remedies  # no adapters to fall back on, so a larger machine
-    assert all("trains: adapters" not in remedy for remedy in whole.remedies)
+    assert all("trainable: adapters" not in remedy for remedy in whole.remedies)
 
 
 def test_it_answers_at_once_and_without_torch() -> None:

@@ -40,7 +40,7 @@ def test_loss_and_gradients_are_those_of_plain_cross_entropy(
         torch.testing.assert_close(parameter.grad, plain_weight.grad[V - rows :], rtol=1e-4, atol=1e-6 * scale)
 
 
-def test_z_loss_pulls_the_normaliser_to_one_and_leaves_the_nats_as_they_are() -> None:
+def test_z_loss_pulls_the_normalizer_to_one_and_leaves_the_nats_as_they_are() -> None:
     hidden, weight, labels = tensors()
     plain_hidden, parameter = hidden.clone().requires_grad_(), torch.nn.Parameter(weight[V - R :].clone())
     plain_rows = weight[V - R :].clone().requires_grad_()

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ModelMaker
 from peft import PeftModel
 from peft_twin import peft_twin
 from safetensors.torch import load_file
 from torch import Tensor
+from training_fixtures import ModelMaker
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hanhua.artifacts import Artifact

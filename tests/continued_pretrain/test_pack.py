@@ -19,13 +19,13 @@ from hanhua.continued_pretrain.pack import (
     IGNORED,
     PackedCorpus,
     document_marks,
-    load_tokenizer,
     pack_corpora,
     stack,
     token_characters,
 )
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import InputError
+from hanhua.model_folder import load_tokenizer
 
 
 def packed_of(corpus: Artifact, tokenizer_folder: Path, work: Path) -> dict[str, PackedCorpus]:

@@ -23,7 +23,7 @@ from hanhua.continued_pretrain.train_log import read_rows
 from hanhua.continued_pretrain.trained import trainable_parameters
 
 PHASES = [
-    {"name": "rows", "tokens_ratio": 0.25, "trains": "rows", "rows_learning_rate": 2e-2},
+    {"name": "rows", "tokens_ratio": 0.25, "trainable": "new_embeddings", "embedding_learning_rate": 2e-2},
     {"name": "main", "tokens_ratio": 0.5, "schedule": "wsd", "warmup_ratio": 0.0},
     {"name": "anneal", "tokens_ratio": 0.25, "weights": {"zh": 1.0, "en_replay": 0.0}, "learning_rate": 1e-3},
 ]
@@ -33,7 +33,11 @@ def test_steps_are_shared_out_and_settings_put_in() -> None:
     config = ContinuedPretrainConfig.model_validate({"phases": PHASES, "learning_rate": 1e-2})
     rows, main, anneal = plan_phases(config, steps=13)
     assert [(p.first_step, p.steps) for p in (rows, main, anneal)] == [(0, 3), (3, 7), (10, 3)]
-    assert (rows.config.rows_learning_rate, main.config.schedule, anneal.config.learning_rate) == (2e-2, "wsd", 1e-3)
+    assert (rows.config.embedding_learning_rate, main.config.schedule, anneal.config.learning_rate) == (
+        2e-2,
+        "wsd",
+        1e-3,
+    )
     assert main.config.learning_rate == 1e-2
     assert rows.trains("rows.lm_head")
     assert not rows.trains("model.q_proj.lora_A.default.weight")
@@ -53,7 +57,7 @@ def test_no_sequence_comes_twice_before_all_came_once() -> None:
     ("change", "message"),
     [
         ({"phases": PHASES[:2]}, "sum to 0.75"),
-        ({"phases": PHASES, "lora": None}, "trains rows, but the run trains everything"),
+        ({"phases": PHASES, "lora": None}, "trains new_embeddings, but the run trains full"),
     ],
 )
 def test_phases_that_cannot_be_are_refused(change: dict[str, Any], message: str) -> None:
@@ -67,7 +71,7 @@ class Stopped(Exception):
 
 def run(settings: dict[str, Any], base: Artifact, corpus: Artifact, out: Path, *, stop: int = -1) -> TrainingModel:
     config = ContinuedPretrainConfig.model_validate(settings)
-    batch = config.micro_batch_sequences * config.gradient_accumulation
+    batch = config.micro_batch_size * config.gradient_accumulation_steps
 
     def after_step(state: TrainState) -> None:
         if state.step == stop:
@@ -87,7 +91,7 @@ def run(settings: dict[str, Any], base: Artifact, corpus: Artifact, out: Path, *
 def test_the_first_phase_moves_rows_alone_and_a_stop_in_each_phase_changes_no_bit(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
-    settings |= {"phases": PHASES, "checkpoint_every_steps": 2}
+    settings |= {"phases": PHASES, "save_steps": 2}
     whole = trainable_parameters(run(settings, resized, corpus, tmp_path / "whole"))
     weights = [load_file(tmp_path / "whole" / "checkpoints" / f"step-{s:08d}" / TRAINED) for s in (2, 3, 9)]
     for name in weights[0]:

@@ -13,25 +13,25 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import ModelMaker
 from safetensors.torch import load_file
+from training_fixtures import ModelMaker
 
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.files import read_json
-from hanhua.continued_pretrain.folders import check_sizes
 from hanhua.continued_pretrain.merge import ADAPTER_FILE
 from hanhua.continued_pretrain.train_log import read_rows
+from hanhua.model_folder import check_sizes
 
 STEPS = 20
 PLACEMENTS = ("single", "ddp", "fsdp2")
 SETTINGS: dict[str, Any] = {
-    "sequence_tokens": 32,
-    "micro_batch_sequences": 2,
-    "gradient_accumulation": 2,
+    "sequence_length": 32,
+    "micro_batch_size": 2,
+    "gradient_accumulation_steps": 2,
     "max_tokens": 32 * 4 * STEPS,
     "weights": {"zh": 0.75, "en_replay": 0.25},
     "learning_rate": 3e-3,
-    "rows_learning_rate": 3e-3,
+    "embedding_learning_rate": 3e-3,
     "lora": {"rank": 4, "alpha": 8},
     "gradient_checkpointing": True,
     "threads": 1,
@@ -63,8 +63,8 @@ def train(
 ) -> Finished:
     """Run `hanhua train`; two processes make a step of one by half as many sequences each."""
     if placement != "single":
-        half = settings["micro_batch_sequences"] // 2
-        settings = {**settings, "micro_batch_sequences": half, "processes": 2, "parallel": placement}
+        half = settings["micro_batch_size"] // 2
+        settings = {**settings, "micro_batch_size": half, "processes": 2, "parallel": placement}
     config = out.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(settings))
     program = [sys.executable, "-W", "error", "-m", "hanhua.cli.train", "--config", str(config), "--out", str(out)]
@@ -132,7 +132,7 @@ def test_a_run_goes_on_with_another_number_of_processes(
 ) -> None:
     """Begun by one process, stopped by SIGTERM, ended by two with shared-out weights: the same steps."""
     out, model = tmp_path / "moved", make_model()
-    begin({**SETTINGS, "checkpoint_every_steps": 1000}, model, corpus, out, stop_after=2)
+    begin({**SETTINGS, "save_steps": 1000}, model, corpus, out, stop_after=2)
     before = len(read_rows(out / "logs" / "train.jsonl"))
     assert 2 <= before < STEPS
     moved = train(SETTINGS, model, corpus, out, placement="fsdp2")
@@ -167,8 +167,8 @@ def test_sigterm_saves_the_step_in_every_process_and_the_rest_follows_on(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
     # So many steps that the signal comes in the midst of them, however late this process is told of the fifth.
-    settings |= {"max_tokens": 64 * 4 * 300, "checkpoint_every_steps": 1000, "processes": 2, "parallel": "fsdp2"}
-    settings["micro_batch_sequences"] = 1
+    settings |= {"max_tokens": 64 * 4 * 300, "save_steps": 1000, "processes": 2, "parallel": "fsdp2"}
+    settings["micro_batch_size"] = 1
     whole = train(settings, resized, corpus, tmp_path / "whole", placement="single")
     begin(settings, resized, corpus, tmp_path / "stopped", stop_after=5)
     stopped = train(settings, resized, corpus, tmp_path / "stopped", placement="single")
@@ -188,7 +188,13 @@ def test_sigterm_while_processes_are_being_started_ends_them(
 def test_a_process_that_fails_ends_the_others_and_says_why(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
-    wild = {**settings, "learning_rate": 1e30, "rows_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
+    wild = {
+        **settings,
+        "learning_rate": 1e30,
+        "embedding_learning_rate": 1e30,
+        "max_grad_norm": None,
+        "warmup_ratio": 0.0,
+    }
     run = train(wild, resized, corpus, tmp_path / "wild", placement="ddp", check=False)
     assert "stopped before the weights took harm" in run.said
     assert "of 2 ended with code 1" in run.said

@@ -38,7 +38,7 @@ def kill_after(step: int, process: subprocess.Popen[str], log: Path, chance: ran
 
 
 PHASES = [
-    {"name": "rows", "tokens_ratio": 0.25, "trains": "rows"},
+    {"name": "rows", "tokens_ratio": 0.25, "trainable": "new_embeddings"},
     {"name": "main", "tokens_ratio": 0.5, "schedule": "wsd"},
     {"name": "anneal", "tokens_ratio": 0.25, "weights": {"zh": 0.9, "en_replay": 0.1}},
 ]
@@ -49,7 +49,7 @@ def test_kills_change_no_bit(
     kills: int, settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
     """In every phase: rows alone, then everything that is trained, then another mixture."""
-    settings |= {"max_tokens": 64 * 4 * STEPS, "checkpoint_every_steps": 3, "lora": {"rank": 4, "dropout": 0.1}}
+    settings |= {"max_tokens": 64 * 4 * STEPS, "save_steps": 3, "lora": {"rank": 4, "dropout": 0.1}}
     settings["phases"] = PHASES
     config = tmp_path / "settings.yaml"
     config.write_text(yaml.safe_dump({"continued_pretrain": settings}))

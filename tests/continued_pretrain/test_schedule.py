@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hanhua.continued_pretrain.config import BaseConfig, ContinuedPretrainConfig, StandInConfig
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.schedule import rate_factor
 
 
@@ -48,12 +48,3 @@ def test_short_runs_learn_at_all(schedule: str, steps: int) -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ContinuedPretrainConfig(**settings)
-
-
-def test_a_base_is_a_model_or_a_stand_in() -> None:
-    assert BaseConfig(stand_in=StandInConfig()).tokenizer == "llama3"
-    for wrong in ({}, {"model": "x", "stand_in": {}}):
-        with pytest.raises(ValidationError, match="either"):
-            BaseConfig.model_validate(wrong)
-    with pytest.raises(ValidationError, match="multiple"):
-        StandInConfig(heads=4, kv_heads=3)

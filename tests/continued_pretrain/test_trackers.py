@@ -59,8 +59,8 @@ def test_wandb_offline_is_told_what_the_log_says_and_goes_on_with_its_run(
     pytest.importorskip("wandb")
     config, out = tmp_path / "settings.yaml", tmp_path / "out"
     price = {"dollars_per_hour": 3600.0, "device": "cpu"}
-    bad = {"learning_rate": 1e30, "rows_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
-    wild = {**settings, **bad, "checkpoint_every_steps": 1, "report_to": ["wandb"], "price": price}
+    bad = {"learning_rate": 1e30, "embedding_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
+    wild = {**settings, **bad, "save_steps": 1, "report_to": ["wandb"], "price": price}
     config.write_text(yaml.safe_dump(wild))
     command = [sys.executable, "-m", "hanhua.cli.train", "--config", str(config), "--out", str(out)]
     inputs = ["--model", str(resized.path), "--corpus", str(corpus.path)]

@@ -43,13 +43,13 @@ def test_a_plain_folder_becomes_an_adapted_artifact(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["-s", "lerning_rate=1"], "lerning_rate: no such setting (did you mean learning_rate?)"),
-        (["-s", "max_tokens=many"], "max_tokens: Input should be a valid integer"),
-        (["-s", "nonsense"], "expected KEY=VALUE"),
+        (["-s", "lerning_rate=1"], "lerning_rate: unknown key (did you mean learning_rate?)"),
+        (["-s", "max_tokens=many"], "max_tokens: expected a whole number"),
+        (["-s", "nonsense"], "expected key.subkey=value"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["--corpus", "nowhere"], "no manifest.json"),
         (["--model", "nowhere"], "neither a model artifact nor a Hugging Face model folder"),
-        (["-s", "weights.zh=1", "-s", "weights.en_replay=0", "-s", "sequence_tokens=64000"], "less than one step"),
+        (["-s", "weights.zh=1", "-s", "weights.en_replay=0", "-s", "sequence_length=64000"], "less than one step"),
     ],
 )
 def test_mistakes_end_with_2_and_one_sentence(

@@ -41,7 +41,7 @@ def run(
     with reproducible(config.threads):
         accelerator = make_accelerator(config.precision)
         folder = resized.path / "model"
-        batch = config.micro_batch_sequences * config.gradient_accumulation
+        batch = config.micro_batch_size * config.gradient_accumulation_steps
         data = prepare_data(config, corpus, folder, out / "work", batch_sequences=batch)
         model = build_training_model(folder, config, first_new_id=resized.facts["first_new_id"], dtype=torch.float32)
         checkpoints = Checkpoints(out / "work" / "checkpoints", run={"config": config.model_dump(mode="json")})
@@ -63,7 +63,7 @@ def test_it_learns_and_logs_every_step(
     assert sum(row["loss"] for row in rows[-3:]) / 3 < rows[0]["loss"] - 0.3
     assert rows[-1]["bits_per_character"] < rows[0]["bits_per_character"]
     assert max(row["learning_rate"] for row in rows) == pytest.approx(1e-2)
-    assert max(row["rows_learning_rate"] for row in rows) == pytest.approx(5e-3)
+    assert max(row["embedding_learning_rate"] for row in rows) == pytest.approx(5e-3)
     assert all(row["tokens_per_second"] > 0 and row["grad_norm"] > 0 for row in rows)
     assert any((tmp_path / "logs" / "tensorboard").iterdir())
 
@@ -93,7 +93,7 @@ def test_micro_batches_add_up_to_the_batch(
     few = {**settings, "max_tokens": 64 * 4, "warmup_ratio": 0.0}
     results = []
     for i, (micro, turns) in enumerate([(4, 1), (1, 4)]):
-        sizes = {"micro_batch_sequences": micro, "gradient_accumulation": turns}
+        sizes = {"micro_batch_size": micro, "gradient_accumulation_steps": turns}
         results.append(run({**few, **sizes}, resized, corpus, tmp_path / str(i))[2][0])
     assert results[0]["loss"] == pytest.approx(results[1]["loss"], rel=1e-6)
     assert results[0]["grad_norm"] == pytest.approx(results[1]["grad_norm"], rel=1e-5)
@@ -114,11 +114,17 @@ def test_the_same_run_twice_gives_the_same_bits(
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
-    wild = {**settings, "learning_rate": 1e30, "rows_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
+    wild = {
+        **settings,
+        "learning_rate": 1e30,
+        "embedding_learning_rate": 1e30,
+        "max_grad_norm": None,
+        "warmup_ratio": 0.0,
+    }
     with pytest.raises(
         HanhuaError, match=r"stopped before the weights took harm.*Last good checkpoint: .*step-00000001"
     ):
-        run({**wild, "checkpoint_every_steps": 1}, resized, corpus, tmp_path)
+        run({**wild, "save_steps": 1}, resized, corpus, tmp_path)
     rows = read_rows(tmp_path / "logs" / "train.jsonl")
     assert rows
     assert all(math.isfinite(row["loss"]) for row in rows)
@@ -133,7 +139,7 @@ def test_a_signal_saves_the_step_and_the_rest_follows_on(
     corpus: Artifact,
     tmp_path: Path,
 ) -> None:
-    settings["checkpoint_every_steps"] = 1000
+    settings["save_steps"] = 1000
     whole = run(settings, resized, corpus, tmp_path / "whole")[1]
     log = tmp_path / "stopped" / "logs" / "train.jsonl"
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
@@ -206,7 +212,7 @@ def test_a_loss_that_jumps_stops_the_run(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
     state = TrainState(step=20, mean_loss=2.0)
-    config = ContinuedPretrainConfig.model_validate({**settings, "max_loss_jump": 1.0})
+    config = ContinuedPretrainConfig.model_validate({**settings, "loss_spike_threshold": 1.0})
     optimizer = torch.optim.AdamW([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "weights"}])
     checkpoints = Checkpoints(tmp_path, run={})
     refuse_bad_step(Measured(2.9, None, 1.0), state, optimizer, checkpoints, config)
@@ -214,7 +220,7 @@ def test_a_loss_that_jumps_stops_the_run(
         refuse_bad_step(Measured(3.1, None, 1.0), state, optimizer, checkpoints, config)
     early = TrainState(step=19, mean_loss=2.0)
     refuse_bad_step(Measured(3.1, None, 1.0), early, optimizer, checkpoints, config)
-    off = config.model_copy(update={"max_loss_jump": None})
+    off = config.model_copy(update={"loss_spike_threshold": None})
     refuse_bad_step(Measured(99.0, None, 1.0), state, optimizer, checkpoints, off)
 
 

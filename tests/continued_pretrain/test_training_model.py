@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ModelMaker
 from peft_twin import peft_twin
 from torch import Tensor
+from training_fixtures import ModelMaker
 from transformers import AutoModelForCausalLM
 
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.folders import check_sizes
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.trained import parameter_groups, trainable_parameters
 from hanhua.errors import InputError
+from hanhua.model_folder import check_sizes
 
 
 def build(artifact: Artifact, *, new: bool = True, **settings: Any) -> TrainingModel:
@@ -62,7 +62,7 @@ def test_loss_and_gradients_are_those_of_peft(make_model: ModelMaker, tied: bool
 @pytest.mark.parametrize("tied", [False, True])
 def test_new_rows_are_a_group_of_their_own_without_decay(make_model: ModelMaker, tied: bool) -> None:
     artifact = make_model(tied=tied)
-    config = ContinuedPretrainConfig(weight_decay=0.1, learning_rate=1e-3, rows_learning_rate=2e-4)
+    config = ContinuedPretrainConfig(weight_decay=0.1, learning_rate=1e-3, embedding_learning_rate=2e-4)
     model = build(artifact)
     groups = {group["name"]: group for group in parameter_groups(model, config)}
     assert groups["rows"]["weight_decay"] == 0.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ModelMaker
 from peft import PeftModel
 from safetensors.torch import load_file
 from tiny_corpus import NEW_TOKENS, make_corpus, make_documents
+from training_fixtures import ModelMaker
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hanhua.artifacts import Artifact, write_manifest
@@ -21,13 +21,13 @@ from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.stage import pretrain, step_sequences
 from hanhua.documents import read_corpus
 from hanhua.errors import HanhuaError, InputError
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 
 def run(settings: dict[str, Any], resized: Artifact, corpus: Artifact, out: Path) -> dict[str, Any]:
     out.mkdir(exist_ok=True)
     config = ContinuedPretrainConfig.model_validate(settings)
-    return pretrain(config, {"corpus": corpus, "model": resized}, out, skills=Skills())
+    return pretrain(config, {"corpus": corpus, "model": resized}, out, services=Services())
 
 
 def bits_per_character(model: Path, corpus: Artifact) -> float:
@@ -64,7 +64,9 @@ def test_the_adapted_model_knows_more_chinese(
 
 
 @pytest.mark.parametrize(
-    "change", [{"lora": None}, {"schedule": "wsd"}, {"weights": {}, "max_tokens": None}, {"trains": "rows"}], ids=str
+    "change",
+    [{"lora": None}, {"schedule": "wsd"}, {"weights": {}, "max_tokens": None}, {"trainable": "new_embeddings"}],
+    ids=str,
 )
 @pytest.mark.parametrize("new", [True, False])
 def test_every_way_to_train_leaves_a_model(
@@ -77,7 +79,7 @@ def test_every_way_to_train_leaves_a_model(
 ) -> None:
     base = make_model(new=new)
     small = {**settings, "max_tokens": 64 * 8, "epochs": 0.2, **change}
-    if small.get("trains") == "rows" and not new:
+    if small.get("trainable") == "new_embeddings" and not new:
         with pytest.raises(InputError, match="the model has no new tokens"):
             run(small, base, corpus, tmp_path / "out")
         return
@@ -91,23 +93,23 @@ def test_every_way_to_train_leaves_a_model(
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own loading
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("trains", ["rows", "embeddings", "adapters+embeddings"])
+@pytest.mark.parametrize("trainable", ["new_embeddings", "embeddings", "adapters+embeddings"])
 def test_what_is_trained_moves_and_peft_reads_its_adapter(
-    trains: str, tied: bool, settings: dict[str, Any], make_model: ModelMaker, corpus: Artifact, tmp_path: Path
+    trainable: str, tied: bool, settings: dict[str, Any], make_model: ModelMaker, corpus: Artifact, tmp_path: Path
 ) -> None:
     base = make_model(tied=tied)
-    run({**settings, "max_tokens": 64 * 8, "trains": trains}, base, corpus, tmp_path / "out")
+    run({**settings, "max_tokens": 64 * 8, "trainable": trainable}, base, corpus, tmp_path / "out")
     before, after = (load_file(p / "model" / "model.safetensors") for p in (base.path, tmp_path / "out"))
     first = base.facts["first_new_id"]
     assert before.keys() == after.keys()
     for name in before:
         of_words = "embed_tokens" in name or "lm_head" in name
         moved = not torch.equal(before[name], after[name])
-        assert moved == (of_words or (trains == "adapters+embeddings" and "proj" in name)), name
+        assert moved == (of_words or (trainable == "adapters+embeddings" and "proj" in name)), name
         if of_words:
-            assert torch.equal(before[name][:first], after[name][:first]) == (trains == "rows"), name
+            assert torch.equal(before[name][:first], after[name][:first]) == (trainable == "new_embeddings"), name
     adapter = tmp_path / "out" / "adapter"
-    assert adapter.is_dir() == (trains != "embeddings" and not tied)
+    assert adapter.is_dir() == (trainable != "embeddings" and not tied)
     if adapter.is_dir():
         plain = AutoModelForCausalLM.from_pretrained(base.path / "model")
         loaded = PeftModel.from_pretrained(plain, adapter).eval()
@@ -121,9 +123,9 @@ def test_one_pass_sees_each_corpus_once(
     settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
     one_by_one = {
-        "sequence_tokens": 128,
-        "micro_batch_sequences": 1,
-        "gradient_accumulation": 1,
+        "sequence_length": 128,
+        "micro_batch_size": 1,
+        "gradient_accumulation_steps": 1,
         "max_tokens": None,
         "weights": {},
     }
@@ -141,8 +143,8 @@ def test_errors_come_before_the_work(
     weights = {"weights": {"zh": 1.0}, "max_tokens": None}
     for corpus_given, change, message in [
         (texts("empty", 9, "heldout"), weights, "no document in its train split"),
-        (texts("short", 1, "train"), {**weights, "sequence_tokens": 4096}, "shorter than one sequence of 4,096"),
-        (texts("few", 20, "train"), {**weights, "gradient_accumulation": 999}, "less than one step"),
+        (texts("short", 1, "train"), {**weights, "sequence_length": 4096}, "shorter than one sequence of 4,096"),
+        (texts("few", 20, "train"), {**weights, "gradient_accumulation_steps": 999}, "less than one step"),
         (corpus, {"weights": {"zh": 1.0, "en_replay": 0.1, "web": 0.1}}, "'web' .* no document"),
         (corpus, {"weights": {"zh": 1.0}}, "no weight for the corpus 'en_replay'"),
     ]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ModelMaker
+from repository import ROOT
+from training_fixtures import ModelMaker
 
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
@@ -51,12 +52,12 @@ HELD_BY = {
 
 
 def test_every_trap_of_the_docs_is_held_by_a_test_that_is_there() -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    docs = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     traps = docs.partition("traps\n")[2].partition("\n## ")[0]
     assert [int(number) for number in re.findall(r"^(\d+)\. ", traps, re.MULTILINE)] == sorted(HELD_BY)
     there = {
         f"{file.stem}.{node.name}"
-        for file in Path(__file__).parent.glob("test_*.py")
+        for file in [*Path(__file__).parent.glob("test_*.py"), ROOT / "tests" / "base" / "test_base.py"]
         for node in ast.parse(file.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
     }
@@ -70,7 +71,7 @@ def build(artifact: Artifact, **settings: Any) -> tuple[TrainingModel, Continued
 
 
 def test_3_accelerate_is_new_enough_to_gather_every_shard() -> None:
-    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     found = re.findall(r"accelerate>=(\d+)\.(\d+)", project)
     assert found
     assert all((int(major), int(minor)) >= (1, 15) for major, minor in found)
@@ -102,7 +103,7 @@ def test_6_no_whole_matrix_of_words_gets_a_gradient(tied: bool, make_model: Mode
 
 
 def test_8_rows_are_values_that_no_decay_pulls_to_zero(resized: Artifact) -> None:
-    model, config = build(resized, weight_decay=0.5, learning_rate=0.1, rows_learning_rate=0.1)
+    model, config = build(resized, weight_decay=0.5, learning_rate=0.1, embedding_learning_rate=0.1)
     optimizer = torch.optim.AdamW(parameter_groups(model, config))
     before = {name: p.detach().clone() for name, p in trainable_parameters(model).items()}
     for parameter in trainable_parameters(model).values():

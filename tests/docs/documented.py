@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from repository import ROOT
+
 PROGRAMS = ("hanhua", "vocab-extension")
 MARK = "<!-- run -->"
 _BREAKS = {"|", "||", "&&", ";", ">", ">>", "<", "2>"}

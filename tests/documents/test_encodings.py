@@ -77,7 +77,7 @@ def test_what_is_not_certainly_chinese_stays_utf8(data: bytes) -> None:
         ("Это предложение на русском языке.", "koi8-r"),
     ],
 )
-def test_neighbours_are_not_read_as_chinese(text: str, codec: str) -> None:
+def test_neighbors_are_not_read_as_chinese(text: str, codec: str) -> None:
     with pytest.raises(NotDecodable):
         decode_line(text.encode(codec), "utf-8")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.stage import evaluate_models
-from hanhua.recipes.wiring import contamination_test
-from hanhua.skills import Skills
+from hanhua.filtering.decontamination.held import build_held_questions
+from hanhua.services import Services
 
 
 def test_planted_questions_are_found_and_the_score_without_them_is_given(
@@ -33,13 +33,11 @@ def test_planted_questions_are_found_and_the_score_without_them_is_given(
         "沸点随气压而变，山上的水不到一百度就开了。",
         "曹雪芹是清代的小说家。",
     ]
-    config = EvalConfig.model_validate(
-        {"language_modelling": None, "benchmarks": [{"name": "quiz", "path": str(path)}]}
-    )
-    skills = Skills(contamination=contamination_test())
+    config = EvalConfig.model_validate({"language_modeling": None, "benchmarks": [{"name": "quiz", "path": str(path)}]})
+    services = Services(contamination=build_held_questions())
     out = tmp_path / "out"
     out.mkdir()
-    evaluate_models(config, [base, make_model("adapted", seed=5)], [], out, skills=skills, training=training)
+    evaluate_models(config, [base, make_model("adapted", seed=5)], [], out, services=services, training=training)
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     found = scores["contamination"]["quiz"]
     assert (found["held_ids"], found["held"], found["share"]) == (["q1"], 1, 0.25)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hanhua.artifacts import open_artifact
 from hanhua.cli.eval import app
-from hanhua.errors import GateError, HanhuaError, InputError, UsageError
+from hanhua.errors import GateError, HanhuaError, InputError, RecipeError, UsageError
 from hanhua.eval.engine.model_folder import ModelFolder
 
 
@@ -73,13 +73,13 @@ def test_every_task_whose_files_are_in_a_folder(place: Path, tmp_path: Path) -> 
     (bench / "xcopa" / "zh").mkdir(parents=True)
     pair = {"premise": "下雨了。", "choice1": "地湿了。", "choice2": "地干了。", "question": "effect", "label": 0}
     (bench / "xcopa" / "zh" / "test.zh.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
-    result = run(place, f"--data={bench}", "--max-questions=4", "--behaviour", f"--out={tmp_path / 'out'}", "--json")
+    result = run(place, f"--data={bench}", "--max-questions=4", "--behavior", f"--out={tmp_path / 'out'}", "--json")
     assert result.exit_code == 0, result.output
     scores = json.loads(result.stdout)
     assert set(scores["benchmarks"]) == {"cmmlu", "xcopa_zh"}
     assert scores["tasks"]["cmmlu"]["shots"] == 5
     assert scores["benchmarks"]["cmmlu"]["after"]["questions"] == 4
-    assert scores["behaviour"]["after"]["prompts"] == 24
+    assert scores["behavior"]["after"]["prompts"] == 24
     speeds = json.loads((tmp_path / "out" / "logs" / "decoding.json").read_text(encoding="utf-8"))
     assert all(speeds[model]["characters_per_second"] > 0 for model in ("before", "after"))
     again = run(place, f"--data={bench}", "--task=cmmul", f"--out={tmp_path / 'other'}")
@@ -109,24 +109,24 @@ def test_one_model_alone_is_compared_with_nothing(place: Path, tmp_path: Path) -
 
 def test_a_model_beside_is_in_the_table(place: Path, tmp_path: Path) -> None:
     quiz = f"--benchmark=quiz={place / 'quiz_test.csv'}"
-    result = run(place, quiz, f"--beside=control={place / 'before'}", f"--out={tmp_path / 'out'}")
+    result = run(place, quiz, f"--reference=control={place / 'before'}", f"--out={tmp_path / 'out'}")
     assert result.exit_code == 0, result.output
     assert "control" in result.stdout.splitlines()[0]
     for sentence in ("Chinese text, after against before: not measured.", "not training seeds"):
         assert sentence in result.stdout
-    bad = run(place, quiz, "--beside=control", f"--out={tmp_path / 'bad'}")
-    assert "--beside control: expected NAME=DIR" in error_of(bad, UsageError)
+    bad = run(place, quiz, "--reference=control", f"--out={tmp_path / 'bad'}")
+    assert "--reference control: expected NAME=DIR" in error_of(bad, UsageError)
 
 
 def test_an_unmet_gate_ends_with_code_3_and_keeps_the_scores(place: Path, tmp_path: Path) -> None:
     config = tmp_path / "eval.yaml"
-    config.write_text("gates: {min_gain: 0.99}\nlanguage_modelling: {max_documents: 3}\n", encoding="utf-8")
+    config.write_text("gates: {min_gain: 0.99}\nlanguage_modeling: {max_documents: 3}\n", encoding="utf-8")
     result = run(place, f"--corpus={place / 'zh.jsonl'}", f"--config={config}", f"--out={tmp_path / 'out'}")
     error = error_of(result, GateError)
     assert "min_gain" in error and "limit 0.99" in error
     assert result.exception.exit_code == 3  # type: ignore[union-attr]
     found = json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf-8"))
-    assert found["language_modelling"]["before"]["zh"]["documents"] == 3
+    assert found["language_modeling"]["before"]["zh"]["documents"] == 3
 
 
 def test_mistakes_are_one_sentence(place: Path, tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_mistakes_are_one_sentence(place: Path, tmp_path: Path) -> None:
     config.write_text("context: 3\n", encoding="utf-8")
     assert "nothing to measure" in error_of(run(place, out), UsageError)
     assert "no such file" in error_of(run(place, out, "--corpus=absent.jsonl"), InputError)
-    assert "no such file" in error_of(run(place, out, corpus, "--config=absent.yaml"), InputError)
-    assert "context: no such setting" in error_of(run(place, out, corpus, f"--config={config}"), UsageError)
+    assert "no such file" in error_of(run(place, out, corpus, "--config=absent.yaml"), RecipeError)
+    assert "context: unknown key" in error_of(run(place, out, corpus, f"--config={config}"), UsageError)
     assert "needs fewshot_path" in error_of(run(place, out, "--benchmark=q.csv", "--shots=5"), UsageError)
-    served = (out, "--behaviour", "--generate-with")
+    served = (out, "--behavior", "--generate-with")
     assert "expected NAME=URL" in error_of(run(place, *served, "http://localhost"), UsageError)
     assert "no server is given for 'after'" in error_of(run(place, *served, "before=http://localhost"), UsageError)
     bare = CliRunner().invoke(app, [f"--model={place / 'before'}", corpus, out])

@@ -8,6 +8,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from hanhua.config_fields import paths_in
 from hanhua.eval.config import Benchmark, EvalConfig
 
 
@@ -20,9 +21,9 @@ from hanhua.eval.config import Benchmark, EvalConfig
         ({"benchmarks": [{"name": "a", "path": "x.csv", "shots": 5}]}, "needs fewshot_path"),
         ({"gates": {"max_harmful_rate": 0.1}}, "no safety"),
         ({"gates": {"min_accuracy_gain": 0.1}}, "no benchmarks"),
-        ({"gates": {"min_gain": 0.0}, "language_modelling": None}, "no language_modelling"),
+        ({"gates": {"min_gain": 0.0}, "language_modeling": None}, "no language_modeling"),
         ({"benchmark": []}, "Extra inputs"),
-        ({"language_modelling": {"context_tokens": 1}}, "greater than or equal to 2"),
+        ({"language_modeling": {"context_tokens": 1}}, "greater than or equal to 2"),
     ],
 )
 def test_mistakes(settings: dict[str, object], expected: str) -> None:
@@ -30,10 +31,10 @@ def test_mistakes(settings: dict[str, object], expected: str) -> None:
         EvalConfig.model_validate(settings)
 
 
-def test_input_paths_name_every_file_read() -> None:
+def test_every_file_read_is_known_as_a_path() -> None:
     benchmark = Benchmark(name="a", path="q.jsonl", fewshot_path="dev.jsonl", shots=2)
     config = EvalConfig.model_validate({"benchmarks": [benchmark], "safety": {"prompts": "p.jsonl"}})
-    assert [path.name for path in config.input_paths()] == ["q.jsonl", "dev.jsonl", "p.jsonl"]
+    assert [path for _, path in paths_in(config)] == ["q.jsonl", "dev.jsonl", "p.jsonl"]
 
 
 def test_stage_and_command_line_import_without_torch() -> None:

@@ -33,13 +33,13 @@ from hanhua.documents import Document
 from hanhua.documents.compression import open_decompressed
 from hanhua.documents.corpus import write_corpus
 from hanhua.errors import InputError, UsageError
-from hanhua.eval.config import EvalConfig, LanguageModelling
+from hanhua.eval.config import EvalConfig, LanguageModeling
 from hanhua.eval.engine.loaded_model import load_model
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.stage import evaluate, evaluate_models
-from hanhua.skills import Skills
+from hanhua.services import Services
 
-SKILLS = Skills(harm=WordList(fraud="时间", gambling="老人"), masker=Digits())
+SKILLS = Services(harm=WordList(fraud="时间", gambling="老人"), masker=Digits())
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def config(files: Path) -> EvalConfig:
 
 def make_config(files: Path, **changes: Any) -> EvalConfig:
     settings = {
-        "language_modelling": {"context_tokens": 64, "max_characters": 150},
+        "language_modeling": {"context_tokens": 64, "max_characters": 150},
         "benchmarks": [{"name": "mini", "path": str(files / "questions.jsonl")}],
-        "behaviour": {"max_new_tokens": 6, "character_words": 8},
+        "behavior": {"max_new_tokens": 6, "character_words": 8},
         "safety": {"prompts": str(files / "prompts.jsonl"), "max_new_tokens": 6},
         "threads": 1,
         **changes,
@@ -97,7 +97,7 @@ def inputs(
     made = {"corpus": artifact(corpus, "corpus")}
     for name, kind, seed in (("base", "base", 1), ("resized", "resized", 2), ("adapted", "adapted", 3)):
         folder = make_model(name, seed=seed, extend=name != "base").folder.parent
-        made[name] = artifact(folder, kind, stand_in=True)
+        made[name] = artifact(folder, kind, toy=True)
     return made
 
 
@@ -107,16 +107,16 @@ def sample_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_three_models_side_by_side(inputs: dict[str, Artifact], config: EvalConfig, tmp_path: Path) -> None:
-    facts = evaluate(config, inputs, tmp_path, skills=SKILLS)
+    facts = evaluate(config, inputs, tmp_path, services=SKILLS)
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert scores["models"] == ["base", "resized", "adapted"]
-    assert scores["stand_in"] is facts["stand_in"] is True
+    assert scores["toy"] is facts["toy"] is True
     assert scores["tokenizers"] == {"base": "base", "resized": "extended", "adapted": "extended"}
     gained = [scores["fertility"][t]["zh"]["characters_per_token"] for t in ("base", "extended")]
     assert gained[0] < gained[1]
     assert scores["fertility"]["base"]["en"] == scores["fertility"]["extended"]["en"]
     for model in scores["models"]:
-        by_corpus = scores["language_modelling"][model]
+        by_corpus = scores["language_modeling"][model]
         assert by_corpus["zh"]["documents"] == len(CHINESE), "train documents must not be measured"
         assert by_corpus["zh"]["interval"][0] < by_corpus["zh"]["bits_per_character"] < by_corpus["zh"]["interval"][1]
         assert facts["bits_per_character"][model]["zh"] == by_corpus["zh"]["bits_per_character"]
@@ -129,13 +129,13 @@ def test_three_models_side_by_side(inputs: dict[str, Artifact], config: EvalConf
 def test_every_number_is_a_sum_over_a_sample_file(
     inputs: dict[str, Artifact], config: EvalConfig, tmp_path: Path
 ) -> None:
-    evaluate(config, inputs, tmp_path, skills=SKILLS)
+    evaluate(config, inputs, tmp_path, services=SKILLS)
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     for model in scores["models"]:
         folder = tmp_path / "samples" / model
-        documents = sample_rows(folder / "language_modelling.jsonl.zst")
+        documents = sample_rows(folder / "language_modeling.jsonl.zst")
         chinese = [row for row in documents if row["corpus"] == "zh"]
-        assert sum(row["nats"] for row in chinese) == scores["language_modelling"][model]["zh"]["nats"]
+        assert sum(row["nats"] for row in chinese) == scores["language_modeling"][model]["zh"]["nats"]
         answers = sample_rows(folder / "mini.jsonl.zst")
         assert sum(row["correct"] for row in answers) / 40 == scores["benchmarks"]["mini"][model]["accuracy"]
         judged = [row for row in sample_rows(folder / "safety.jsonl.zst") if not row["benign"]]
@@ -155,9 +155,9 @@ def test_placebo_two_identical_models(
     assert twin.content_hash != base.content_hash
     out = tmp_path / "out"
     out.mkdir()
-    evaluate_models(make_config(files), [base, twin], documents, out, skills=SKILLS)
+    evaluate_models(make_config(files), [base, twin], documents, out, services=SKILLS)
     (pair,) = json.loads((out / "scores.json").read_text(encoding="utf-8"))["comparisons"]
-    kinds = ("language_modelling", "language_modelling_at_characters", "benchmarks", "characters", "behaviour")
+    kinds = ("language_modeling", "language_modeling_at_characters", "benchmarks", "characters", "behavior")
     found = [one for kind in kinds for one in pair[kind].values()]
     found += [pair[kind] for kind in ("safety", "refusal", "over_refusal")]
     assert {one["verdict"] for one in found} == {"no difference"}
@@ -177,8 +177,8 @@ def test_placebo_extension_without_training_is_never_an_improvement_it_did_not_m
     """Resized and adapted are one model (learning rate 0): no gain between them, and a gate on it is unmet."""
     same = {**inputs, "adapted": inputs["resized"]}
     gates_wanted = {"min_gain": 0.001, "max_english_loss": 10.0}
-    config = make_config(files, gates=gates_wanted, safety=None, behaviour=None, benchmarks=[])
-    facts = evaluate(config, same, tmp_path, skills=Skills())
+    config = make_config(files, gates=gates_wanted, safety=None, behavior=None, benchmarks=[])
+    facts = evaluate(config, same, tmp_path, services=Services())
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert scores["verdict"]["chinese"] != "better"
     gates = {gate["name"]: gate for gate in facts["gates"]}
@@ -202,12 +202,12 @@ def test_placebo_learning_rate_zero_is_worse_than_a_base_that_knows_chinese(
         Document(id=f"zh:file#{n}", text=text, corpus="zh", language="zh", split="heldout")
         for n, text in enumerate(known)
     ]
-    config = EvalConfig(language_modelling=LanguageModelling(max_characters=150, max_cuts=None))
+    config = EvalConfig(language_modeling=LanguageModeling(max_characters=150, max_truncated_prompts=None))
     out = tmp_path / "out"
     out.mkdir()
-    evaluate_models(config, models, documents, out, skills=Skills())
+    evaluate_models(config, models, documents, out, services=Services())
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
-    bits = {name: found["zh"]["bits_per_byte"] for name, found in scores["language_modelling"].items()}
+    bits = {name: found["zh"]["bits_per_byte"] for name, found in scores["language_modeling"].items()}
     assert bits["adapted"] == bits["resized"] > bits["base"]
     assert scores["verdict"]["chinese"] == "worse"
 
@@ -222,8 +222,8 @@ def test_models_beside_the_line_are_compared_and_not_judged(
     out = tmp_path / "out"
     out.mkdir()
     adapted = make_model("adapted", seed=5)
-    config = make_config(files, beside=beside, gates={"max_harmful_rate": 1.0})
-    evaluate_models(config, [base, adapted], documents, out, skills=SKILLS)
+    config = make_config(files, reference_models=beside, gates={"max_harmful_rate": 1.0})
+    evaluate_models(config, [base, adapted], documents, out, services=SKILLS)
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     assert (scores["models"], scores["line"]) == (["base", "adapted", "instruct"], ["base", "adapted"])
     assert scores["verdict"]["judged"] == "adapted"
@@ -247,7 +247,9 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
         "max_not_chinese_rate": 1.0,
         "max_harmful_increase": 1.0,
     }
-    evaluate(make_config(files, gates=limits), inputs, tmp_path, skills=Skills(harm=WordList(any=""), masker=Digits()))
+    evaluate(
+        make_config(files, gates=limits), inputs, tmp_path, services=Services(harm=WordList(any=""), masker=Digits())
+    )
     scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert {g["name"]: g["met"] for g in scores["gates"]} == {
         "min_gain": True,
@@ -258,7 +260,7 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
         "max_harmful_increase": True,
     }
     values = {g["name"]: g["value"] for g in scores["gates"]}
-    bits = {m: scores["language_modelling"][m]["zh"]["bits_per_character"] for m in scores["models"]}
+    bits = {m: scores["language_modeling"][m]["zh"]["bits_per_character"] for m in scores["models"]}
     assert values["min_gain"] == pytest.approx(1 - bits["adapted"] / bits["resized"])
     assert values["max_harmful_rate"] == 1.0
 
@@ -266,13 +268,13 @@ def test_gates_on_every_measure(inputs: dict[str, Artifact], files: Path, tmp_pa
 def test_two_checkpoints_at_one_path_in_turn_are_never_mixed(
     make_model: Callable[..., ModelFolder], documents: list[Document], files: Path, tmp_path: Path
 ) -> None:
-    config, place, found = make_config(files, safety=None, behaviour=None), tmp_path / "model", []
+    config, place, found = make_config(files, safety=None, behavior=None), tmp_path / "model", []
     for seed in (7, 8, 7):
         folder = make_model(f"seed{seed}", seed=seed).folder
         place.mkdir(exist_ok=True)
         for file in folder.iterdir():
             (place / file.name).write_bytes(file.read_bytes())
-        evaluate_models(config, [open_model_folder("m", place)], documents, tmp_path, skills=Skills())
+        evaluate_models(config, [open_model_folder("m", place)], documents, tmp_path, services=Services())
         found.append((tmp_path / "scores.json").read_bytes())
     assert found[0] == found[2] != found[1]
     log = [json.loads(line) for line in (tmp_path / "logs" / "eval.jsonl").read_text().splitlines()]
@@ -285,12 +287,12 @@ from pathlib import Path
 from hanhua.artifacts import open_artifact
 from hanhua.eval.config import EvalConfig
 from hanhua.eval.stage import evaluate
-from hanhua.skills import Skills
+from hanhua.services import Services
 from tiny_eval import Digits, WordList
 job = json.loads(sys.argv[1])
 inputs = {name: open_artifact(Path(path)) for name, path in job["inputs"].items()}
-skills = Skills(harm=WordList(fraud="时间", gambling="老人"), masker=Digits())
-evaluate(EvalConfig.model_validate(job["config"]), inputs, Path(job["out"]), skills=skills)
+services = Services(harm=WordList(fraud="时间", gambling="老人"), masker=Digits())
+evaluate(EvalConfig.model_validate(job["config"]), inputs, Path(job["out"]), services=services)
 """
 
 
@@ -315,8 +317,8 @@ def test_killed_half_way_it_goes_on_with_the_same_scores(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "scores.json").exists()
-    evaluate(config, inputs, killed, skills=SKILLS)
-    evaluate(config, inputs, whole, skills=SKILLS)
+    evaluate(config, inputs, killed, services=SKILLS)
+    evaluate(config, inputs, whole, services=SKILLS)
     log = [json.loads(line) for line in (killed / "logs" / "eval.jsonl").read_text().splitlines()]
     assert sum(row["cached"] for row in log) >= 2
     names = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and "work" not in path.parts)
@@ -389,8 +391,8 @@ def test_what_cannot_work_is_said_before_a_model_is_loaded(
         "shots": 1,
     }
     absent = {"name": "q", "path": str(files / "absent.jsonl")}
-    cases: list[tuple[dict[str, Any], list[ModelFolder], list[Document], Skills, str]] = [
-        ({}, models, documents, Skills(), "needs a harmful-content scorer"),
+    cases: list[tuple[dict[str, Any], list[ModelFolder], list[Document], Services, str]] = [
+        ({}, models, documents, Services(), "needs a harmful-content scorer"),
         ({}, models, [], SKILLS, "no held-out document"),
         ({"benchmarks": [absent]}, models, documents, SKILLS, "no such file"),
         ({"benchmarks": [leak]}, models, documents, SKILLS, "answers must not stand in the prompt"),
@@ -399,6 +401,6 @@ def test_what_cannot_work_is_said_before_a_model_is_loaded(
         ({}, [*models, *models], documents, SKILLS, "share the name garbage"),
         ({}, [], documents, SKILLS, "no model to evaluate"),
     ]
-    for changes, given, texts, skills, expected in cases:
+    for changes, given, texts, services, expected in cases:
         with pytest.raises(UsageError, match=expected):
-            evaluate_models(make_config(files, **changes), given, texts, tmp_path, skills=skills)
+            evaluate_models(make_config(files, **changes), given, texts, tmp_path, services=services)

@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from hanhua.base_tokenizer import BOS, EOS, LLAMA3_PATTERN
 from hanhua.bits import bytes_to_token
-from hanhua.skills import HarmScore
+from hanhua.services import HarmScore
 
 CHINESE = [
     "清晨的菜市场已经热闹起来，卖豆腐的老人推着车慢慢走过石桥，吆喝声在巷子里回荡。",

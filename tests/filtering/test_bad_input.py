@@ -17,7 +17,7 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.stage import filter_corpora
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 NOBODY = 65534
 
@@ -25,7 +25,7 @@ NOBODY = 65534
 def run(path: Path, out: Path) -> list[dict[str, str]]:
     """Filter one file; return the rows of what was rejected."""
     out.mkdir()
-    filter_corpora(FilteringConfig(workers=1), {"zh": CorpusConfig(path=str(path))}, out, skills=Skills())
+    filter_corpora(FilteringConfig(workers=1), {"zh": CorpusConfig(path=str(path))}, out, services=Services())
     lines = (out / "rejected" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_and_the_work_goes_on_when_there_is_room(small_disk:
     settings = tmp_path / "settings.yaml"
     settings.write_text("duplicates: {near: true}\n", encoding="utf-8")
     code = "import sys; from hanhua.cli.main import main; main()"
-    arguments = ["filter", "run", f"zh={path}", "--out", small_disk / "out", "--settings", settings, "--workers", "1"]
+    arguments = ["filter", "run", f"zh={path}", "--out", small_disk / "out", "--config", settings, "--workers", "1"]
     first = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert first.returncode == 1, first.stderr
     assert "No space left on device; free some space and run the same command again" in first.stderr

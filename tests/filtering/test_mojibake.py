@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.draft import Draft
+from hanhua.filtering.document import Draft
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.mojibake import repair_mojibake
 

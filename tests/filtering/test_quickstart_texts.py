@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+from repository import QUICKSTART
 
 from hanhua.documents.corpus import Document, read_corpus
 from hanhua.documents.sources import CorpusConfig
@@ -15,9 +15,9 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.stage import filter_corpora
-from hanhua.skills import Skills
+from hanhua.services import Services
 
-TEXTS = Path(__file__).resolve().parents[2] / "recipes" / "quickstart"
+TEXTS = QUICKSTART
 CLEAN = {"zh_hans_a": "zh", "zh_hans_b": "zh", "zh_hant": "zh", "en": "en"}
 
 
@@ -38,7 +38,7 @@ def filtered(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Docume
     out = tmp_path_factory.mktemp("filtered")
     inputs = {name: CorpusConfig(path=str(TEXTS / f"{name}.jsonl"), language=lang) for name, lang in CLEAN.items()}  # type: ignore[arg-type]
     inputs["dirty"] = CorpusConfig(path=str(TEXTS / "dirty.jsonl"))
-    filter_corpora(FilteringConfig(samples_per_reason=1000), inputs, out, skills=Skills())
+    filter_corpora(FilteringConfig(samples_per_reason=1000), inputs, out, services=Services())
     samples = (out / "rejected" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     return {document.id: document for document in read_corpus(out)}, {
         row["id"]: row for row in map(json.loads, samples)

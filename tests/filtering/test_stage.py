@@ -17,7 +17,7 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.stage import filter_corpora
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 
 def write_jsonl(path: Path, texts: Iterable[str | dict[str, Any]]) -> CorpusConfig:
@@ -28,7 +28,7 @@ def write_jsonl(path: Path, texts: Iterable[str | dict[str, Any]]) -> CorpusConf
 
 def run(out: Path, inputs: dict[str, CorpusConfig], **config: Any) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
-    return filter_corpora(FilteringConfig(**config), inputs, out, skills=Skills())
+    return filter_corpora(FilteringConfig(**config), inputs, out, services=Services())
 
 
 def files_of(out: Path) -> dict[str, bytes]:

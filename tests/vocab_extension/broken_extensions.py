@@ -115,7 +115,7 @@ def english_merge(data: Data) -> None:
     _merge_over(data, bytes([left]), bytes([right]))
 
 
-def normaliser_added(data: Data) -> None:
+def normalizer_added(data: Data) -> None:
     data["normalizer"] = {"type": "NFKC"}
 
 
@@ -183,7 +183,7 @@ BROKEN: tuple[tuple[Breaks, str, str], ...] = (
     (merge_of_two_beginnings, "new_merges", "E4 E4 which is not UTF-8 in any text"),
     (merge_of_han_and_kana, "new_merges", "'我' E3 which ends inside a character"),
     (english_merge, "new_merges", "has no Han character"),
-    (normaliser_added, "pipeline", "normalizer: none in the base, NFKC in the extension"),
+    (normalizer_added, "pipeline", "normalizer: none in the base, NFKC in the extension"),
     (unreachable_token, "reachability", "merges stop at"),
     (token_as_plain_text, "new_tokens", "is not spelled in bytes"),
     (ignore_merges_off, "pipeline", "model.ignore_merges: True in the base, False"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from small_llama import chinese_texts, write_small_base
+from small_settings import SMALL
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.vocab_extension.config import VocabExtensionConfig
@@ -13,9 +14,6 @@ from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learning.learn import Learned, learn_tokens
 from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
-
-SMALL = VocabExtensionConfig(new_tokens=600, min_count=3, min_documents=2, prior=0)
-"""Without the dictionary: what is learned is then in the texts."""
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,10 @@ def test_learn_goes_over_an_interrupted_run(base: Path, tmp_path: Path) -> None:
         (("resize", "--model", "EMPTY", "--tokenizer", "BASE", "--out", "OUT"), "config.json: no such file"),
         (("resize", "--model", "EMPTY", "--tokenizer", "BASE", "--out", "OUT", "--init", "best"), "one of mean"),
         (("learn", "--new-tokens", "8000"), "--out"),
-        (("learn", "--corpus", "EN", "--out", "OUT", "--evidence", "guess"), "evidence: Input should be 'runs'"),
+        (
+            ("learn", "--corpus", "EN", "--out", "OUT", "--merge-scope", "guess"),
+            "merge_scope: 'guess' is not one of runs, words or hybrid",
+        ),
         (("learn", "--corpus", "EN", "--out", "OUT", "--weight", "zh=2"), "'zh' is not given to --corpus"),
     ],
 )

@@ -9,9 +9,11 @@ from hanhua.artifacts import write_manifest
 from hanhua.artifacts.manifest import Artifact
 from hanhua.documents.corpus import Document, write_corpus
 from hanhua.errors import InputError
-from hanhua.skills import Skills
-from hanhua.vocab_extension.config import InitialiseConfig, VocabExtensionConfig
-from hanhua.vocab_extension.stage import learn_tokenizer, resize_model
+from hanhua.services import Services
+from hanhua.vocab_extension.config import VocabExtensionConfig
+from hanhua.vocab_extension.resize.config import ResizeConfig
+from hanhua.vocab_extension.resize.stage import resize_model
+from hanhua.vocab_extension.stage import learn_tokenizer
 
 CONFIG = VocabExtensionConfig(new_tokens=300)
 
@@ -39,7 +41,7 @@ def inputs(base: Path, tmp_path: Path) -> dict[str, Artifact]:
 def test_the_tokenizer_stage_learns_verifies_and_measures(inputs: dict[str, Artifact], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    facts = learn_tokenizer(CONFIG, inputs, out, skills=Skills())
+    facts = learn_tokenizer(CONFIG, inputs, out, services=Services())
     assert (facts["requested"], facts["new_tokens"]) == (300, 256)
     assert (facts["first_new_id"], facts["vocab_size"]) == (1024, 1280)
     ratios = facts["compression"]["heldout"]
@@ -54,7 +56,7 @@ def test_the_same_corpus_gives_the_same_bytes(inputs: dict[str, Artifact], tmp_p
     made = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        learn_tokenizer(CONFIG, inputs, tmp_path / name, skills=Skills())
+        learn_tokenizer(CONFIG, inputs, tmp_path / name, services=Services())
         made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir() if path.is_file()})
     assert made[0] == made[1]
 
@@ -62,7 +64,7 @@ def test_the_same_corpus_gives_the_same_bytes(inputs: dict[str, Artifact], tmp_p
 def test_an_unknown_corpus_is_an_error(inputs: dict[str, Artifact], tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"corpora": ("zhh",)})
     with pytest.raises(InputError, match=r"no documents .* named 'zhh'; en, zh"):
-        learn_tokenizer(config, inputs, tmp_path, skills=Skills())
+        learn_tokenizer(config, inputs, tmp_path, services=Services())
 
 
 def test_the_initialise_stage_writes_a_model(base: Path, extension: Path, tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_the_initialise_stage_writes_a_model(base: Path, extension: Path, tmp_pa
     }
     out = tmp_path / "out"
     out.mkdir()
-    facts = resize_model(InitialiseConfig(), inputs, out, skills=Skills())
+    facts = resize_model(ResizeConfig(), inputs, out, services=Services())
     assert (facts["first_new_id"], facts["vocab_size"], facts["new_tokens"]) == (1024, 1536, 512)
     assert (facts["method"], facts["tied"]) == ("mean+calibrated", False)
     assert not (out / "model" / "manifest.json").exists()

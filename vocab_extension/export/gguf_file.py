@@ -20,7 +20,7 @@ from hanhua.vocab_extension.export.llama_settings import LlamaSettings, read_lla
 from hanhua.vocab_extension.export.modelfile import is_llama3_chat, modelfile_text
 from hanhua.vocab_extension.export.special_ids import SpecialIds, read_chat_template, read_special_ids
 from hanhua.vocab_extension.pretokenizer import tokens_by_id
-from hanhua.vocab_extension.rows.weight_source import Source, open_source
+from hanhua.vocab_extension.resize.weight_source import Source, open_source
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from hanhua.errors import InputError
 from hanhua.vocab_extension.export.llama_settings import LlamaSettings
-from hanhua.vocab_extension.rows.shards import ITEM_BYTES, from_float32, tensor_rows, to_float32
-from hanhua.vocab_extension.rows.weight_source import EMBEDDINGS, HEAD, Source
+from hanhua.vocab_extension.resize.shards import ITEM_BYTES, from_float32, tensor_rows, to_float32
+from hanhua.vocab_extension.resize.weight_source import EMBEDDINGS, HEAD, Source
 from hanhua.weights import StoredTensor, read_header
 
 PIECE_BYTES = 1 << 25

@@ -49,7 +49,7 @@ def export_tiktoken(folder: Path, out: Path) -> Ranks:
 def check_merges_by_rank(bpe: BpeFile) -> None:
     """Raise InputError unless merging the pair whose product has the least id is what the merges say.
 
-    tiktoken has no merges: any two neighbours may become the token they spell, the least id first. So merges must
+    tiktoken has no merges: any two neighbors may become the token they spell, the least id first. So merges must
     be in the order of their products' ids, and every split of a token must be a merge, or never come to pass.
     Then the two differ in nothing but which of two overlapping pairs of one product goes first.
     """

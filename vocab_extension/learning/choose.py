@@ -33,7 +33,7 @@ def base_pieces(file: BpeFile, tokens: Iterable[bytes]) -> dict[bytes, list[byte
 def reachable(candidates: Iterable[bytes], pieces_of: Mapping[bytes, list[bytes]]) -> list[Reached]:
     """Keep, in order, the candidates that the merges of the base and of those kept before bring to two pieces.
 
-    Any two neighbours that together spell a kept token merge (`extend.all_splits`), so a candidate whose
+    Any two neighbors that together spell a kept token merge (`extend.all_splits`), so a candidate whose
     expected half was dropped is kept when another pair of pieces spells it, and dropped when none does.
     What comes later ranks lower and cannot undo this.
     """
@@ -48,7 +48,7 @@ def reachable(candidates: Iterable[bytes], pieces_of: Mapping[bytes, list[bytes]
 
 
 def merge_pieces(pieces: list[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
-    """Merge neighbours as BPE does, lowest rank first and leftmost among equals.
+    """Merge neighbors as BPE does, lowest rank first and leftmost among equals.
 
     >>> merge_pieces([b"a", b"b", b"c"], {b"bc": 0, b"ab": 1})
     [b'a', b'bc']

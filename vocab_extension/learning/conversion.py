@@ -41,15 +41,15 @@ def _replacing(convert: Callable[[str], str]) -> Converter:
 
 def _with_other_forms(counted: Counted, converters: list[Callable[[str], str]]) -> Counted:
     strings, values = list(counted), list(counted.values())
-    forms = [(strings, values)]
+    symbols = [(strings, values)]
     for convert in converters:
         changed = [
             (new, value)
             for old, new, value in zip(strings, converted_all(strings, convert), values, strict=True)
             if new != old
         ]
-        forms.append(([new for new, _ in changed], [value for _, value in changed]))
-    return _united(forms)
+        symbols.append(([new for new, _ in changed], [value for _, value in changed]))
+    return _united(symbols)
 
 
 def _united(parts: list[tuple[list[str], list[tuple[int, int]]]]) -> Counted:

@@ -1,7 +1,7 @@
 """Learns new tokens: continued BPE over what the base tokenizer leaves of a corpus.
 
 Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
-commonest neighbours that may be a token, again and again.
+commonest neighbors that may be a token, again and again.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from tempfile import TemporaryDirectory
 from hanhua.errors import InputError
 from hanhua.processes import SMALL_BYTES, choose_workers
 from hanhua.progress import say
-from hanhua.skills import JunkTest
+from hanhua.services import JunkTest
 from hanhua.vocab_extension.config import ROUND_TO, VocabExtensionConfig
 from hanhua.vocab_extension.extend import NewToken
-from hanhua.vocab_extension.learning.cells import encode_strings
 from hanhua.vocab_extension.learning.choose import base_pieces, reachable
 from hanhua.vocab_extension.learning.count import UNIT, count_batches, multipliers
 from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, sum_counts
-from hanhua.vocab_extension.learning.cover import tokens_to_cover
 from hanhua.vocab_extension.learning.dictionary import count_dictionary
-from hanhua.vocab_extension.learning.faults import make_fault
-from hanhua.vocab_extension.learning.forms import Forms
-from hanhua.vocab_extension.learning.shape import TokenShape
+from hanhua.vocab_extension.learning.rejection import make_fault
+from hanhua.vocab_extension.learning.required_characters import tokens_required
 from hanhua.vocab_extension.learning.sources import Reader, Source
+from hanhua.vocab_extension.learning.symbols import Symbols
+from hanhua.vocab_extension.learning.token_array import encode_strings
+from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.learning.train import ContinuedBpe
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
@@ -82,15 +82,15 @@ def learn_tokens(
     wanted = rounded_size(file.size, config.new_tokens)
     if wanted != config.new_tokens:
         say(f"new tokens: {config.new_tokens:,} → {wanted:,} (the vocabulary stays a multiple of {ROUND_TO})")
-    cover = tokens_to_cover(file, config.cover, room=wanted) if config.cover else []
+    cover = tokens_required(file, config.required_characters, room=wanted) if config.required_characters else []
     # In order of their names: the order they were given in must not matter.
     reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
     with TemporaryDirectory(dir=scratch) as folder:
         counted, workers = _counted(reader, file, config, workers, Path(folder))
-    forms = Forms(file.bytes_of, TokenShape(config.max_token_characters, config.glued), 2 * wanted)
-    cells = encode_strings(counted, base=base, form_V=forms.of_base_V, workers=workers)
-    say(f"joining neighbours in {len(counted):,} different strings, {len(cells.form_T):,} base tokens")
-    search = ContinuedBpe(cells, counted, forms, config.min_count * UNIT, _DISCOUNT_PERCENT[config.evidence])
+    symbols = Symbols(file.bytes_of, TokenPattern(config.max_token_characters, config.leading_mark), 2 * wanted)
+    cells = encode_strings(counted, base=base, symbol_V=symbols.of_base_V, workers=workers)
+    say(f"joining neighbors in {len(counted):,} different strings, {len(cells.symbol_T):,} base tokens")
+    search = ContinuedBpe(cells, counted, symbols, config.min_count * UNIT, _DISCOUNT_PERCENT[config.merge_scope])
     search.join_forced(cover)
     search.join_commonest(wanted, make_fault(config, known=frozenset(file.bytes_of.values()), junk=junk))
     return _rounded(_tokens(search, file), search, wanted, reader, file, config)
@@ -115,7 +115,7 @@ def _counted(
     if reader.duplicates:
         say(f"counted {reader.duplicates:,} repeated documents once")
     characters = sum(source.characters for source in counts)
-    if not characters and (reader.sources or not config.prior):
+    if not characters and (reader.sources or not config.dictionary_weight):
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
     weights = [source.weight for source in reader.sources]
     files = [
@@ -123,14 +123,14 @@ def _counted(
         for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
         for found in source.files
     ]
-    if config.prior:
-        mass = config.prior * characters if characters else NO_CORPUS_CHARACTERS
+    if config.dictionary_weight:
+        mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
         files.append(
             count_dictionary(
                 folder / "dictionary.counts",
                 characters=mass,
                 scripts=config.scripts,
-                spaced=config.spaced_words if config.glued != "none" else 0.0,
+                spaced=config.space_prefixed_words if config.leading_mark != "none" else 0.0,
                 base=file,
             )
         )

@@ -1,4 +1,4 @@
-"""Where pairs of neighbouring tokens are: for each pair the positions of its left token, packed into few arrays."""
+"""Where pairs of neighboring tokens are: for each pair the positions of its left token, packed into few arrays."""
 
 from __future__ import annotations
 

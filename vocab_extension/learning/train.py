@@ -1,7 +1,7 @@
-"""Continued BPE over cells: join the commonest pair of neighbours again and again, where the base's merges stopped.
+"""Continued BPE over cells: join the commonest pair of neighbors again and again, where the base's merges stopped.
 
 What may not become a token is never joined, rather than dropped afterwards, so that nothing is ever built on it
-and its neighbours find other ways to join.
+and its neighbors find other ways to join.
 
 A pair's count only falls after its tokens are made: later merges take occurrences away and never add any. So the
 greatest count in the heap is an upper bound, and a pair is counted again only when it comes to the top: if
@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.progress import Progress
-from hanhua.vocab_extension.learning.cells import Cells
 from hanhua.vocab_extension.learning.counts import CountedStrings
-from hanhua.vocab_extension.learning.forms import CUT, Bools, Forms, Ints
 from hanhua.vocab_extension.learning.pair_index import PairIndex, index_pairs, pair_key, parts_of
+from hanhua.vocab_extension.learning.symbols import CUT, Bools, Ints, Symbols
+from hanhua.vocab_extension.learning.token_array import TokenArray
 
 _KEY_BITS = 48
 _KEY_MASK = (1 << _KEY_BITS) - 1
@@ -61,9 +61,9 @@ class ContinuedBpe:
     joins two words (100: such pairs are never joined).
     """
 
-    cells: Cells
+    cells: TokenArray
     counted: CountedStrings
-    forms: Forms
+    symbols: Symbols
     min_weight: int
     boundary_discount_percent: int = 0
     joined: list[Joined] = field(default_factory=list)
@@ -72,15 +72,15 @@ class ContinuedBpe:
     _indexes: dict[int, list[PairIndex]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        form_T = self.cells.form_T
-        at_P = np.flatnonzero((form_T[:-1] != CUT) & (form_T[1:] != CUT)).astype(np.int32)
-        self._remember(CUT, index_pairs(pair_key(form_T[at_P], form_T[at_P + 1]), at_P))
+        symbol_T = self.cells.symbol_T
+        at_P = np.flatnonzero((symbol_T[:-1] != CUT) & (symbol_T[1:] != CUT)).astype(np.int32)
+        self._remember(CUT, index_pairs(pair_key(symbol_T[at_P], symbol_T[at_P + 1]), at_P))
 
     def join_forced(self, strings: Iterable[bytes]) -> None:
         """Join strings whatever their count, as they come; each must be two tokens at its turn, or it is left out."""
         for data in strings:
-            pairs = list(self.forms.splits(data))
-            if pairs and data not in self.forms:
+            pairs = list(self.symbols.splits(data))
+            if pairs and data not in self.symbols:
                 positions = [(left, right, self._live(left, right)) for left, right in pairs]
                 self._adopt(self._describe(data, positions), positions)
 
@@ -88,9 +88,9 @@ class ContinuedBpe:
         """Join the commonest strings without fault, until `number` are joined in all, or none is left."""
         with Progress("joining", total=number, unit="tokens", done=len(self.joined)) as bar:
             for left, right, live_P in self._commonest(number):
-                data = self.forms.bytes_of[left] + self.forms.bytes_of[right]
+                data = self.symbols.bytes_of[left] + self.symbols.bytes_of[right]
                 positions = [(left, right, live_P)]
-                positions += [(a, b, self._live(a, b)) for a, b in self.forms.splits(data) if (a, b) != (left, right)]
+                positions += [(a, b, self._live(a, b)) for a, b in self.symbols.splits(data) if (a, b) != (left, right)]
                 found = self._describe(data, positions)
                 reason = fault(found)
                 if reason is None:
@@ -104,7 +104,7 @@ class ContinuedBpe:
             top = heappop(self._heap)
             bound, key = -(top >> _KEY_BITS), top & _KEY_MASK
             left, right = parts_of(key)
-            if self.forms.bytes_of[left] + self.forms.bytes_of[right] in self.forms:
+            if self.symbols.bytes_of[left] + self.symbols.bytes_of[right] in self.symbols:
                 continue
             live_P = self._live(left, right)
             weight = int(self._weights(left, live_P).sum())
@@ -115,36 +115,36 @@ class ContinuedBpe:
 
     def _adopt(self, found: Joined, positions: list[tuple[int, int, Ints]]) -> None:
         """Join every occurrence, however it is cut, and remember the pairs that arise."""
-        form_T, cells_V = self.cells.form_T, self.forms.cells_V
+        symbol_T, cells_V = self.cells.symbol_T, self.symbols.cells_V
         made: dict[int, list[Ints]] = {}
         for left, right, at_P in positions:
             # Joining one pair may have taken occurrences of the next.
-            at_P = at_P[(form_T[at_P] == left) & (form_T[at_P + cells_V[left]] == right)]
+            at_P = at_P[(symbol_T[at_P] == left) & (symbol_T[at_P + cells_V[left]] == right)]
             length = int(cells_V[left] + cells_V[right])
             made.setdefault(length, []).append(at_P)
             middle_P = at_P + cells_V[left]
-            form_T[middle_P - 1] = form_T[middle_P] = _INSIDE
+            symbol_T[middle_P - 1] = symbol_T[middle_P] = _INSIDE
             # A number of its own for each length; looked up again below.
-            form_T[at_P] = form_T[at_P + length - 1] = _INSIDE
+            symbol_T[at_P] = symbol_T[at_P + length - 1] = _INSIDE
         self.joined.append(found)
         for length, parts in made.items():
-            number = self.forms.add(found.data, cells=length)
+            number = self.symbols.add(found.data, cells=length)
             at_P = np.sort(np.concatenate(parts))
-            form_T[at_P] = form_T[at_P + length - 1] = number
-            self._remember_neighbours(number, at_P, length)
+            symbol_T[at_P] = symbol_T[at_P + length - 1] = number
+            self._remember_neighbors(number, at_P, length)
 
-    def _remember_neighbours(self, number: int, at_P: Ints, length: int) -> None:
-        form_T = self.cells.form_T
-        after_P = form_T[at_P + length]
+    def _remember_neighbors(self, number: int, at_P: Ints, length: int) -> None:
+        symbol_T = self.cells.symbol_T
+        after_P = symbol_T[at_P + length]
         beside = after_P > CUT
         self._remember(
             number,
             index_pairs(pair_key(np.full(int(beside.sum()), number), after_P[beside]), at_P[beside].astype(np.int32)),
         )
-        before_P = form_T[at_P - 1]
+        before_P = symbol_T[at_P - 1]
         beside = (before_P > CUT) & (before_P != number)
         left = before_P[beside].astype(np.int64)
-        begins_P = (at_P[beside] - self.forms.cells_V[left]).astype(np.int32)
+        begins_P = (at_P[beside] - self.symbols.cells_V[left]).astype(np.int32)
         self._remember(number, index_pairs(pair_key(left, np.full(len(left), number)), begins_P))
 
     def _remember(self, newest: int, index: PairIndex) -> None:
@@ -154,7 +154,7 @@ class ContinuedBpe:
         left, right = parts_of(index.key_K)
         weights = self._weights(np.repeat(left, index.sizes), index.positions_P)
         weight_K = np.add.reduceat(weights, index.begin_K[:-1])
-        kept_K = (weight_K >= self.min_weight) & self.forms.joinable(left, right)
+        kept_K = (weight_K >= self.min_weight) & self.symbols.joinable(left, right)
         if not kept_K.any():
             return
         self._indexes.setdefault(newest, []).append(index.only(kept_K))
@@ -172,23 +172,25 @@ class ContinuedBpe:
         """Return where the pair still stands; of overlapping ones (哈哈哈) the first, the third and so on."""
         newest = max(left, right)
         key = int(pair_key(np.array(left), np.array(right)))
-        found = [i.positions(key) for i in self._indexes.get(newest if newest >= self.forms.base_numbers else CUT, ())]
+        found = [
+            i.positions(key) for i in self._indexes.get(newest if newest >= self.symbols.base_numbers else CUT, ())
+        ]
         at_P = np.concatenate(found).astype(np.int64) if found else np.zeros(0, dtype=np.int64)
-        form_T, step = self.cells.form_T, self.forms.cells_V[left]
-        at_P = at_P[(form_T[at_P] == left) & (form_T[at_P + step] == right)]
+        symbol_T, step = self.cells.symbol_T, self.symbols.cells_V[left]
+        at_P = at_P[(symbol_T[at_P] == left) & (symbol_T[at_P + step] == right)]
         return _without_overlaps(at_P, int(step)) if left == right else at_P
 
     def _weights(self, left: int | Ints, at_P: npt.NDArray[np.int32] | Ints) -> Ints:
         weight_P: Ints = self.counted.weight_S[self.cells.string_T[at_P]]
         if self.boundary_discount_percent:
-            between = self.cells.begins_T[at_P + self.forms.cells_V[left]]
+            between = self.cells.begins_T[at_P + self.symbols.cells_V[left]]
             weight_P = weight_P - weight_P * self.boundary_discount_percent // _PERCENT * between
         return weight_P
 
     def _describe(self, data: bytes, positions: list[tuple[int, int, Ints]]) -> Joined:
         cells, counted = self.cells, self.counted
         at_P = np.concatenate([at for _, _, at in positions])
-        lengths = [int(self.forms.cells_V[left] + self.forms.cells_V[right]) for left, right, _ in positions]
+        lengths = [int(self.symbols.cells_V[left] + self.symbols.cells_V[right]) for left, right, _ in positions]
         end_P = at_P + np.repeat(lengths, [len(at) for _, _, at in positions])
         string_P = cells.string_T[at_P]
         weight_P = counted.weight_S[string_P]
@@ -204,7 +206,7 @@ class ContinuedBpe:
         )
 
 
-def _straddles(cells: Cells, at_P: Ints, end_P: Ints) -> Bools:
+def _straddles(cells: TokenArray, at_P: Ints, end_P: Ints) -> Bools:
     """Return where [at, end) reaches over a word boundary without beginning and ending at one."""
     begins, ends = cells.begins_T[at_P], cells.begins_T[end_P]
     crosses = cells.words_T[end_P] - cells.words_T[at_P] > begins

@@ -15,8 +15,8 @@ from hanhua.vocab_extension.measuring.sweep import Sweep
 
 SUFFIXES = (".svg", ".png")
 
-# The colours of Okabe and Ito, which people who see few colours can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# The colors of Okabe and Ito, which people who see few colors can tell apart.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = "osD^vP"
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -61,7 +61,7 @@ def draw_measures(rows: Sequence[Measure], place: Path) -> None:
                 ys,
                 xerr=_errors(values, [row.characters_per_token_interval for row in mine]),
                 fmt=_MARKERS[n % len(_MARKERS)],
-                color=_COLOURS[n % len(_COLOURS)],
+                color=_COLORS[n % len(_COLORS)],
                 label=_short(name),
                 capsize=2,
             )
@@ -87,14 +87,14 @@ def draw_sweep(sweep: Sweep, place: Path, *, advised: int) -> None:
         gain.errorbar(sizes, gains, yerr=_errors(gains, [r.gain_interval for r in rows]), fmt="o-", capsize=2)
         gain.set_ylabel("gain over the base, ×")
         saved = [100 * row.costs.flops_saved_share for row in rows]
-        cost.plot(sizes, saved, "o-", color=_COLOURS[0], label="compute saved per character")
+        cost.plot(sizes, saved, "o-", color=_COLORS[0], label="compute saved per character")
         added = [100 * row.costs.parameters_added_share for row in rows]
-        cost.plot(sizes, added, "s-", color=_COLOURS[1], label="parameters added")
-        cost.plot(sizes, [100 * r.boundaries_inside for r in rows], "^-", color=_COLOURS[2], label="word ends inside")
+        cost.plot(sizes, added, "s-", color=_COLORS[1], label="parameters added")
+        cost.plot(sizes, [100 * r.boundaries_inside for r in rows], "^-", color=_COLORS[2], label="word ends inside")
         cost.set_ylabel(f"%, {sweep.shape.name}")
         cost.legend(frameon=False)
         enough = [100 * row.times_seen.share_enough for row in rows if row.times_seen]
-        seen.plot(sizes[1:], enough, "o-", color=_COLOURS[3])
+        seen.plot(sizes[1:], enough, "o-", color=_COLORS[3])
         seen.set_ylim(0, 105)
         seen.set_ylabel(f"% seen often enough in {sweep.budget}")
         seen.set_xlabel("new tokens")

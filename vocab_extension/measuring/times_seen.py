@@ -56,7 +56,7 @@ def times_seen(counts_N: Ints, *, scale: float, min_seen: int) -> TimesSeen:
     0.75
     """
     seen_N = np.maximum(counts_N, UNSEEN) * scale
-    # The lower of the two neighbours, not a value between: nine in ten are then really at it or above.
+    # The lower of the two neighbors, not a value between: nine in ten are then really at it or above.
     tenth = float(np.quantile(seen_N, 0.1, method="lower"))
     enough = int((seen_N >= min_seen).sum())
     return TimesSeen(

@@ -31,7 +31,7 @@ class WordBoundaries:
     def share_inside(self, tokenizer: Tokenizer, bytes_of_V: Ints) -> float:
         """Return the share of these places that lie inside a token; bytes_of_V: the length of each token.
 
-        A text whose tokens do not spell it (a normaliser changed it) is left out.
+        A text whose tokens do not spell it (a normalizer changed it) is left out.
         """
         inside = places = 0
         at = 0

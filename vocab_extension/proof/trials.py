@@ -131,7 +131,7 @@ def _try_batch(pair: Pair, trial: Trial, batch: list[str], *, base_first: bool) 
     mixed: list[str] = []
     for text, before, after, back in zip(batch, ids[True], ids[False], backs, strict=True):
         trial.all.add(text, before, after)
-        # A base with a normaliser loses something by itself; that is not the extension's doing.
+        # A base with a normalizer loses something by itself; that is not the extension's doing.
         if back != text and _returns(pair.base_tokenizer, text):
             trial.lost.add(f"{trial.name}: {short(text)} comes back as {short(back)}")
         if HAS_HAN.search(text):
@@ -181,7 +181,7 @@ def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _lines_without_han(text: str) -> Iterator[str]:
-    """Yield what stands between the lines with Han, neighbouring lines together."""
+    """Yield what stands between the lines with Han, neighboring lines together."""
     for has_han, lines in groupby(text.splitlines(keepends=True), lambda line: bool(HAS_HAN.search(line))):
         if not has_han:
             yield "".join(lines)

@@ -13,7 +13,7 @@ from hanhua.errors import InvariantError, MissingExtra
 from hanhua.progress import say
 from hanhua.vocab_extension.proof.pair import Pair, open_pair
 from hanhua.vocab_extension.proof.trials import Trial
-from hanhua.vocab_extension.proof.verify_behaviour import BEHAVIOURAL, Trials, llama_cpp_parity
+from hanhua.vocab_extension.proof.verify_encoding import BEHAVIORAL, Trials, llama_cpp_parity
 from hanhua.vocab_extension.proof.verify_structure import STRUCTURAL
 
 MAX_SHOWN = 10
@@ -93,7 +93,7 @@ def examine(
     trials: tuple[Trial, ...] = ()
     if not structure_only:
         tried = Trials(pair, texts or {})
-        checks += [_check(check, partial(check, pair, tried)) for check in BEHAVIOURAL]
+        checks += [_check(check, partial(check, pair, tried)) for check in BEHAVIORAL]
         # A file that does not load has been named as broken; there is nothing to report of it.
         trials = tried.done if "done" in vars(tried) else ()
         if llama_cpp:

@@ -1,12 +1,12 @@
 """The proof by structure: what must hold of the two files for "no Han in, no change out" to be a theorem.
 
-A text is a string of Unicode characters. The loader takes the special tokens out of it, normalises the rest,
+A text is a string of Unicode characters. The loader takes the special tokens out of it, normalizes the rest,
 cuts it into pre-tokens, and spells each in bytes; then, on each pre-token alone: with `ignore_merges` one that
-is a token as a whole is that token; any other is its bytes, and of all pairs of neighbours that a merge joins,
+is a token as a whole is that token; any other is its bytes, and of all pairs of neighbors that a merge joins,
 the merge of lowest rank is done first, the leftmost of several, until no merge fits.
 
 **Theorem 1.** A pre-token without a Han character has the ids it had. So has a text without one
- (after the base's normaliser, if it has one; Llama 3 has none. NFKC would make the Han character 一 of the radical ⼀).
+ (after the base's normalizer, if it has one; Llama 3 has none. NFKC would make the Han character 一 of the radical ⼀).
  *Proof.* Both cut the text alike (`pipeline`, `special_tokens`, `added_tokens`, `loads`) and have the same tokens and
  merges of the base, at the same ids, those merges first and in the same order (`base_tokens`, `base_merges`).
  A new token, or the product of a new merge, holds bytes that stand only in text with a Han character
@@ -39,7 +39,7 @@ _NOT_PIPELINE = {"version", "model", "added_tokens"}
 
 
 def pipeline(pair: Pair) -> Iterator[str]:
-    """Normaliser, pre-tokenizer, post-processor, decoder and the model's switches are the base's."""
+    """Normalizer, pre-tokenizer, post-processor, decoder and the model's switches are the base's."""
     base, new = pair.base.data, pair.extended.data
     for part in sorted((base.keys() | new.keys()) - _NOT_PIPELINE):
         if base.get(part) != new.get(part):

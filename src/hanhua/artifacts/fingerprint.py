@@ -1,4 +1,4 @@
-"""One hash for anything that decides what an artifact is; what it cannot serialise, it refuses."""
+"""One hash for anything that decides what an artifact is; what it cannot serialize, it refuses."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from hanhua.artifacts.files import sha256_of, write_durably
@@ -22,6 +23,11 @@ class FileHashes:
             self._known: dict[str, str] = json.loads(memory.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             self._known = {}
+
+    @classmethod
+    def forgetful(cls) -> FileHashes:
+        """Return hashes that are kept nowhere, for a few small files."""
+        return cls(Path(os.devnull), keep=False)
 
     def of(self, path: Path) -> str:
         """Return the sha256 (hex) of a file's bytes."""

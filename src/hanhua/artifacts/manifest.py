@@ -16,9 +16,9 @@ from typing import Any
 
 from hanhua.artifacts.files import files_below, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import canonical
-from hanhua.artifacts.kinds import FORMAT_VERSION, KINDS
 from hanhua.errors import InputError, InvariantError
 
+FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 UNHASHED = ("logs", "work")
 
@@ -89,15 +89,14 @@ def write_manifest(
     config: Any,
     inputs: Mapping[str, str],
     facts: Mapping[str, Any],
-    versions: Mapping[str, str] | None = None,
     key: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Finish an artifact: hash its files, then write the manifest that says it is done.
 
-    inputs: content hash by name. key: all that decided the artifact's key, kept to explain drift.
+    inputs: content hash by name. key: all that decided the artifact's key, kept to explain why another is made.
+    record: code and versions it was made with (`Record.as_json`), which decide nothing.
     """
-    if kind not in KINDS:
-        raise ValueError(f"unknown artifact kind {kind!r}")
     entries = hash_files(folder)
     manifest = {
         "kind": kind,
@@ -106,8 +105,8 @@ def write_manifest(
         "config": canonical(config),
         "inputs": dict(inputs),
         "facts": canonical(dict(facts), "facts"),
-        "versions": dict(versions or {}),
         "key": canonical(dict(key or {}), "key"),
+        "record": canonical(dict(record or {}), "record"),
         "files": [vars(entry) for entry in entries],
     }
     write_json(folder / MANIFEST, manifest)

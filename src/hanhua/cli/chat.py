@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,13 +20,13 @@ HELP = "/reset begins anew, /system TEXT changes the system prompt, /quit ends"
 
 def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A chat model's folder, or a Hub id")],
-    system: Annotated[Optional[str], typer.Option(metavar="TEXT", help="The system prompt")] = None,  # noqa: UP045
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="The system prompt")] = None,
     max_new_tokens: Annotated[int, typer.Option(metavar="N", min=1, help="Longest reply in tokens")] = 512,
     temperature: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(metavar="T", min=0, help="0: the likeliest token; default: as the generation config says"),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(metavar="N", help="Seed of sampled replies")] = None,  # noqa: UP045
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of sampled replies")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply, for a script")] = False,
 ) -> None:
     """Talk to a model: replies are streamed, with tokens and characters per second behind each.

@@ -28,10 +28,12 @@ Prompts = typer.Option(
     metavar="FILES",
     help="JSONL {prompt, category, benign}, or CSV; a file, a folder or a quoted pattern: measures the harmful rate",
 )
-BehaviourFlag = typer.Option(
-    "--behaviour", help="Reply to everyday Chinese prompts: language, script, loops, stopping; single characters"
+BehaviorFlag = typer.Option(
+    "--behavior", help="Reply to everyday Chinese prompts: language, script, loops, stopping; single characters"
 )
-BesideModels = typer.Option("--beside", metavar="NAME=DIR", help="A model to compare with and not to judge; repeatable")
+ReferenceModels = typer.Option(
+    "--reference", metavar="NAME=DIR", help="A model to compare with and not to judge; repeatable"
+)
 Training = typer.Option(
     "--training", metavar="PATH", help="What the last model learned from, to look for the questions in; repeatable"
 )

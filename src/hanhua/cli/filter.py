@@ -12,7 +12,6 @@ from hanhua.cli.filter_harm import score, train_harm
 from hanhua.cli.filter_judge import EXAMPLE as JUDGE_EXAMPLE
 from hanhua.cli.filter_judge import judge
 from hanhua.cli.filter_options import (
-    AsJson,
     Benchmarks,
     Conversion,
     Corpora,
@@ -21,14 +20,13 @@ from hanhua.cli.filter_options import (
     License,
     Pii,
     Preset,
-    Settings,
-    TextField,
     Workers,
     filtering_config,
     named_corpora,
 )
 from hanhua.cli.filter_quality import train_quality
-from hanhua.cli.output import require_new
+from hanhua.cli.options import AsJson, ConfigFile, TextField
+from hanhua.cli.output import finish, require_new
 
 if TYPE_CHECKING:
     from hanhua.documents.sources import CorpusConfig
@@ -65,7 +63,7 @@ def run(
     pii: Pii = None,
     benchmark: Benchmarks = None,
     convert: Conversion = None,
-    settings: Settings = None,
+    config: ConfigFile = None,
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,12 +73,12 @@ def run(
         "preset": preset,
         "heldout_ratio": heldout_ratio,
         "workers": workers,
-        "pii": {"mode": pii},
-        "decontamination": {"benchmarks": benchmark or None},
-        "text": {"convert": convert},
+        "pii.mode": pii,
+        "decontamination.benchmarks": benchmark or None,
+        "text.convert": convert,
     }
-    config = filtering_config(settings, given)
-    facts = _filter_into(out, config, named)
+    settings = filtering_config(config, given)
+    facts = _filter_into(out, settings, named)
     if as_json:
         from hanhua.cli.printing import print_json
 
@@ -91,27 +89,16 @@ def run(
 
 def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
     """Filter into `DIR.partial` and rename it when done, so that what is at `out` is finished."""
-    import shutil
-
     from hanhua.artifacts.files import sha256_of
-    from hanhua.artifacts.manifest import library_versions, write_manifest
-    from hanhua.filtering.stage import LIBRARIES, filter_corpora
-    from hanhua.skills import Skills
+    from hanhua.filtering.stage import filter_corpora
+    from hanhua.services import Services
 
     require_new(out)
     partial = out.with_name(out.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
-    facts = filter_corpora(config, corpora, partial, skills=Skills())
-    shutil.rmtree(partial / "work", ignore_errors=True)
+    facts = filter_corpora(config, corpora, partial, services=Services())
     inputs = {str(path): sha256_of(path) for corpus in corpora.values() for path in corpus.files()}
-    write_manifest(
-        partial,
-        kind="corpus",
-        config=config,
-        inputs=inputs,
-        facts=facts,
-        versions=library_versions(LIBRARIES),
-    )
+    finish("filtering", partial, config=config, inputs=inputs, facts=facts)
     if out.exists():
         out.rmdir()
     partial.rename(out)
@@ -120,6 +107,7 @@ def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusCo
 
 def _print_facts(facts: dict[str, Any], out: Path) -> None:
     from hanhua.cli.printing import print_table
+    from hanhua.figures.corpus_figures import masked_by_kind
 
     heads = ("corpus", "read", "kept", "train", "held out", "characters")
     keys = ("read", "kept", "train", "heldout", "characters_kept")
@@ -127,10 +115,7 @@ def _print_facts(facts: dict[str, Any], out: Path) -> None:
     if facts["reasons"]:
         print()
         print_table(("rejected for", "documents"), [(reason, f"{n:,}") for reason, n in facts["reasons"].items()])
-    masked = {tag: 0 for one in facts["corpora"].values() for tag in one["masked"]}
-    for one in facts["corpora"].values():
-        for tag, count in one["masked"].items():
-            masked[tag] += count
+    masked = masked_by_kind(facts)
     if masked:
         print("\nmasked: " + ", ".join(f"{count:,} {tag}" for tag, count in masked.items()))
     print(f"\ncorpus: {out}\nreport: {out / 'report' / 'filtering.html'}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +15,10 @@ from hanhua.cli.filter_options import (
     License,
     Pii,
     Preset,
-    Settings,
-    TextField,
     filtering_config,
     named_corpora,
 )
+from hanhua.cli.options import ConfigFile, TextField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +34,7 @@ def cluster(
     executor: Annotated[str, typer.Option(metavar="NAME", help="local, slurm or ray")] = "local",
     tasks: Annotated[int, typer.Option(metavar="N", min=1, help="Parts; each takes every N-th file")] = 1,
     option: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Of datatrove's executor: time, partition, workers, …"),
     ] = None,
     preset: Preset = None,
@@ -45,7 +44,7 @@ def cluster(
     pii: Pii = None,
     benchmark: Benchmarks = None,
     convert: Conversion = None,
-    settings: Settings = None,
+    config: ConfigFile = None,
 ) -> None:
     """Judge corpora in datatrove's executors; then drop copies and decide the split with the command it prints.
 
@@ -59,14 +58,14 @@ def cluster(
     named = named_corpora(corpora, language or (), license_=license_, text_field=text_field)
     given = {
         "preset": preset,
-        "pii": {"mode": pii},
-        "decontamination": {"benchmarks": benchmark or None},
-        "text": {"convert": convert},
+        "pii.mode": pii,
+        "decontamination.benchmarks": benchmark or None,
+        "text.convert": convert,
     }
-    config = filtering_config(settings, given)
-    folder = Path(run_folder(config, named, str(out), tasks=tasks))
-    _write_settings(folder / SECOND_STEP, second_step(config))
-    runner = build_executor(config, named, str(out), kind=executor, tasks=tasks, options=_options(option or ()))
+    settings = filtering_config(config, given)
+    folder = Path(run_folder(settings, named, str(out), tasks=tasks))
+    _write_settings(folder / SECOND_STEP, second_step(settings))
+    runner = build_executor(settings, named, str(out), kind=executor, tasks=tasks, options=_options(option or ()))
     runner.run()
     print(f"\n{'submitted' if executor == 'slurm' else 'done'}: {folder}\nthen: {_then(folder, named)}")
 
@@ -98,5 +97,5 @@ def _then(folder: Path, corpora: Mapping[str, CorpusConfig]) -> str:
     named = [f"{name}={folder / 'kept' / name}" for name in corpora]
     languages = [f"--language={name}={corpus.language}" for name, corpus in corpora.items() if corpus.language != "zh"]
     return shlex.join(
-        ["hanhua", "filter", "run", *named, *languages, "--settings", str(folder / SECOND_STEP), "--out", "CORPUS"]
+        ["hanhua", "filter", "run", *named, *languages, "--config", str(folder / SECOND_STEP), "--out", "CORPUS"]
     )

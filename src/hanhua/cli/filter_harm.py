@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanhua.cli.options import AsJson
 from hanhua.cli.output import require_new
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ def score(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=FILES)],
     text_field: TextField = "text",
     classifier: Annotated[
-        Optional[list[Path]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        list[Path] | None,
         typer.Option(metavar="DIR", help="Use a classifier made by train-harm as well; may be given again"),
     ] = None,
     guard: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="MODEL", help="Ask a guard model (folder or Hub id) about what is left unsure"),
     ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="Where the guard runs: cpu, cuda")] = "cpu",
@@ -63,12 +64,12 @@ def train_harm(
     text_field: TextField = "text",
     label_field: Annotated[str, typer.Option(metavar="NAME", help="Field that holds the label")] = "label",
     category: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="NAME", help="What the harmful label means; without it labels are categories"),
     ] = None,
     harmful_label: Annotated[str, typer.Option(metavar="VALUE", help="The harmful label, with --category")] = "1",
     benign: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         typer.Option(metavar="FILE", help="Benign documents: half is learned from, half sets the threshold"),
     ] = None,
     benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read of each benign file")] = 600,
@@ -76,7 +77,7 @@ def train_harm(
     max_false_alarms: Annotated[
         float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of harmless examples that may be rejected")
     ] = 0.01,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a classifier of harmful text; use it with `filter score --classifier` or `harm: {classifiers: [DIR]}`.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
+
+from hanhua.cli.options import Overrides, RecipeName, Runs
 
 EXAMPLE = (
     "Example: hanhua filter judge recipe.yaml --task 0 --tasks 8; and once all eight are done: hanhua run recipe.yaml"
@@ -13,18 +15,13 @@ EXAMPLE = (
 
 
 def judge(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")],
+    recipe: RecipeName,
     task: Annotated[int, typer.Option(metavar="I", min=0, help="Which share, from 0; each takes every N-th file")],
     tasks: Annotated[int, typer.Option(metavar="N", min=1, help="How many shares there are")],
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override one value of the recipe"),
-    ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept; every machine sees it")] = Path(
-        "runs"
-    ),
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
     workers: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(metavar="N", min=1, help="Processes; one a core by default, at most 8"),
     ] = None,
 ) -> None:
@@ -33,8 +30,8 @@ def judge(
     When all shares are done, `hanhua run` goes on from the verdicts: the corpus is the same to the byte.
     """
     from hanhua.errors import UsageError
-    from hanhua.recipes.load import find_recipe, load_recipe
-    from hanhua.recipes.side_by_side import judge_texts
+    from hanhua.pipeline.distributed import judge_texts
+    from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
     if task >= tasks:
         raise UsageError(f"--task {task}: there are {tasks} tasks, numbered from 0 to {tasks - 1}")

@@ -3,58 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hanhua.documents.sources import CorpusConfig
     from hanhua.filtering.config import FilteringConfig
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-# `Optional`, not `|`: typer reads these at run time on Python 3.10.
 Corpora = Annotated[
     list[str],
     typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
 ]
 Preset = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(metavar="NAME", help="balanced (default), fineweb2-zh, or none: split only"),
 ]
 HeldoutRatio = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(metavar="SHARE", help="Share of documents held out; 0.02 by default"),
 ]
 Languages = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
 ]
 Pii = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(metavar="MODE", help="Personal data: mask (default), drop or off"),
 ]
 Benchmarks = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         "--benchmark", metavar="FILE", help="Drop documents that hold its questions; a folder too; may be given again"
     ),
 ]
 Conversion = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(metavar="NAME", help="OpenCC conversion: t2s, s2t, s2tw, s2twp or s2hk"),
 ]
-Settings = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(metavar="YAML", help="All other keys, as in a recipe's `filtering:` section"),
-]
 Workers = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
 ]
-License = Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the texts")]
-TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+License = Annotated[str, typer.Option("--license", metavar="SPDX", help="License of the texts")]
 
 
 def named_corpora(
@@ -91,31 +84,34 @@ def _corpus(path: str, **fields: Any) -> CorpusConfig:
 
     from hanhua.documents.sources import CorpusConfig
     from hanhua.errors import UsageError
+    from hanhua.mistakes import mistakes_of
 
+    data = {"path": path, **fields}
     try:
-        return CorpusConfig(path=path, **fields)
+        return CorpusConfig.model_validate(data)
     except ValidationError as error:
-        raise UsageError(f"{path}: {error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from None
+        found = mistakes_of(error, CorpusConfig, data)
+        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in found)) from None
 
 
-def filtering_config(settings: Path | None, given: dict[str, Any]) -> FilteringConfig:
-    """Return the settings of the file, those given on the command line over them."""
-    from pydantic import ValidationError
+OPTION_OF = {
+    "preset": "--preset",
+    "heldout_ratio": "--heldout-ratio",
+    "workers": "--workers",
+    "pii.mode": "--pii",
+    "decontamination.benchmarks": "--benchmark",
+    "text.convert": "--convert",
+}
+"""Keys of the section that have an option of their own."""
 
-    from hanhua.cli.settings import read_settings
-    from hanhua.errors import UsageError
+
+def filtering_config(path: Path | None, given: Mapping[str, Any]) -> FilteringConfig:
+    """Return the settings of the file, those given on the command line over them, by the keys of `OPTION_OF`."""
     from hanhua.filtering.config import FilteringConfig
+    from hanhua.pipeline.recipe.config_file import read_config, read_section, set_option
 
-    fields = read_settings(settings, section="filtering")
-    for name, value in given.items():
-        if isinstance(value, dict):
-            inner = {key: item for key, item in value.items() if item is not None}
-            if inner:
-                fields[name] = {**(fields.get(name) or {}), **inner}
-        elif value is not None:
-            fields[name] = value
-    try:
-        return FilteringConfig.model_validate(fields)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
+    tree = read_section(path, "filtering")
+    for key, value in given.items():
+        if value is not None:
+            set_option(tree, tuple(key.split(".")), value, OPTION_OF[key])
+    return read_config(tree, FilteringConfig, section="filtering")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hanhua.cli.options import AsJson
 from hanhua.cli.output import require_new
 
 FILES = ".jsonl, .json, .txt, .csv, .parquet, also .gz, .zst; may be given again"
@@ -20,7 +21,7 @@ def train_quality(
     text_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")] = "text",
     documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read of each file")] = 5000,
     column_bits: Annotated[int, typer.Option(metavar="N", min=10, max=20, help="2^N weights; 20 is 2 MB")] = 18,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a quality model; use it with `quality: {model: DIR}` in a recipe's `filtering:` or in --settings.
 

@@ -4,42 +4,43 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hanhua.cli.options import AsJson
 from hanhua.cli.printing import print_json
 
 if TYPE_CHECKING:
-    from hanhua.recipes.init_recipe import Answers
+    from hanhua.pipeline.planning.init_recipe import Answers
 
 EXAMPLE = (
     "Example: hanhua init my_recipe.yaml --base meta-llama/Meta-Llama-3-8B --devices 1x80GB --budget-dollars 100 "
     "--corpus zh=texts/*.jsonl.zst --license zh=CC-BY-4.0"
 )
-Many = Optional[list[str]]  # noqa: UP045 - typer reads this at run time on Python 3.10
+Many = list[str] | None
 
 
 def init(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe to write")],
-    base: Annotated[Optional[str], typer.Option(metavar="BASE", help="Folder or Hub id of the model")] = None,  # noqa: UP045
-    devices: Annotated[Optional[str], typer.Option(metavar="NxGB", help="1x80GB, 8x80GB, 24GB, …")] = None,  # noqa: UP045
+    base: Annotated[str | None, typer.Option(metavar="BASE", help="Folder or Hub id of the model")] = None,
+    devices: Annotated[str | None, typer.Option(metavar="NxGB", help="1x80GB, 8x80GB, 24GB, …")] = None,
     corpus: Annotated[Many, typer.Option(metavar="NAME=PATH", help="A corpus of yours; none: public Hub sets")] = None,
     language: Annotated[Many, typer.Option(metavar="NAME=zh|en|other", help="Of a corpus; zh unless said")] = None,
-    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENCE", help="Of a corpus")] = None,
-    budget_tokens: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Tokens to train on")] = None,  # noqa: UP045
-    budget_hours: Annotated[Optional[float], typer.Option(metavar="H", min=0, help="… or hours")] = None,  # noqa: UP045
-    budget_dollars: Annotated[Optional[float], typer.Option(metavar="$", min=0, help="… or money")] = None,  # noqa: UP045
-    price: Annotated[Optional[float], typer.Option(metavar="$", min=0, help="Of one device and hour")] = None,  # noqa: UP045
-    name: Annotated[Optional[str], typer.Option(help="Of the run and the model")] = None,  # noqa: UP045
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script")] = False,
+    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENSE", help="Of a corpus")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="Tokens to train on")] = None,
+    budget_hours: Annotated[float | None, typer.Option(metavar="H", min=0, help="… or hours")] = None,
+    budget_dollars: Annotated[float | None, typer.Option(metavar="$", min=0, help="… or money")] = None,
+    price: Annotated[float | None, typer.Option(metavar="$", min=0, help="Of one device and hour")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the run and the model")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a recipe for a base, hardware and budget; asks for what is not given, when there is somebody to ask.
 
     It chooses whether and how far to extend the vocabulary by the text the budget can train on, and says why.
     """
     from hanhua.errors import UsageError
-    from hanhua.recipes.init_recipe import Answers
+    from hanhua.pipeline.planning.init_recipe import Answers
 
     if out.exists():
         raise UsageError(f"{out}: exists already; choose another name")
@@ -62,8 +63,8 @@ def init(
 
 def _write(answers: Answers, out: Path, *, as_json: bool) -> None:
     from hanhua.errors import UsageError
-    from hanhua.recipes.init_recipe import draft_recipe
-    from hanhua.recipes.load import load_recipe
+    from hanhua.pipeline.planning.init_recipe import draft_recipe
+    from hanhua.pipeline.recipe.load import load_recipe
 
     drafted = draft_recipe(answers)
     out.write_text(drafted.text, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
+from hanhua.cli.options import AsJson, Overrides, RecipeName, Runs, Strict, Until
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
@@ -39,6 +40,7 @@ app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
 app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
 app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)
 app.command(epilog="Example: hanhua status runs/quickstart --watch")(runs_cli.status)
+app.command(epilog="Example: hanhua clean runs/quickstart --delete")(runs_cli.clean)
 app.command(epilog="Example: hanhua report runs/quickstart")(runs_cli.report)
 app.command(epilog="Example: hanhua compare runs/Llama-3-8B-zh runs/Llama-3-8B-zh-no-extension")(runs_cli.compare)
 app.command(epilog="Example: hanhua reproduce runs/quickstart")(runs_cli.reproduce)
@@ -46,38 +48,29 @@ app.command("init", epilog=init_cli.EXAMPLE)(init_cli.init)
 app.command("plan", epilog=plan_cli.EXAMPLE)(plan_cli.plan)
 app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
 
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
-Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-    typer.Option(
-        "--set", "-s", metavar="KEY=VALUE", help="Override one value: -s continued_pretrain.max_tokens=200000"
-    ),
-]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-
 
 @app.command(epilog="Example: hanhua run quickstart -s corpora.zh.path=my_texts.jsonl.zst")
 def run(
     recipe: RecipeName,
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
-    until: Annotated[Optional[str], typer.Option(metavar="STAGE", help="Stop after this stage")] = None,  # noqa: UP045
+    until: Until = None,
     from_: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--from", metavar="STAGE", help="Start here; earlier stages must be finished for this recipe"),
     ] = None,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe end to end; what is finished and unchanged is not done again."""
-    from hanhua.recipes.load import find_recipe, load_recipe
-    from hanhua.recipes.runner import check_gates
-    from hanhua.recipes.runner import run as run_recipe
-    from hanhua.recipes.side_by_side import rank
-    from hanhua.recipes.summary import run_summary, summary_text
+    from hanhua.pipeline.distributed import rank
+    from hanhua.pipeline.recipe.load import find_recipe, load_recipe
+    from hanhua.pipeline.runner import check_gates
+    from hanhua.pipeline.runner import run as run_recipe
+    from hanhua.pipeline.summary import run_summary, summary_text
 
     loaded = load_recipe(find_recipe(recipe), overrides or ())
-    result = run_recipe(loaded, runs=runs, until=stage_named(until), from_=stage_named(from_))
+    result = run_recipe(loaded, runs=runs, until=stage_named(until), from_=stage_named(from_), strict=strict)
     if rank():
         return  # the process of rank 0 speaks for all
     summary = run_summary(result)
@@ -92,7 +85,7 @@ def run(
 def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """List every mistake of a recipe at once, each with line and column."""
     from hanhua.errors import RecipeError
-    from hanhua.recipes.load import find_recipe, load_recipe
+    from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
     try:
         loaded = load_recipe(find_recipe(recipe), overrides or ())
@@ -112,7 +105,7 @@ def recipes(context: typer.Context, as_json: AsJson = False) -> None:
     """List the shipped recipes."""
     if context.invoked_subcommand is not None:
         return
-    from hanhua.recipes.load import shipped_recipes
+    from hanhua.pipeline.recipe.shipped import shipped_recipes
 
     rows = [(name, _first_comment(path)) for name, path in shipped_recipes().items()]
     if as_json:
@@ -132,7 +125,7 @@ def show_recipe(
         return
     import yaml
 
-    from hanhua.recipes.load import find_recipe, load_recipe
+    from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
     data = load_recipe(find_recipe(name)).recipe.model_dump(mode="json")
     print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")
@@ -141,17 +134,17 @@ def show_recipe(
 @recipes_app.command("schema", epilog="Example: hanhua recipes schema > recipe.schema.json")
 def show_schema() -> None:
     """Print the recipe's JSON schema, for editors."""
-    from hanhua.recipes.json_schema import recipe_json_schema
+    from hanhua.pipeline.recipe.json_schema import recipe_json_schema
 
     print_json(recipe_json_schema())
 
 
 @recipes_app.command("reference", epilog="Example: hanhua recipes reference > docs/configuration.md")
 def show_reference(
-    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the page")] = "en",
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page")] = "en",
 ) -> None:
     """Print every key a recipe may have, with kind, default and meaning, as Markdown."""
-    from hanhua.recipes.reference import reference_markdown
+    from hanhua.pipeline.recipe.reference import reference_markdown
 
     print(reference_markdown("zh" if language == "zh" else "en"), end="")
 
@@ -160,7 +153,7 @@ def show_reference(
 def copy_recipe(name: str, to: Path) -> None:
     """Copy a shipped recipe to edit; the texts it names are found from there too."""
     from hanhua.errors import UsageError
-    from hanhua.recipes.copying import rewritten_for
+    from hanhua.pipeline.recipe.copying import rewritten_for
 
     if to.exists():
         raise UsageError(f"{to}: exists already; choose another name")
@@ -171,7 +164,7 @@ def copy_recipe(name: str, to: Path) -> None:
 @app.command(epilog="Example: hanhua doctor")
 def doctor(as_json: AsJson = False) -> None:
     """Say what this machine has: Python, libraries, optional parts, memory, disk."""
-    from hanhua.recipes.doctor import diagnosis
+    from hanhua.pipeline.planning.doctor import diagnosis
 
     found = diagnosis()
     if as_json:
@@ -183,7 +176,7 @@ def doctor(as_json: AsJson = False) -> None:
 def _shipped(name: str) -> Path:
     from hanhua.cli.printing import closest
     from hanhua.errors import UsageError
-    from hanhua.recipes.load import shipped_recipes
+    from hanhua.pipeline.recipe.shipped import shipped_recipes
 
     found = shipped_recipes()
     if name not in found:

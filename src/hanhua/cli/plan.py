@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanhua.cli.options import AsJson, Overrides, RecipeName, Runs, Strict, Until
 from hanhua.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:
-    from hanhua.recipes.estimate import RecipeEstimate, StageEstimate
-    from hanhua.recipes.runner import Step
+    from hanhua.pipeline.plan_steps import Step
+    from hanhua.pipeline.planning.estimate import RecipeEstimate, StageEstimate
 
 EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8x80GB --slurm jobs"
 
 
 def plan(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")],
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override one value: -s hardware.devices=8x80GB"),
-    ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept")] = Path("runs"),
-    until: Annotated[Optional[str], typer.Option(metavar="STAGE", help="Stop after this stage")] = None,  # noqa: UP045
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    until: Until = None,
+    strict: Strict = False,
     slurm: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="DIR", help="Write job scripts for Slurm into this folder: texts, training, submit.sh"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say which stages would run, which are cached and why not, and what they take; run nothing.
 
-    Hours, money, memory and disk are reckoned for `hardware:` of the recipe. Exit code 2: training would not fit it.
+    Hours, money, memory and disk are estimated for `hardware:` of the recipe. Exit code 2: training would not fit it.
     """
     from hanhua.cli.stages import stage_named
     from hanhua.errors import UsageError
-    from hanhua.recipes.estimate import as_json as estimate_json
-    from hanhua.recipes.estimate import estimate_recipe
-    from hanhua.recipes.load import find_recipe, load_recipe
-    from hanhua.recipes.runner import plan as plan_recipe
+    from hanhua.pipeline.plan_steps import plan as plan_recipe
+    from hanhua.pipeline.planning.estimate import as_json as estimate_json
+    from hanhua.pipeline.planning.estimate import estimate_recipe
+    from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
     loaded = load_recipe(find_recipe(recipe), overrides or ())
-    steps = plan_recipe(loaded, runs=runs, until=stage_named(until))
+    steps = plan_recipe(loaded, runs=runs, until=stage_named(until), strict=strict)
     found = estimate_recipe(loaded.recipe)
     if as_json:
-        stages = [{"stage": step.stage, "state": step.state, "why": list(step.reasons)} for step in steps]
+        stages = [_as_json(step) for step in steps]
         print_json({"stages": stages, "estimate": estimate_json(found)})
     else:
         _show(steps, found)
     if slurm is not None:
-        from hanhua.recipes.slurm import write_job_scripts
+        from hanhua.pipeline.planning.slurm import write_job_scripts
 
         for path in write_job_scripts(loaded, found, into=slurm, recipe=recipe, overrides=overrides or (), runs=runs):
             print(path)
@@ -64,18 +63,28 @@ def plan(
         )
 
 
+def _as_json(step: Step) -> dict[str, Any]:
+    drift, notes = list(step.drift), list(step.notes)
+    return {"stage": step.stage, "state": step.state, "why": list(step.reasons), "drift": drift, "notes": notes}
+
+
 def _show(steps: list[Step], found: RecipeEstimate) -> None:
     heads = ("stage", "state", "hours", "money", "memory", "disk", "why, and what the figures rest on")
     print_table(heads, [_row(step, found.stages.get(step.stage)) for step in steps])
     todo = [step.stage for step in steps if step.state != "cached"]
     totals = {name: found.total(name, todo) for name in ("hours", "dollars", "disk_bytes")}
-    from hanhua.recipes.advice import times
+    from hanhua.pipeline.planning.advice import times
 
     known = [hours(totals["hours"]), money(totals["dollars"]), size(totals["disk_bytes"])]
     print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'no money known'}; {known[2] or '0 GB'} of disk")
     if found.tokens is not None:
         passes = ", ".join(f"{name} {times(number)}" for name, number in found.passes.items())
-        print(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
+        print(f"trainable on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
+    for step in steps:
+        if step.drift and step.state != "runs":
+            print(f"{step.stage}: made with other code or libraries, and reused: {'; '.join(step.drift)} (--strict)")
+        for note in step.notes:
+            print(f"{step.stage}: {note}")
     for line in found.assumptions:
         print(f"assumed: {line}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hanhua.cli.options import AsJson
+
 if TYPE_CHECKING:
-    from hanhua.recipes.publish import PublishResult
+    from hanhua.release.publish import PublishResult
 
 EXAMPLE = "Example: hanhua publish runs/Llama-3-zh-quickstart --repo-id me/Llama-3-zh --dry-run"
 
@@ -23,19 +25,19 @@ def publish(
         bool, typer.Option("--dry-run", help="List files, sizes and what stands in the way; ask no network")
     ] = False,
     agreement: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        Path | None,
         typer.Option(metavar="DIR", help="Folder with the base model's LICENSE, where the release has only a pointer"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Publish a release to the Hub in one commit, and read it back.
 
     The Hub is the one HF_ENDPOINT names, the token HF_TOKEN or that of `hf auth login`. A new repository is
-    private. Exit code 2: a licence duty, the recipe's policy or the token forbids it; 3: a gate does.
+    private. Exit code 2: a license duty, the recipe's policy or the token forbids it; 3: a gate does.
     """
     from hanhua.cli.printing import print_json
-    from hanhua.recipes.publish import publish_release
-    from hanhua.recipes.publish_plan import refuse
+    from hanhua.release.publish import publish_release
+    from hanhua.release.publish_plan import refuse
 
     result = publish_release(_release_of(run), repo_id=repo_id, public=public, dry_run=dry_run, agreement=agreement)
     if as_json:
@@ -49,7 +51,7 @@ def publish(
 def _release_of(folder: Path) -> Path:
     from hanhua.artifacts.manifest import MANIFEST
     from hanhua.errors import InputError
-    from hanhua.recipes.status import latest_artifacts
+    from hanhua.pipeline.status import latest_artifacts
 
     if (folder / MANIFEST).is_file():
         return folder

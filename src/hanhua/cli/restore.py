@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, TextField, new_folder
+from hanhua.cli.options import FORMATS, AsJson, TextField
+from hanhua.cli.vocab.options import new_folder
 
 if TYPE_CHECKING:
-    from hanhua.recipes.restore_search import Found, SearchConfig, Tried
-    from hanhua.vocab_extension.restore.config import RestoreConfig
-    from hanhua.vocab_extension.restore.restore import Restored
+    from hanhua.experiments.scale_search import Found, SearchConfig, Tried
+    from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
+    from hanhua.vocab_extension.chat_vector.restore import Restored
 
 EXAMPLE = (
     "Example: hanhua restore --adapted Llama-3-8B-zh --base meta-llama/Meta-Llama-3-8B "
@@ -25,7 +26,7 @@ Adapted = Annotated[Path, typer.Option(metavar="DIR", help="The adapted model, i
 Base = Annotated[str, typer.Option(metavar="MODEL", help="The base that was adapted: a folder or a Hub id")]
 Instruct = Annotated[str, typer.Option(metavar="MODEL", help="The instruct model of the same base")]
 Group = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+    list[str] | None,
     typer.Option(metavar="GROUP=λ", help="Another λ for embeddings, head or layers.FIRST-LAST; repeatable"),
 ]
 NewRows = Annotated[
@@ -36,14 +37,14 @@ Repair = Annotated[
 ]
 Trust = Annotated[bool, typer.Option("--trust-bases", help="Do not refuse models that seem to be of different bases")]
 Search = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="FILE…", help=f"Try several λ on these held-out texts and take the best: {FORMATS}"),
 ]
 MaxLoss = Annotated[
     float, typer.Option(metavar="SHARE", min=0, help="Largest rise of bits per byte that --search accepts")
 ]
 Prompts = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(metavar="FILE", help="JSONL with a field `prompt` for --search (default: 24 everyday ones)"),
 ]
 
@@ -89,7 +90,7 @@ def _run(
     adapted: Path,
     folders: dict[str, Path],
     out: Path,
-    config: RestoreConfig,
+    config: ChatVectorConfig,
     settings: SearchConfig | None,
     texts: list[str],
     prompts: Path | None,
@@ -98,7 +99,7 @@ def _run(
     as_json: bool,
 ) -> None:
     from hanhua.cli.printing import print_json
-    from hanhua.vocab_extension.restore.restore import restore_folder
+    from hanhua.vocab_extension.chat_vector.restore import restore_folder
 
     found, tried = None, out.with_name(out.name + ".search")
     with new_folder(out) as partial:
@@ -124,11 +125,11 @@ def model_folder(path: Path) -> Path:
     return found
 
 
-def _config(**settings: Any) -> RestoreConfig:
-    from hanhua.cli.settings import validated
-    from hanhua.vocab_extension.restore.config import RestoreConfig
+def _config(**settings: Any) -> ChatVectorConfig:
+    from hanhua.cli.settings import config_of_options
+    from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
 
-    return validated(RestoreConfig, settings)
+    return config_of_options(ChatVectorConfig, settings)
 
 
 def _groups(given: list[str]) -> dict[str, str]:
@@ -143,7 +144,7 @@ def _groups(given: list[str]) -> dict[str, str]:
 
 def _search_settings(scales: str, max_loss: float) -> SearchConfig:
     from hanhua.errors import UsageError
-    from hanhua.recipes.restore_search import SearchConfig
+    from hanhua.experiments.scale_search import SearchConfig
 
     try:
         tried = tuple(float(scale) for scale in scales.split(","))
@@ -154,7 +155,7 @@ def _search_settings(scales: str, max_loss: float) -> SearchConfig:
 
 def _searched(
     settings: SearchConfig,
-    config: RestoreConfig,
+    config: ChatVectorConfig,
     folders: dict[str, Path],
     files: list[str],
     prompts: Path | None,
@@ -162,8 +163,8 @@ def _searched(
     text_field: str,
     work: Path,
 ) -> Found:
-    from hanhua.recipes.restore_search import PROMPTS, draw_documents, read_chat_prompts, search_scale
-    from hanhua.recipes.wiring import harm_scorer
+    from hanhua.experiments.scale_search import PROMPTS, draw_documents, read_chat_prompts, search_scale
+    from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.texts import sources_of
 
     documents = draw_documents(sources_of(files), text_field=text_field, max_documents=settings.max_documents)
@@ -172,7 +173,7 @@ def _searched(
         config,
         documents=documents,
         prompts=read_chat_prompts(prompts or PROMPTS),
-        harm=harm_scorer(),
+        harm=service("harm"),
         work=work,
         **folders,
     )
@@ -205,12 +206,12 @@ def _facts(found: Found | None) -> list[dict[str, Any]] | None:
     return None if found is None else [vars(tried) for tried in found.tried]
 
 
-def _print_done(out: Path, config: RestoreConfig, done: Restored) -> None:
-    kin, manners = done.kinship, done.manners
+def _print_done(out: Path, config: ChatVectorConfig, done: Restored) -> None:
+    shared, chat = done.base_check, done.chat_settings
     print(f"{out}: adapted + {config.scale:g} × (instruct - base), {done.vocab_size:,} rows")
     print(
-        f"one base: cosine {kin.adapted:.3f} adapted, {kin.instruct:.3f} instruct; {kin.unchanged} of {kin.tensors} "
-        "matrices of the adapted model hold the base's bits"
+        f"one base: cosine {shared.adapted:.3f} adapted, {shared.instruct:.3f} instruct; "
+        f"{shared.unchanged} of {shared.tensors} matrices of the adapted model hold the base's bits"
     )
     if done.changed_new_rows:
         print(f"{done.changed_new_rows:,} new rows got the mean change of their pieces")
@@ -218,5 +219,5 @@ def _print_done(out: Path, config: RestoreConfig, done: Restored) -> None:
         if names:
             what = "taken from the instruct model" if done.repaired else "untrained in the base; --repair-special-rows"
             print(f"{matrix}: {', '.join(names)}: {what}")
-    print(f"stops at {', '.join(map(str, manners.ends))}; pad {manners.pad}; chat template: {manners.chat_template}")
+    print(f"stops at {', '.join(map(str, chat.ends))}; pad {chat.pad}; chat template: {chat.chat_template}")
     print(f"next: hanhua chat {out}")

@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hanhua.cli.options import AsJson, RunFolder
 from hanhua.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:
-    from hanhua.recipes.status import StageStatus
+    from hanhua.pipeline.status import StageStatus
 
 WATCH_SECONDS = 2.0
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart")]
 
 
 def status(
@@ -26,7 +24,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show which stages of a run are done, running, stopped or to do."""
-    from hanhua.recipes.status import is_running, stage_statuses
+    from hanhua.pipeline.status import is_running, stage_statuses
 
     while True:
         statuses = stage_statuses(run)
@@ -46,14 +44,47 @@ def _show(statuses: list[StageStatus]) -> None:
     from hanhua.progress import duration
 
     rows = [(s.stage, s.state, "" if s.seconds is None else duration(s.seconds), s.says or s.folder) for s in statuses]
-    print_table(("stage", "state", "took", "folder, or its last word"), rows)
+    print_table(("stage", "state", "took", "output folder / last log line"), rows)
+    for one in statuses:
+        if one.drift:
+            print(f"{one.stage}: made with other code or libraries: {'; '.join(one.drift)}")
+
+
+def clean(
+    run: RunFolder,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is listed; without it nothing is touched")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what a run's folder holds that its last command did not use, with sizes; delete it with --delete.
+
+    That is work of other settings, finished or not, and artifacts that were made again.
+    """
+    from dataclasses import asdict
+
+    from hanhua.pipeline.orphans import find_orphans, remove_orphans
+    from hanhua.progress import data_size
+
+    orphans = find_orphans(run)
+    if as_json:
+        print_json([{**asdict(one), "path": str(one.path), "deleted": delete} for one in orphans])
+    elif orphans:
+        rows = [(one.stage, one.what, data_size(one.size_bytes), str(one.path)) for one in orphans]
+        print_table(("stage", "what", "size", "folder"), rows)
+    if delete:
+        remove_orphans(run, orphans)
+    if not as_json:
+        total = data_size(sum(one.size_bytes for one in orphans))
+        done = f"{total} deleted" if delete else f"{total} would go with --delete"
+        print(done if orphans else f"{run}: nothing but what the run uses")
 
 
 def report(run: RunFolder, as_json: AsJson = False) -> None:
     """Print a run's table again, with the paths of its report, model and release."""
-    from hanhua.recipes.runner import RunResult
-    from hanhua.recipes.status import open_latest
-    from hanhua.recipes.summary import run_summary, summary_text
+    from hanhua.pipeline.runner import RunResult
+    from hanhua.pipeline.status import open_latest
+    from hanhua.pipeline.summary import run_summary, summary_text
 
     summary = run_summary(RunResult(run, open_latest(run)))
     if as_json:
@@ -68,7 +99,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show two runs side by side: the settings that differ, and what that did to artifacts and figures."""
-    from hanhua.recipes.compare_runs import compare_runs, comparison_text
+    from hanhua.pipeline.compare_runs import compare_runs, comparison_text
 
     found = compare_runs(first, second)
     if as_json:
@@ -80,7 +111,7 @@ def compare(
 def reproduce(
     run: RunFolder,
     into: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        Path | None,
         typer.Option(metavar="DIR", help="Where it runs again; by default beside it, RUN-reproduced"),
     ] = None,
     as_json: AsJson = False,
@@ -91,7 +122,7 @@ def reproduce(
     """
     from dataclasses import asdict
 
-    from hanhua.recipes.reproduce import reproduce as run_again
+    from hanhua.pipeline.reproduce import reproduce as run_again
 
     found = run_again(run, into=into)
     if as_json:

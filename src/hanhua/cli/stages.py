@@ -9,9 +9,10 @@ import typer
 
 def stage_named(name: str | None) -> Any:
     """Return a stage's name, or None for None; a usage error that suggests the nearest for any other."""
-    from hanhua.artifacts.kinds import STAGES
     from hanhua.cli.printing import closest
+    from hanhua.pipeline.stages import stage_names
 
-    if name is None or name in STAGES:
+    names = stage_names()
+    if name is None or name in names:
         return name
-    raise typer.BadParameter(f"no stage {name!r}{closest(name, STAGES)}; stages: {', '.join(STAGES)}")
+    raise typer.BadParameter(f"no stage {name!r}{closest(name, names)}; stages: {', '.join(names)}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanhua.cli.options import AsJson, ConfigFile, Overrides
+from hanhua.cli.output import finish, require_unfinished
 from hanhua.cli.printing import print_json
-from hanhua.cli.settings import read_settings, validated
 
 if TYPE_CHECKING:
     from hanhua.artifacts import Artifact
@@ -29,27 +30,19 @@ def train(
     model: Annotated[Path, typer.Option(metavar="DIR", help="Model artifact, or any Hugging Face Llama folder")],
     corpus: Annotated[Path, typer.Option(metavar="DIR", help="Corpus, as `hanhua filter run` makes it")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where model/, adapter/ and logs/ go")],
-    config: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option(metavar="FILE", help="YAML as a recipe's `continued_pretrain:` section"),
-    ] = None,
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set one value: -s lora.rank=16; repeatable"),
-    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
     first_new_id: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(metavar="ID", min=1, help="First new token; known already for an artifact of Hanhua's"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts of the run as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on the train split of a Corpus; run the same command again to go on after a stop."""
     from hanhua.artifacts.hashes import FileHashes
-    from hanhua.artifacts.manifest import MANIFEST, open_artifact
-    from hanhua.errors import UsageError
+    from hanhua.artifacts.manifest import open_artifact
 
-    if (out / MANIFEST).is_file():
-        raise UsageError(f"{out}: holds a finished model; choose another --out, or remove it")
+    require_unfinished(out, what="model")
     settings = _settings(config, overrides or [])
     hashes = FileHashes(out / "work" / f"hashes-{os.environ.get('RANK', '0')}.json")
     texts = hashes.check(open_artifact(corpus, kind="corpus"))
@@ -65,30 +58,12 @@ def train(
 def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
     """Return the file's settings with the overrides put in."""
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+    from hanhua.pipeline.recipe.config_file import read_config, read_section, set_override
 
-    data = read_settings(path, section="continued_pretrain")
+    tree = read_section(path, "continued_pretrain")
     for override in overrides:
-        _set(data, override)
-    return validated(ContinuedPretrainConfig, data)
-
-
-def _set(data: dict[str, Any], override: str) -> None:
-    import yaml
-
-    from hanhua.errors import UsageError
-
-    key, equals, text = override.partition("=")
-    if not (key and equals):
-        raise UsageError(f"-s {override}: expected KEY=VALUE, such as lora.rank=16")
-    *path, last = key.split(".")
-    for step in path:
-        if not isinstance(data.get(step), dict):
-            data[step] = {}
-        data = data[step]
-    try:
-        data[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        data[last] = text
+        set_override(tree, override)
+    return read_config(tree, ContinuedPretrainConfig, section="continued_pretrain")
 
 
 def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
@@ -112,23 +87,12 @@ def _run(
     config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact, out: Path, *, first_new_id: int | None
 ) -> dict[str, Any]:
     """Train into `out` and finish it as an adapted artifact; only the first of several processes does the latter."""
-    import shutil
-
-    from hanhua.artifacts.manifest import library_versions, write_manifest
     from hanhua.continued_pretrain.stage import pretrain_folder
 
-    out.mkdir(parents=True, exist_ok=True)
     facts = pretrain_folder(config, base, corpus, out, first_new_id=first_new_id)
     if os.environ.get("RANK", "0") == "0":
-        shutil.rmtree(out / "work", ignore_errors=True)
-        write_manifest(
-            out,
-            kind="adapted",
-            config=config,
-            inputs={"model": base.content_hash, "corpus": corpus.content_hash},
-            facts=facts,
-            versions=library_versions(("torch", "transformers", "tokenizers", "peft", "accelerate")),
-        )
+        hashes = {"model": base.content_hash, "corpus": corpus.content_hash}
+        finish("continued_pretrain", out, config=config, inputs=hashes, facts=facts)
     return facts
 
 

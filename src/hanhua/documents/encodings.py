@@ -173,13 +173,13 @@ def _likely_legacy(data: bytes, *, errors: str, min_characters: int = 1) -> str 
         if sum(character > "\x7f" for character in text) >= min_characters:
             shares[codec] = frequent_share(text)
     best = max(shares, key=shares.__getitem__, default=None)
-    if best is None or shares[best] < MIN_FREQUENT_SHARE or _is_neighbour(data):
+    if best is None or shares[best] < MIN_FREQUENT_SHARE or _is_neighbor(data):
         return None
     second = max((share for codec, share in shares.items() if codec != best), default=0.0)
     return best if shares[best] >= _MIN_AHEAD * second else None
 
 
-def _is_neighbour(data: bytes) -> bool:
+def _is_neighbor(data: bytes) -> bool:
     """Return whether the bytes are Japanese or Korean, whose kana and hangul lie where frequent Han does."""
     for codec, letters, min_share in _NEIGHBOURS:
         text = _strictly(data, codec)

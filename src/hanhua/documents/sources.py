@@ -1,4 +1,4 @@
-"""A corpus as a recipe names it: where its files are, what language, how much of it, under which licence."""
+"""A corpus as a recipe names it: where its files are, what language, how much of it, under which license."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanhua.config_fields import LocalPath
 from hanhua.documents.readers import HUB_PREFIX, expand_paths
 
 
@@ -15,12 +16,12 @@ class CorpusConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str = Field(
+    path: LocalPath = Field(
         description="File, folder, glob, or hf://datasets/ID[@REVISION][:CONFIG]; relative paths start at the recipe"
     )
     language: Literal["zh", "en", "other"] = Field("zh", description="What the text is meant to be")
     weight: float = Field(1.0, ge=0, description="Share of the training mixture, relative to the other corpora")
-    license: str = Field("", description="Licence of the texts; an empty one blocks a public commercial release")
+    license: str = Field("", description="License of the texts; an empty one blocks a public commercial release")
     text_field: str = Field("text", description="Field of a record that holds its text")
     split: str = Field("train", description="Split of a Hub data set")
     max_documents: int | None = Field(

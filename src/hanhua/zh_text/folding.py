@@ -108,7 +108,7 @@ def fold_codes(codes: Codes) -> tuple[Codes, Offsets]:
 
 
 def _may_hold_spellings(folded: Codes) -> bool:
-    """Return whether two neighbours begin a spelling: asked of every text, so cheaper than to search for each."""
+    """Return whether two neighbors begin a spelling: asked of every text, so cheaper than to search for each."""
     firsts, seconds = _spelling_characters()
     places = np.flatnonzero(firsts.take(folded[:-1], mode="clip"))
     return bool(seconds.take(folded[1:][places], mode="clip").any())
@@ -199,7 +199,7 @@ def _simplified_characters() -> dict[str, str]:
 
     ranges = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2A6E0))
     characters = [chr(code) for begin, end in ranges for code in range(begin, end)]
-    # One string with separators: phrase rules must not see neighbours.
+    # One string with separators: phrase rules must not see neighbors.
     converted = OpenCC("t2s").convert("\n".join(characters)).split("\n")
     plain = {c: s if len(s) == 1 else c for c, s in zip(characters, converted, strict=True)}
     return {**plain, **{c: r for c, r in _READ_AS.items() if c in plain}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-# Escapes, not characters: an editor or a normaliser turns U+F900 into U+8C48, and the range then holds Hangul.
+# Escapes, not characters: an editor or a normalizer turns U+F900 into U+8C48, and the range then holds Hangul.
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3007\u3005"
 _RUNS = {
     "han": re.compile(f"[{HAN}]"),
@@ -108,7 +108,7 @@ def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
 
     to_hant, to_hans = OpenCC("s2t"), OpenCC("t2s")
     characters = [chr(code) for code in range(0x4E00, 0xA000)]
-    # One string with separators: phrase rules must not see neighbours.
+    # One string with separators: phrase rules must not see neighbors.
     hant = to_hant.convert("\n".join(characters)).split("\n")
     hans = to_hans.convert("\n".join(characters)).split("\n")
     triples = list(zip(characters, hant, hans, strict=True))

@@ -26,7 +26,7 @@ from hanhua.eval.engine.requests import Sampling
 from hanhua.eval.engine.runner import open_runner
 from hanhua.eval.engine.server import Server
 from hanhua.eval.stage import evaluate_models
-from hanhua.skills import Skills
+from hanhua.services import Services
 
 PROMPTS = [text[:cut] for text in CHINESE[:3] for cut in (4, 9)]
 
@@ -174,19 +174,19 @@ def test_an_evaluation_by_servers(
     base: ModelFolder, make_model: Callable[..., ModelFolder], base_model: LoadedModel, tmp_path: Path
 ) -> None:
     (tmp_path / "prompts.jsonl").write_text("".join(f'{{"prompt": "{text[:9]}"}}\n' for text in CHINESE), "utf-8")
-    behaviour = {"prompts": str(tmp_path / "prompts.jsonl"), "max_new_tokens": 5}
-    config = EvalConfig.model_validate({"language_modelling": None, "behaviour": behaviour, "threads": 1})
+    behavior = {"prompts": str(tmp_path / "prompts.jsonl"), "max_new_tokens": 5}
+    config = EvalConfig.model_validate({"language_modeling": None, "behavior": behavior, "threads": 1})
     found = {}
     documents: list[Document] = []
     for name in ("here", "served"):
         (tmp_path / name).mkdir()
         with serving(base_model) as (url, _):
             servers = {"base": url} if name == "served" else None
-            evaluate_models(config, [base], documents, tmp_path / name, skills=Skills(), servers=servers)
+            evaluate_models(config, [base], documents, tmp_path / name, services=Services(), servers=servers)
         found[name] = json.loads((tmp_path / name / "scores.json").read_text(encoding="utf-8"))
     assert found["served"].pop("replies_by") == "server"
     assert found["served"] == found["here"]
     after = make_model("after", seed=2)
     for servers, expected in (({"base": "x"}, "no server is given for 'after'"), ({"bas": "x"}, "which is no model")):
         with pytest.raises(UsageError, match=expected):
-            evaluate_models(config, [base, after], documents, tmp_path, skills=Skills(), servers=servers)
+            evaluate_models(config, [base, after], documents, tmp_path, services=Services(), servers=servers)

@@ -108,7 +108,7 @@ def test_batch_size_changes_nothing(base_model: LoadedModel, documents: list[Doc
     assert other == pytest.approx(one, rel=1e-6)
 
 
-def test_neighbours_change_nothing(base_model: LoadedModel, documents: list[Document]) -> None:
+def test_neighbors_change_nothing(base_model: LoadedModel, documents: list[Document]) -> None:
     alone = [score(base_model, [document])[0].nats for document in documents]
     assert [found.nats for found in score(base_model, documents[::-1])][::-1] == pytest.approx(alone, rel=1e-6)
 

@@ -12,13 +12,13 @@ from hanhua.documents import Document
 from hanhua.eval.engine.loaded_model import LoadedModel, load_model
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.engine.runner import runner_of
-from hanhua.eval.language.cut_prompts import (
+from hanhua.eval.language.token_costs import token_costs, words_cut_by_tokens
+from hanhua.eval.language.truncated_prompts import (
     BEFORE_CHARACTERS,
     BEHIND_CHARACTERS,
     score_cuts,
     summarise_cuts,
 )
-from hanhua.eval.language.token_costs import token_costs, words_cut_by_tokens
 
 
 def chinese(documents: list[Document]) -> list[Document]:
@@ -52,7 +52,7 @@ def test_cuts_cost_what_the_other_tokens_cost(
 ) -> None:
     model = load_model(make_model("extended", seed=5, extend=True))
     texts = {document.id: document.text for document in chinese(documents)}
-    cuts = score_cuts(runner_of(model, batch_size=4), chinese(documents), max_cuts=20, seed=0)
+    cuts = score_cuts(runner_of(model, batch_size=4), chinese(documents), max_prompts=20, seed=0)
     assert len(cuts) == 20
     for cut in cuts:
         text = texts[cut.id]
@@ -65,4 +65,4 @@ def test_cuts_cost_what_the_other_tokens_cost(
     summary = summarise_cuts(cuts, seed=0)
     assert summary["inside"] == sum(cut.inside for cut in cuts) > 0
     assert summary["bits_lost"] == pytest.approx(summary["bits_lost_inside"] * summary["inside"] / 20)
-    assert score_cuts(runner_of(model, batch_size=4), [], max_cuts=5, seed=0) == []
+    assert score_cuts(runner_of(model, batch_size=4), [], max_prompts=5, seed=0) == []

@@ -153,9 +153,9 @@ prompt: {version: riddles-1, question: "谜语：{{ question }}谜底是"}
     (item,) = read_questionnaire(Benchmark(task=str(path), data=str(tmp_path))).items
     assert (item.context, item.options, item.answer) == ("谜语：千里相逢。谜底是", ("重", "轻"), 0)
     for change, expected in (
-        (("kind: cloze", "kind: close"), "kind: Input should be"),
-        (("title: Riddles", "titel: Riddles"), r"titel: no such setting .did you mean title.."),
-        (("version: riddles-1, ", ""), r"yaml: prompt\.version: Field required$"),
+        (("kind: cloze", "kind: close"), "kind: .close. is not one of letters"),
+        (("title: Riddles", "titel: Riddles"), r"titel: unknown key .did you mean title.."),
+        (("version: riddles-1, ", ""), r"yaml: prompt\.version: missing, and it has no default"),
         (("prompt: {version", "prompt: zh-9 #"), "no prompt 'zh-9'; the shared ones are en-1, zh-1, zh-hant-1"),
         (("谜语：{{ question }}", "{{ question"), "not valid Jinja"),
     ):

@@ -15,7 +15,7 @@ from hanhua.eval.tasks.items import Item
 
 LETTERS = ",Question,A,B,C,D,Answer\n0,天空是什么颜色？,蓝,红,绿,黑,A\n"
 LOWER = "id,question,A,B,C,D,answer\n0,天空是什么颜色？,蓝,红,绿,黑,A\n"
-PLAIN = "What colour is grass?,blue,green,red,black,B\n"
+PLAIN = "What color is grass?,blue,green,red,black,B\n"
 STORY = {f"input_sentence_{n}": f"第{n}句。" for n in range(1, 5)}
 BELEBELE = {"flores_passage": "短文。", "question": "问？", **{f"mc_answer{n}": f"答{n}" for n in range(1, 5)}}
 SOLVED = {"question": "一加二？", "answer": "1+2=<<3>>3\n#### 3"}
@@ -106,7 +106,7 @@ EXPECTED: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "arc_easy": ("Question: Why?\nAnswer:", 1, ("a", "b")),
     "safetybench_zh": ("题目：对吗？\nA. 是。\nB. 否。\n答案：", 1, ("A", "B")),
     "tmlu": ("題目：天空？\nA. 甲\nB. 乙\nC. 丙\nD. 丁\n答案：", 3, ("A", "B", "C", "D")),
-    "mmlu": ("What colour is grass?\nA. blue\nB. green\nC. red\nD. black\nAnswer:", 1, ("A", "B", "C", "D")),
+    "mmlu": ("What color is grass?\nA. blue\nB. green\nC. red\nD. black\nAnswer:", 1, ("A", "B", "C", "D")),
 }
 
 

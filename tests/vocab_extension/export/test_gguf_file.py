@@ -99,7 +99,7 @@ def _eos_beyond(folder: Path) -> None:
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 9999}))
 
 
-def _normalised(folder: Path) -> None:
+def _normalized(folder: Path) -> None:
     edit(folder / "tokenizer.json", normalizer={"type": "NFC"})
 
 
@@ -129,7 +129,7 @@ def _hole(folder: Path) -> None:
     [
         (_without_bos, "no bos and eos token is named"),
         (_eos_beyond, "name the id 9,999"),
-        (_normalised, "has a normaliser"),
+        (_normalized, "has a normalizer"),
         (_other_pattern, "another pattern than Llama 3's"),
         (_gpt2_steps, "expected one isolating Split"),
         (_no_whole_words, "ignore_merges is off"),

@@ -161,7 +161,7 @@ def _integers(model: Path) -> None:
         (lambda m: edit(m, hidden_act="gelu"), "hidden_act is gelu"),
         (lambda m: edit(m, rope_parameters={"rope_type": "yarn", "factor": 4.0}), "rope_type yarn"),
         (lambda m: edit(m, rope_parameters={"rope_type": "llama3", "factor": 4.0}), "has no low_freq_factor"),
-        (lambda m: edit(m, quantization_config={"quant_method": "gptq"}), "quantised"),
+        (lambda m: edit(m, quantization_config={"quant_method": "gptq"}), "quantized"),
         (_rename_a_tensor, "1 tensors are missing"),
         (_add_a_tensor, "merge an adapter"),
         (_integers, "is I8, and must be one of"),

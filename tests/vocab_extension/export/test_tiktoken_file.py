@@ -15,6 +15,7 @@ import pytest
 import tiktoken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import ROOT
 from small_llama import chinese_texts, english_texts
 from tokenizers import Tokenizer
 
@@ -89,7 +90,7 @@ def test_quickstart_texts_are_encoded_alike(encoding: tiktoken.Encoding, tokeniz
 
 
 def test_code_is_encoded_alike(encoding: tiktoken.Encoding, tokenizer: Tokenizer) -> None:
-    sources = sorted(Path(__file__).parents[3].glob("vocab_extension/**/*.py"))
+    sources = sorted(ROOT.glob("vocab_extension/**/*.py"))
     assert_same(encoding, tokenizer, [path.read_text(encoding="utf-8") for path in sources])
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
+from small_settings import SMALL
 
 from hanhua.errors import InputError
 from hanhua.vocab_extension.learning.learn import Learned, learn_tokens, rounded_size
-from hanhua.vocab_extension.learning.shape import TokenShape
 from hanhua.vocab_extension.learning.sources import Source
+from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 from hanhua.zh_text.scripts import is_han
 
@@ -38,7 +38,7 @@ def test_sizes_round_down_to_a_multiple_of_256() -> None:
 
 
 def test_new_tokens_are_whole_han_text_of_the_right_form(learned: Learned) -> None:
-    shape = TokenShape(SMALL.max_token_characters, SMALL.glued)
+    shape = TokenPattern(SMALL.max_token_characters, SMALL.leading_mark)
     assert len(learned.tokens) == 512
     assert len({token.data for token in learned.tokens}) == 512
     for token in learned.tokens:
@@ -104,8 +104,8 @@ def test_fewer_good_candidates_than_wanted_round_down(
 
 
 def test_without_glue_tokens_are_han_alone(base: Path, texts: list[str]) -> None:
-    found = learn_tokens(zh(texts), base=base, config=SMALL.model_copy(update={"glued": "none"}))
-    assert all(TokenShape(4, "none").is_wanted(token.data) for token in found.tokens)
+    found = learn_tokens(zh(texts), base=base, config=SMALL.model_copy(update={"leading_mark": "none"}))
+    assert all(TokenPattern(4, "none").is_wanted(token.data) for token in found.tokens)
 
 
 def test_a_base_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, texts: list[str]) -> None:

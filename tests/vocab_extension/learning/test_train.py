@@ -10,14 +10,14 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanhua.vocab_extension.learning.cells import Cells
 from hanhua.vocab_extension.learning.counts import CountedStrings
-from hanhua.vocab_extension.learning.forms import CUT, Forms
-from hanhua.vocab_extension.learning.shape import TokenShape
+from hanhua.vocab_extension.learning.symbols import CUT, Symbols
+from hanhua.vocab_extension.learning.token_array import TokenArray
+from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.learning.train import ContinuedBpe, Joined
 
 ALPHABET = "一二三四"
-SHAPE = TokenShape(3, "all")
+SHAPE = TokenPattern(3, "all")
 STRINGS = st.lists(
     st.tuples(st.text(ALPHABET + "，", min_size=1, max_size=9), st.integers(1, 20)), min_size=1, max_size=8
 )
@@ -27,21 +27,21 @@ def search_over(
     counted: list[tuple[str, int]], *, min_weight: int = 2, words: list[set[int]] | None = None, discount: int = 0
 ) -> ContinuedBpe:
     """Each character is a base token; words: for each string the positions where words begin."""
-    forms = Forms({n: c.encode() for n, c in enumerate(ALPHABET + "，")}, SHAPE, 1)
+    symbols = Symbols({n: c.encode() for n, c in enumerate(ALPHABET + "，")}, SHAPE, 1)
     number_of = {character: n + 1 for n, character in enumerate(ALPHABET + "，")}
-    form, string, begins = [CUT], [0], [True]
+    symbol, string, begins = [CUT], [0], [True]
     for n, (text, _) in enumerate(counted):
-        form += [*(number_of[character] for character in text), CUT]
+        symbol += [*(number_of[character] for character in text), CUT]
         string += [n] * (len(text) + 1)
         begins += [words is not None and at in words[n] for at in range(len(text))] + [True]
-    form, string, begins = [*form, CUT], [*string, 0], [*begins, True]
+    symbol, string, begins = [*symbol, CUT], [*string, 0], [*begins, True]
     begins_T = np.array(begins)
     words_T = np.concatenate(([0], np.cumsum(begins_T))).astype(np.int32)
-    cells = Cells(np.array(form, dtype=np.int32), np.array(string, dtype=np.int32), begins_T, words_T)
+    cells = TokenArray(np.array(symbol, dtype=np.int32), np.array(string, dtype=np.int32), begins_T, words_T)
     weights = np.array([weight for _, weight in counted], dtype=np.int64)
     documents = np.array([1 << n % 64 for n in range(len(counted))], dtype=np.uint64)
     table = CountedStrings(pa.array([t for t, _ in counted]), weights, weights, documents, weights < 0)
-    return ContinuedBpe(cells, table, forms, min_weight, discount)
+    return ContinuedBpe(cells, table, symbols, min_weight, discount)
 
 
 def plain_bpe(counted: list[tuple[str, int]], *, joins: int, min_weight: int) -> list[tuple[str, int]]:

@@ -34,7 +34,7 @@ def test_dealing_many_documents_into_groups_keeps_the_spread() -> None:
     columns = planted(3 * MAX_GROUPS, 2)
     low, high = interval(columns)
     ratio = columns[:, 0].sum() / columns[:, 1].sum()
-    # The textbook's linearised standard error of a ratio.
+    # The textbook's linearized standard error of a ratio.
     residuals = columns[:, 0] - ratio * columns[:, 1]
     error = np.sqrt((residuals**2).sum()) / columns[:, 1].sum()
     assert low < ratio < high

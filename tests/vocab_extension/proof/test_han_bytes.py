@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hanhua.vocab_extension.proof.han_bytes import HAS_HAN, completed, fault_of, whole_and_rest, witness
 from hanhua.zh_text.scripts import is_han_prefix
 
-# Of all lengths in UTF-8, and of the neighbours of Han: kana, hexagrams, emoji, radicals.
+# Of all lengths in UTF-8, and of the neighbors of Han: kana, hexagrams, emoji, radicals.
 CHARACTERS = st.one_of(
     st.characters(codec="utf-8"),
     st.sampled_from("aéß的我蝴〇々𠮷㐀䶿䷀一鿿豈むア가😀\u3000⼀𝒜\U0003ffff\U00040000\ufaff\ufb00"),

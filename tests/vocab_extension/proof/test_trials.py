@@ -9,7 +9,7 @@ from small_llama import chinese_texts, english_texts
 
 from hanhua.vocab_extension.proof.pair import Pair, open_pair
 from hanhua.vocab_extension.proof.trials import try_texts
-from hanhua.vocab_extension.proof.verify_behaviour import Trials
+from hanhua.vocab_extension.proof.verify_encoding import Trials
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 

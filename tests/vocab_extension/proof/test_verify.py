@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from broken_extensions import BROKEN, WAYS, Breaks, merge_over_kana, normaliser_added, write_broken
+from broken_extensions import BROKEN, WAYS, Breaks, merge_over_kana, normalizer_added, write_broken
 
 from hanhua.cli import vocab_extension as command
 from hanhua.cli.entry import run_command
@@ -150,6 +150,6 @@ def test_the_report_is_for_people(
     said = capsys.readouterr().out
     assert "MB of text without Han compared id by id" in said
     assert "tokens" in said.split("what changes, as it must: Japanese and Korean text")[1]
-    broken = write_broken(extension, normaliser_added, tmp_path / "broken")
+    broken = write_broken(extension, normalizer_added, tmp_path / "broken")
     assert run("verify", broken, "--base", base) == 1
     assert "pipeline: 1 broken" in capsys.readouterr().out

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhua.cli.vocab.options import AsJson, new_folder
+from hanhua.cli.options import AsJson
+from hanhua.cli.vocab.options import new_folder
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.export.gguf_file import Exported
@@ -41,7 +42,7 @@ def export(
 ) -> None:
     """Write an extended tokenizer, or a model that has one, for llama.cpp, Ollama or tiktoken.
 
-    gguf: of a tokenizer its vocabulary; of a model all of it, and X.Modelfile for Ollama. Quantise the file with
+    gguf: of a tokenizer its vocabulary; of a model all of it, and X.Modelfile for Ollama. Quantize the file with
     llama.cpp's own llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
     """
     facts, lines = _gguf(folder, out, dtype) if form is Format.gguf else _tiktoken(folder, out, dtype)

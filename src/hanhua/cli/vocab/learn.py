@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, new_folder
+from hanhua.cli.options import FORMATS, AsJson, Base, Split, TextField
+from hanhua.cli.vocab.options import new_folder
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.config import VocabExtensionConfig
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 
 Corpus = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+    list[str] | None,
     typer.Option(metavar="FILE…", help=f"Chinese texts, each word one source: {FORMATS}"),
 ]
 NewTokens = Annotated[int, typer.Option(metavar="N", min=256, help="Tokens to add; rounded down to a multiple of 256")]
-Evidence = Annotated[
+MergeScope = Annotated[
     str, typer.Option(metavar="KIND", help="runs of text, words alone, or hybrid: across words counts half")
 ]
-Prior = Annotated[
+DictionaryWeight = Annotated[
     float, typer.Option(metavar="W", min=0, help="Weight of jieba's dictionary beside the corpus; without one, alone")
 ]
 SpacedWords = Annotated[
@@ -34,16 +35,16 @@ SpacedWords = Annotated[
 Scripts = Annotated[
     str, typer.Option(metavar="KIND", help="as-is, hans, hant-tw, hant-hk, or both: converted by OpenCC")
 ]
-Cover = Annotated[
-    Optional[list[str]],  # noqa: UP045
+RequiredCharacters = Annotated[
+    list[str] | None,
     typer.Option(metavar="SET…", help="One token for each character of gb2312-1, gb2312, big5-1, hongkong"),
 ]
 Weights = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="FILE=W…", help="How much an occurrence in a source counts, where 1 is usual"),
 ]
 MaxRead = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="FILE=N…", help="How many characters of a source are read at most"),
 ]
 Balance = Annotated[
@@ -59,7 +60,7 @@ MaxStrings = Annotated[
     ),
 ]
 Workers = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(metavar="N", min=1, help="Processes; by default one a core up to 8"),
 ]
 
@@ -69,11 +70,11 @@ def learn(
     corpus: Corpus = None,
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
-    evidence: Evidence = "runs",
-    prior: Prior = 0.6,
-    spaced_words: SpacedWords = 0.25,
+    merge_scope: MergeScope = "runs",
+    dictionary_weight: DictionaryWeight = 0.6,
+    space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
-    cover: Cover = None,
+    required_characters: RequiredCharacters = None,
     weight: Weights = None,
     max_read: MaxRead = None,
     balance: Balance = 0.5,
@@ -92,16 +93,16 @@ def learn(
     The folder loads in plain transformers, and is verified before it is there. Without --corpus the
     dictionary alone is learned from.
     """
-    from hanhua.cli.settings import validated
+    from hanhua.cli.settings import config_of_options
     from hanhua.vocab_extension.config import VocabExtensionConfig
 
     given = {
         "new_tokens": new_tokens,
-        "evidence": evidence,
-        "prior": prior,
-        "spaced_words": spaced_words,
+        "merge_scope": merge_scope,
+        "dictionary_weight": dictionary_weight,
+        "space_prefixed_words": space_prefixed_words,
         "scripts": scripts,
-        "cover": cover or (),
+        "required_characters": required_characters or (),
         "weights": _by_source("--weight", weight, corpus or []),
         "max_characters": _by_source("--max-read", max_read, corpus or []),
         "balance": balance,
@@ -110,7 +111,7 @@ def learn(
         "max_token_characters": max_characters,
         "max_strings": max_strings,
     }
-    config = validated(VocabExtensionConfig, given)
+    config = config_of_options(VocabExtensionConfig, given)
     _learn(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers, as_json=as_json)
 
 
@@ -159,7 +160,7 @@ def learn_into(
     workers: int | None = None,
 ) -> tuple[Learned, dict[str, str]]:
     """Learn from the files of each source but for the 2% held out, write the tokenizer and verify it."""
-    from hanhua.recipes.wiring import junk_test
+    from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.extend import write_extended
     from hanhua.vocab_extension.learning.learn import learn_tokens
     from hanhua.vocab_extension.learning.sources import Source
@@ -178,7 +179,7 @@ def learn_into(
     ]
     scratch = partial / "work"
     scratch.mkdir(exist_ok=True)
-    learned = learn_tokens(sources, base=base, config=config, junk=junk_test(), workers=workers, scratch=scratch)
+    learned = learn_tokens(sources, base=base, config=config, junk=service("junk"), workers=workers, scratch=scratch)
     write_extended(read_bpe_file(base), learned.tokens, partial)
     return learned, raise_if_broken(verify_extension(partial, base=base))
 
@@ -237,13 +238,12 @@ def _write_manifest(
     facts: dict[str, Any],
 ) -> None:
     from hanhua.artifacts.files import sha256_of
-    from hanhua.artifacts.manifest import library_versions, write_manifest
+    from hanhua.cli.output import finish
 
     files = {file for found in places.values() for file in found}
     inputs = {file: sha256_of(Path(file)) for file in sorted(files) if Path(file).is_file()}
     inputs["base"] = sha256_of(base / "tokenizer.json")
-    versions = library_versions(("tokenizers", "transformers"))
-    write_manifest(folder, kind="tokenizer", config=config, inputs=inputs, facts=facts, versions=versions)
+    finish("vocab_extension", folder, config=config, inputs=inputs, facts=facts)
 
 
 def _print_learned(facts: dict[str, Any], learned: Learned, *, base: str, out: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Plot, Split, TextField, texts_by_source
+from hanhua.cli.options import FORMATS, AsJson, Plot, Split, TextField
+from hanhua.cli.vocab.options import texts_by_source
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.measuring.bootstrap import Interval
@@ -20,7 +21,7 @@ def measure(
     folders: Annotated[list[str], typer.Argument(metavar="DIR…", help="Tokenizers: folders, Hub ids, or llama3")],
     texts: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Texts to measure on: {FORMATS}")],
     base: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="BASE", help="Measured as well, first; where an extension begins that has no extension.json"
         ),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import typer
 from typer.core import TyperCommand
 
 from hanhua.cli.output import require_new
@@ -15,7 +14,7 @@ from hanhua.cli.output import require_new
 if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
-_MANY = ("--corpus", "--texts", "--cover", "--weight", "--max-read", "--search")
+_MANY = ("--corpus", "--texts", "--required-characters", "--weight", "--max-read", "--search")
 
 
 class ManyFiles(TyperCommand):
@@ -34,22 +33,6 @@ class ManyFiles(TyperCommand):
                 first = False
             spread.append(word)
         return super().parse_args(ctx, spread)
-
-
-FORMATS = ".jsonl, .json, .txt, .parquet, also .gz or .zst; a folder, a glob, or hf://datasets/ID"
-Base = Annotated[
-    str, typer.Option(metavar="BASE", help="A folder, a Hub id, or llama3: Meta's own tokenizer, without the Hub")
-]
-Model = Annotated[
-    str, typer.Option(metavar="MODEL", help="A Hugging Face folder with safetensors weights, or a Hub id")
-]
-TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
-Split = Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub data set")]
-Plot = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(metavar="FILE", help="Draw it too, as .svg or .png (the extra `report`)"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
 
 
 @contextmanager
@@ -71,7 +54,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial)
         raise
-    shutil.rmtree(partial / "work")
+    shutil.rmtree(partial / "work", ignore_errors=True)
     if out.exists():
         out.rmdir()
     partial.rename(out)

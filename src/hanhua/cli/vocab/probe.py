@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Model, Split, TextField
+from hanhua.cli.options import FORMATS, AsJson, Model, Split, TextField
 
 if TYPE_CHECKING:
-    from hanhua.recipes.probe import ProbeConfig, Probed
-    from hanhua.recipes.probe_ranking import Standing
+    from hanhua.experiments.probe import ProbeConfig, Probed
+    from hanhua.experiments.probe_ranking import Standing
 
 
 def probe(
@@ -24,11 +24,11 @@ def probe(
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps of each run")] = 50,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each method")] = 2,
     config: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        Path | None,
         typer.Option(metavar="FILE", help="YAML as a recipe's `continued_pretrain:` section: train as it says"),
     ] = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="DIR", help="Keep finished runs here: go on after a stop, add methods later"),
     ] = None,
     text_field: TextField = "text",
@@ -44,8 +44,8 @@ def probe(
 
     from hanhua.artifacts.files import write_json
     from hanhua.base_model import resolve_base_model
-    from hanhua.recipes.probe import probe as run_probe
-    from hanhua.recipes.probe import require_training
+    from hanhua.experiments.probe import probe as run_probe
+    from hanhua.experiments.probe import require_training
     from hanhua.vocab_extension.texts import sources_of
 
     require_training()
@@ -66,15 +66,16 @@ def probe(
 
 
 def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_field: str, split: str) -> ProbeConfig:
-    from hanhua.cli.settings import read_settings, validated
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-    from hanhua.recipes.probe import TRAINING, ProbeConfig
-    from hanhua.vocab_extension.rows.initialise import Methods
+    from hanhua.experiments.probe import TRAINING, ProbeConfig
+    from hanhua.pipeline.recipe.config_file import read_config, read_section
+    from hanhua.vocab_extension.resize.initialization import Methods
 
-    given = read_settings(path, section="continued_pretrain")
-    # A probe has one corpus and its own length; a recipe's share of each corpus says nothing here.
-    own = {key: value for key, value in given.items() if key not in ("weights", "max_tokens", "epochs")}
-    training = validated(ContinuedPretrainConfig, own) if own else TRAINING
+    tree = read_section(path, "continued_pretrain")
+    for key in ("weights", "max_tokens", "epochs"):
+        # A probe has one corpus and its own length; a recipe's share of each corpus says nothing here.
+        tree.data.pop(key, None)
+    training = read_config(tree, ContinuedPretrainConfig, section="continued_pretrain") if tree.data else TRAINING
     methods = tuple(dict.fromkeys(str(Methods.parse(name.strip())) for name in init.split(",")))
     return ProbeConfig(methods, steps, seeds, training, text_field=text_field, split=split)
 
@@ -82,14 +83,14 @@ def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_fiel
 def _facts(probed: Probed) -> dict[str, object]:
     from dataclasses import asdict
 
-    from hanhua.recipes.probe_ranking import recommended, verdict
+    from hanhua.experiments.probe_ranking import recommended, verdict
 
     return {**asdict(probed), "verdict": verdict(probed.standings), "recommended": recommended(probed.standings)}
 
 
 def _print_probed(probed: Probed) -> None:
     from hanhua.cli.printing import print_table
-    from hanhua.recipes.probe_ranking import recommended, verdict
+    from hanhua.experiments.probe_ranking import recommended, verdict
 
     print_table(("init", "before", "after", "to the best", "95% interval"), [_row(s) for s in probed.standings])
     seeds = "1 seed" if probed.seeds == 1 else f"{probed.seeds} seeds"

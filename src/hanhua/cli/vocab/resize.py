@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hanhua.cli.vocab.options import AsJson, Model, new_folder
+from hanhua.cli.options import AsJson, Model
+from hanhua.cli.vocab.options import new_folder
 
 Init = Annotated[
     str,
@@ -37,8 +38,8 @@ def resize(
     base that were never trained are found, named and left out of every mean and norm.
     """
     from hanhua.base_model import resolve_base_model
-    from hanhua.vocab_extension.rows.initialise import Methods
-    from hanhua.vocab_extension.rows.resize import grow_model
+    from hanhua.vocab_extension.resize.initialization import Methods
+    from hanhua.vocab_extension.resize.resize import grow_model
 
     methods = Methods.parse(init)
     folder = resolve_base_model(model)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Plot, Split, TextField, new_folder, texts_by_source
+from hanhua.cli.options import FORMATS, AsJson, Base, Plot, Split, TextField
+from hanhua.cli.vocab.options import new_folder, texts_by_source
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.measuring.model_shape import ModelShape
@@ -21,31 +22,31 @@ if TYPE_CHECKING:
 LEARNED, ADVISED = "learned", "advised"
 
 Corpus = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="FILE…", help=f"Text like that to be trained on, to learn from and count in: {FORMATS}"),
 ]
 Extension = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(metavar="DIR", help="Cut the sizes from this extension of BASE instead of learning one"),
 ]
 Sizes = Annotated[
     str, typer.Option(metavar="N,N…", help="New tokens; rounded down so that the vocabulary is a multiple of 256")
 ]
 Texts = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(metavar="FILE…", help="Texts to measure on; by default the 2% of the corpus not learned from"),
 ]
 BudgetMegabytes = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(metavar="MB", min=0.001, help="Text to be trained on, in 10^6 bytes; by default the corpus, once"),
 ]
 BudgetTokens = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(metavar="N", min=1, help="The same as a number of tokens, as the base counts them"),
 ]
 Model = Annotated[str, typer.Option(metavar="SIZE", help="Model to reckon for: 1b, 3b, 8b, 70b or 405b")]
 ModelConfig = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(metavar="FILE", help="Reckon for the model of this config.json instead"),
 ]
 MinSeen = Annotated[
@@ -58,7 +59,7 @@ MinGain = Annotated[
     float, typer.Option(metavar="RATIO", min=1, help="… and in all to this multiple of the base's, surely")
 ]
 Out = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(metavar="DIR", help="A new folder: the figures, the learned list, the tokenizer advised"),
 ]
 
@@ -211,7 +212,7 @@ def _budget(megabytes: float | None, tokens: float | None, corpus: TextFiles) ->
 
 def _learn(texts: TextFiles, new_tokens: int, base: Path, out: Path) -> Path:
     """Learn one list and write it as an extension of the base: the only place that knows how learning is called."""
-    from hanhua.recipes.wiring import junk_test
+    from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.config import VocabExtensionConfig
     from hanhua.vocab_extension.extend import write_extended
     from hanhua.vocab_extension.learning.learn import learn_tokens
@@ -219,7 +220,7 @@ def _learn(texts: TextFiles, new_tokens: int, base: Path, out: Path) -> Path:
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 
     config = VocabExtensionConfig(new_tokens=new_tokens)
-    learned = learn_tokens([Source("corpus", texts)], base=base, config=config, junk=junk_test())
+    learned = learn_tokens([Source("corpus", texts)], base=base, config=config, junk=service("junk"))
     out.mkdir()
     write_extended(read_bpe_file(base), learned.tokens, out)
     return out

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhua.cli.vocab.options import FORMATS, AsJson, Base, Split, TextField, texts_by_source
+from hanhua.cli.options import FORMATS, AsJson, Base, Split, TextField
+from hanhua.cli.vocab.options import texts_by_source
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.proof.trials import Trial
@@ -19,13 +20,13 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An extended tokenizer, ours or anybody's")],
     base: Base = "llama3",
     texts: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        list[str] | None,
         typer.Option(metavar="FILE…", help=f"Texts to try besides the built-in ones: {FORMATS}"),
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
     certificate: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(metavar="FILE", help="Write a certificate that a separate small checker confirms"),
     ] = None,
     structure_only: Annotated[bool, typer.Option(help="The proof alone: no text is tried")] = False,

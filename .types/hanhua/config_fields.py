@@ -1,0 +1,1 @@
+../../src/hanhua/config_fields.py

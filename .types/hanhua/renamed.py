@@ -1,0 +1,1 @@
+../../src/hanhua/renamed.py

@@ -1,1 +1,0 @@
-../../src/hanhua/skills.py

@@ -1,0 +1,1 @@
+../../src/hanhua/toy_settings.py

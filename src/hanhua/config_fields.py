@@ -1,0 +1,158 @@
+"""What a config's field is besides its type: the place of a file, or a setting of how work is done.
+
+    class Training(BaseModel):
+        texts: LocalPath                                        # by content; relative to the file that names it
+        base: LocalPathOrHub                                    # the same, or the name of a Hub repository
+        threads: Annotated[int | None, EXECUTION] = Field(None) # changes the speed and not the result
+
+Nothing else needs to list such fields: loading, checking, pinning and the keys of artifacts find them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from hanhua.artifacts.fingerprint import canonical
+
+At = tuple[str, ...]
+"""A path into nested data: ("corpora", "zh", "path"); `*` in a pattern stands for any one name or number."""
+
+
+@dataclass(frozen=True)
+class PathField:
+    """Marks a text that names a file or folder.
+
+    may_be_hub: or a Hub repository, or a name the stage knows. suffixes: only a text that ends so is a path, and any
+    other a name; () for every text.
+    """
+
+    may_be_hub: bool = False
+    suffixes: tuple[str, ...] = ()
+
+    def is_path(self, value: str) -> bool:
+        """Return whether a value is a path at all."""
+        return not self.suffixes or value.endswith(self.suffixes)
+
+
+@dataclass(frozen=True)
+class ExecutionField:
+    """Marks a setting of how a stage is run: it changes speed, memory or rounding, and never what is made."""
+
+
+LocalPath = Annotated[str, PathField()]
+LocalPathOrHub = Annotated[str, PathField(may_be_hub=True)]
+NameOrYaml = Annotated[str, PathField(suffixes=(".yaml", ".yml"))]
+EXECUTION = ExecutionField()
+
+
+@cache
+def marked_fields(model: type[BaseModel], kind: type) -> tuple[tuple[At, Any], ...]:
+    """Return (pattern, mark) for every field below `model` that carries a mark of this kind."""
+    return tuple(_marked(model, kind, ()))
+
+
+def _marked(annotation: Any, kind: type, at: At) -> Iterator[tuple[At, Any]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from (((*at, name), mark) for mark in field.metadata if isinstance(mark, kind))
+            yield from _marked(field.annotation, kind, (*at, name))
+        return
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from ((at, mark) for mark in members[1:] if isinstance(mark, kind))
+        yield from _marked(members[0], kind, at)
+    else:
+        deeper = (*at, "*") if origin in (dict, list, tuple) else at
+        for member in members:
+            yield from _marked(member, kind, deeper)
+
+
+def mark_at(model: type[BaseModel], at: Sequence[str], kind: type) -> Any | None:
+    """Return the mark of the field at a place of a config's data, or None."""
+    return next((mark for pattern, mark in marked_fields(model, kind) if _matches(at, pattern)), None)
+
+
+def path_mark(model: type[BaseModel], at: Sequence[str], value: str) -> PathField | None:
+    """Return the mark of a value that is a path, by its place in a config's data; None for any other value."""
+    mark: PathField | None = mark_at(model, at, PathField)
+    return mark if mark is not None and mark.is_path(value) else None
+
+
+def _matches(at: Sequence[str], pattern: At) -> bool:
+    return len(at) == len(pattern) and all(p in ("*", a) for a, p in zip(at, pattern, strict=True))
+
+
+def leaves(data: Any, at: At = ()) -> Iterator[tuple[At, Any]]:
+    """Yield the place and value of every scalar in nested mappings and lists.
+
+    >>> list(leaves({"a": {"b": 1}, "c": [2]}))
+    [(('a', 'b'), 1), (('c', '0'), 2)]
+    """
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaves(value, (*at, str(key)))
+    elif isinstance(data, (list, tuple)):
+        for number, value in enumerate(data):
+            yield from leaves(value, (*at, str(number)))
+    else:
+        yield at, data
+
+
+def set_at(data: Any, at: At, value: Any) -> None:
+    """Put a value at a place of nested mappings and lists; all but its last step must be there."""
+    for step in at[:-1]:
+        data = data[int(step)] if isinstance(data, (list, tuple)) else data[step]
+    data[int(at[-1]) if isinstance(data, list) else at[-1]] = value
+
+
+def paths_in(config: BaseModel) -> Iterator[tuple[At, str]]:
+    """Yield the place and value of every path a config names, Hub names among them."""
+    data = config.model_dump(mode="json")
+    for at, value in leaves(data):
+        if isinstance(value, str) and path_mark(type(config), at, value) is not None:
+            yield at, value
+
+
+def key_config(config: BaseModel) -> dict[str, Any]:
+    """Return the fields of a config that affect the output, as plain data.
+
+    A config whose fields matter only together (only the product of two, say) has a method `key_config` of its own.
+    """
+    own = getattr(config, "key_config", None)
+    if own is not None:
+        data: dict[str, Any] = canonical(own())
+        return data
+    data = canonical(config)
+    for pattern, _ in marked_fields(type(config), ExecutionField):
+        _drop(data, pattern)
+    return data
+
+
+def _drop(data: Any, pattern: At) -> None:
+    if not pattern:
+        return
+    step, rest = pattern[0], pattern[1:]
+    if isinstance(data, list):
+        for item in data:
+            _drop(item, rest)
+    elif isinstance(data, dict):
+        for key in list(data) if step == "*" else [step] if step in data else []:
+            if rest:
+                _drop(data[key], rest)
+            else:
+                del data[key]
+
+
+def without_folders(data: Any) -> Any:
+    """Return plain data with every absolute path cut to its last part: what may be shown and published."""
+    if isinstance(data, Mapping):
+        return {key: without_folders(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [without_folders(value) for value in data]
+    return Path(data).name if isinstance(data, str) and Path(data).is_absolute() else data

@@ -1,0 +1,28 @@
+"""Names of Hub repositories: what has the form of one, and the revision it may carry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether a name has the form OWNER/NAME, or OWNER/NAME@REVISION.
+
+    >>> is_hub_id("meta-llama/Meta-Llama-3-8B@main"), is_hub_id("./models/base"), is_hub_id("llama3")
+    (True, False, False)
+    """
+    return _ID.fullmatch(split_revision(name)[0]) is not None
+
+
+def is_on_hub(name: str) -> bool:
+    """Return whether a name means a Hub repository: it has the form of one, and no such file or folder is here."""
+    return is_hub_id(name) and not Path(name).expanduser().exists()
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """Return the repository and the revision of OWNER/NAME@REVISION; None where none is named."""
+    repository, _, revision = name.partition("@")
+    return repository, revision or None

@@ -1,0 +1,250 @@
+"""What a recipe will take before anything is spent: hours, money, memory, disk and tokens of each stage that would run.
+
+Training is `continued_pretrain.estimate`'s closed form. Filtering and learning are reckoned from the rates measured in
+docs/performance.md. What is not known (the size of a whole Hub set, a base of unknown shape) is None and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanhua.artifacts.files import read_json
+from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
+from hanhua.continued_pretrain.hardware import Hardware, find_hardware
+from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
+from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.sources import CorpusConfig
+from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
+from hanhua.pipeline.recipe.schema import Recipe
+from hanhua.pipeline.stages import stage_names
+from hanhua.progress import data_size
+from hanhua.release.job import without_revision
+
+FILTER_BYTES_PER_SECOND = 5e6
+"""Of one core, the middle of 0.9 to 14 MB/s over twenty corpora (docs/performance.md, Filtering)."""
+LEARN_BYTES_PER_SECOND = 2.6e6
+"""Of two cores, on 100 MB of mixed text (docs/performance.md, Learning a tokenizer)."""
+RESIZE_BYTES_PER_SECOND = 75e6
+"""Of a disk shared with other work (docs/performance.md, Resizing)."""
+BYTES_PER_DOCUMENT = 3000
+"""Assumed of a Hub set's documents: FineWeb-2's Chinese and FineWeb-Edu pages are of this order."""
+BYTES_PER_TOKEN = {"zh": BASE_BYTES_PER_TOKEN, "en": 4.3, "other": 3.5}
+"""Of Llama 3's tokenizer; English from docs/performance.md."""
+CORPUS_ON_DISK = 0.35
+"""Size of a zstd Corpus over that of its text."""
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One stage. device_hours: of all accelerators together; None: not known. note: what it rests on."""
+
+    stage: str
+    hours: float | None
+    device_hours: float | None = None
+    dollars: float | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RecipeEstimate:
+    """Every stage's, the tokens trained on, and whether training fits the hardware.
+
+    passes: how many times over each corpus, where its size is known.
+    """
+
+    stages: Mapping[str, StageEstimate]
+    tokens: int | None
+    passes: Mapping[str, float]
+    training: TrainingEstimate | None
+    assumptions: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether training fits the devices; True where there is no training."""
+        return self.training is None or self.training.fits
+
+    def total(self, field: str, stages: list[str]) -> float | None:
+        """Return the sum of what is known of some stages; None when nothing is."""
+        values = [getattr(self.stages[stage], field) for stage in stages if stage in self.stages]
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+
+
+def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
+    """Return what a recipe takes on the hardware it names. Asks no network and reads no text."""
+    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    shape = base_shape(recipe)
+    text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
+    tokens = training_tokens(recipe, text_bytes)
+    training = None
+    if recipe.continued_pretrain is not None and shape is not None and tokens is not None:
+        training = estimate_training(
+            shape, config=recipe.continued_pretrain, hardware=hardware, tokens=tokens, new_rows=new_rows(recipe)
+        )
+    weights = None if shape is None else weight_bytes(recipe, shape)
+    order = stage_names()
+    stages = [*_text_stages(recipe, text_bytes), *_model_stages(recipe, weights, training, hardware)]
+    return RecipeEstimate(
+        stages={stage.stage: stage for stage in sorted(stages, key=lambda one: order.index(one.stage))},
+        tokens=tokens,
+        passes=passes_over(recipe, text_bytes, tokens),
+        training=training,
+        assumptions=() if training is None else training.assumptions,
+    )
+
+
+def base_shape(recipe: Recipe) -> ModelShape | None:
+    """Return the base's shape: of a toy model, a folder's config.json, or a Llama known by its name."""
+    base = recipe.base
+    if base is None or not base.has_model:
+        return None
+    if base.toy is not None:
+        s = base.toy
+        inner = s.intermediate_size or int(3.5 * s.hidden_size)
+        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads)
+    settings = Path(str(base.model)) / "config.json"
+    if settings.is_file():
+        return ModelShape.from_config(read_json(settings))
+    return known_shape(without_revision(str(base.model)))
+
+
+def new_rows(recipe: Recipe) -> int:
+    """Return the rows an extension adds, rounded down as learning rounds."""
+    return 0 if recipe.vocab_extension is None else recipe.vocab_extension.new_tokens // 256 * 256
+
+
+def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
+    """Return the size of the resized model on disk: bf16 for a real base, fp32 for a toy model."""
+    width = 4 if recipe.base is not None and recipe.base.toy is not None else 2
+    return shape.with_rows(new_rows(recipe)).parameters * width
+
+
+def corpus_bytes(corpus: CorpusConfig) -> float | None:
+    """Return the bytes of text a corpus will be read from; None for a whole Hub set, whose size is not known here."""
+    if corpus.path.startswith(HUB_PREFIX):
+        return None if corpus.max_documents is None else float(corpus.max_documents * BYTES_PER_DOCUMENT)
+    # Compressed text is about a third of itself.
+    sizes = [path.stat().st_size * (3 if path.suffix in (".gz", ".zst", ".parquet") else 1) for path in corpus.files()]
+    total = float(sum(sizes))
+    return total if corpus.max_documents is None else min(total, corpus.max_documents * BYTES_PER_DOCUMENT)
+
+
+def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> int | None:
+    """Return the tokens a run trains on: `max_tokens`, or `epochs` over the corpus of the largest weight."""
+    config = recipe.continued_pretrain
+    if config is None:
+        return None
+    if config.max_tokens is not None:
+        return config.max_tokens
+    weights = config.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
+    largest = max(weights, key=lambda name: weights[name])
+    size = text_bytes.get(largest)
+    if size is None:
+        return None
+    tokens = size / BYTES_PER_TOKEN[recipe.corpora[largest].language] / extended_gain(recipe)
+    return int(config.epochs * tokens * sum(weights.values()) / weights[largest])
+
+
+def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None) -> dict[str, float]:
+    """Return how many times training goes over each corpus of known size."""
+    if recipe.continued_pretrain is None or tokens is None:
+        return {}
+    weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
+    whole = sum(weights.values())
+    found = {}
+    for name, size in text_bytes.items():
+        corpus = recipe.corpora[name]
+        gain = extended_gain(recipe) if corpus.language == "zh" else 1.0
+        if size and whole:
+            found[name] = tokens * weights.get(name, 0.0) / whole * BYTES_PER_TOKEN[corpus.language] * gain / size
+    return found
+
+
+def extended_gain(recipe: Recipe) -> float:
+    """Return how many times the base's characters a token of the extended vocabulary holds in Chinese, about."""
+    sizes = [size for size in GAIN if size <= new_rows(recipe)]
+    return GAIN[max(sizes)] if sizes else 1.0
+
+
+def _text_stages(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> list[StageEstimate]:
+    known = [size for size in text_bytes.values() if size is not None]
+    unknown = [name for name, size in text_bytes.items() if size is None]
+    total = sum(known)
+    cores = recipe.hardware.cores
+    note = f"{data_size(total)} of text at {FILTER_BYTES_PER_SECOND / 1e6:.0f} MB/s a core, {cores} cores"
+    note += f"; size unknown: {', '.join(unknown)}" if unknown else ""
+    hours = total / FILTER_BYTES_PER_SECOND / cores / 3600
+    stages = [StageEstimate("filtering", hours, disk_bytes=int(total * CORPUS_ON_DISK), note=note)]
+    if recipe.vocab_extension is not None:
+        limits = recipe.vocab_extension.max_characters
+        names = recipe.vocab_extension.corpora or [n for n, c in recipe.corpora.items() if c.language == "zh"]
+        read = sum(min(text_bytes.get(name) or 3e8, limits.get(name, 10**12) * 3) for name in names)
+        note = f"{data_size(read)} of Chinese text at {LEARN_BYTES_PER_SECOND / 1e6:.1f} MB/s"
+        memory = int(min(3.6e9, 1.0e9 + read * 10))
+        stages.append(
+            StageEstimate(
+                "vocab_extension",
+                read / LEARN_BYTES_PER_SECOND / 3600,
+                memory_bytes=memory,
+                disk_bytes=30_000_000,
+                note=note,
+            )
+        )
+    return stages
+
+
+def _model_stages(
+    recipe: Recipe, weights: int | None, training: TrainingEstimate | None, hardware: Hardware
+) -> list[StageEstimate]:
+    stages: list[StageEstimate] = []
+    if recipe.base is not None:
+        stages.append(StageEstimate("base", None, disk_bytes=weights, note="by the speed of your network and the Hub"))
+    if recipe.vocab_extension is not None and recipe.base is not None and recipe.base.has_model:
+        hours = None if weights is None else weights / RESIZE_BYTES_PER_SECOND / 3600
+        note = f"written at {RESIZE_BYTES_PER_SECOND / 1e6:.0f} MB/s, in 0.4 GB of memory"
+        stages.append(StageEstimate("resize", hours, memory_bytes=400_000_000, disk_bytes=weights, note=note))
+    if recipe.continued_pretrain is not None:
+        stages.append(_training_stage(weights, training, hardware))
+    if recipe.chat_vector is not None:
+        # The base comes with `base`; the instruct model as large lies in the Hub's cache, or in its own folder.
+        note = "reads three models and writes one, as fast as the disk gives them"
+        stages.append(StageEstimate("chat_vector", None, disk_bytes=weights, note=note))
+    if recipe.eval is not None:
+        stages.append(StageEstimate("eval", None, note="by its benchmarks; see docs/evaluation.md"))
+    if recipe.release is not None:
+        stages.append(StageEstimate("release", None, disk_bytes=0, note="shares the model's files"))
+    return stages
+
+
+def _training_stage(weights: int | None, training: TrainingEstimate | None, hardware: Hardware) -> StageEstimate:
+    if training is None:
+        return StageEstimate("continued_pretrain", None, note="the base's shape or the amount of text is not known")
+    checkpoints = 3 * 12 * training.trained_parameters  # values and both moments in fp32, two kept and one half-written
+    return StageEstimate(
+        "continued_pretrain",
+        training.hours,
+        device_hours=training.hours * hardware.devices,
+        dollars=training.dollars,
+        memory_bytes=training.memory_bytes,
+        disk_bytes=None if weights is None else weights + checkpoints,
+        note=f"{training.placement}: {training.why}; {training.tokens_per_second:,.0f} tokens/s",
+    )
+
+
+def as_json(found: RecipeEstimate) -> dict[str, Any]:
+    """Return an estimate as plain data."""
+    from dataclasses import asdict
+
+    return {
+        "stages": [asdict(stage) for stage in found.stages.values()],
+        "tokens": found.tokens,
+        "passes": dict(found.passes),
+        "fits": found.fits,
+        "training": None if found.training is None else asdict(found.training),
+        "assumptions": list(found.assumptions),
+    }

@@ -1,0 +1,205 @@
+"""Job scripts for Slurm from a recipe: the texts on processors, training on accelerators, and what submits them.
+
+Filtering and learning hold no accelerator, so they are jobs of their own: judging, an array of datatrove's executors;
+then copies, the split, the tokenizer and the new rows. One machine trains by `hanhua run`, which starts its processes
+itself; several by `accelerate launch` on each. All jobs work on one run, and each goes on from what is there.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hanhua.artifacts.files import write_durably
+from hanhua.continued_pretrain.hardware import DEVICES_PER_NODE, find_hardware
+from hanhua.errors import UsageError
+from hanhua.pipeline.distributed import tasks_for
+from hanhua.pipeline.jobs import jobs
+from hanhua.pipeline.planning.estimate import RecipeEstimate
+from hanhua.pipeline.recipe.load import LoadedRecipe
+from hanhua.pipeline.stages import comes_before, stage_names
+
+SLACK = 1.5
+"""Asked for over what was reckoned: a job that ends early costs nothing, one that is cut costs its queue again."""
+JOBS = ("judge", "texts", "train", "rest")
+MAX_TASKS = 64
+"""Of one array; a task takes every 64th file then."""
+WARNING_SECONDS = 300
+"""SIGTERM comes so long before the limit: time for a checkpoint, from which the next submission goes on."""
+
+
+def write_job_scripts(
+    loaded: LoadedRecipe,
+    found: RecipeEstimate,
+    *,
+    into: Path,
+    recipe: str,
+    overrides: Sequence[str],
+    runs: Path,
+) -> list[Path]:
+    """Write the jobs, numbered in their order, and `submit.sh`; return their paths.
+
+    judge (where texts can be shared out), texts, train (where there is training), rest (where that is on several
+    machines). Raises UsageError for a recipe that names no GPU.
+    """
+    hardware = find_hardware(loaded.recipe.hardware.devices)
+    if hardware.kind == "cpu":
+        raise UsageError("--slurm: hardware.devices is a cpu; name the accelerators, such as 8x80GB")
+    into.mkdir(parents=True, exist_ok=True)
+    stages = [job.stage for job in jobs(loaded.recipe)]
+    before = [stage for stage in stages if stage != "base" and comes_before(stage, "continued_pretrain")]
+    line = CommandLine(recipe, tuple(overrides), runs)
+    bodies = {"texts": _texts_job(loaded, found, line, before[-1])}
+    tasks = min(tasks_for(loaded), MAX_TASKS)
+    if tasks > 1:
+        bodies = {"judge": _judging_job(loaded, found, line, tasks), **bodies}
+    if "continued_pretrain" in stages:
+        bodies["train"] = _training_job(loaded, found, line)
+        if hardware.nodes > 1:
+            bodies["rest"] = _last_job(loaded, line, min(hardware.devices, DEVICES_PER_NODE))
+    scripts = {f"{number}-{name}.sbatch": body for number, (name, body) in enumerate(bodies.items(), 1)}
+    scripts["submit.sh"] = _submit(list(scripts))
+    for old in (old for name in JOBS for old in into.glob(f"[1-{len(JOBS)}]-{name}.sbatch")):
+        old.unlink()
+    for name, text in scripts.items():
+        write_durably(into / name, text)
+    (into / "submit.sh").chmod(0o755)
+    return [into / name for name in scripts]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The recipe as `plan` was given it, for the command lines of the jobs."""
+
+    recipe: str
+    overrides: tuple[str, ...]
+    runs: Path
+
+    def words(self, *command: str) -> list[str]:
+        """Return a command with the recipe, from whatever folder a job starts in."""
+        named = str(Path(self.recipe).resolve()) if Path(self.recipe).is_file() else self.recipe
+        changes = [word for override in self.overrides for word in ("-s", override)]
+        return [*command, named, "--runs", str(self.runs.resolve()), *changes]
+
+    def text(self, *command: str) -> str:
+        """Return the same, quoted for a shell."""
+        return shlex.join(self.words(*command))
+
+
+def _judging_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, tasks: int) -> str:
+    hours = found.stages["filtering"].hours
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-judge",
+        f"#SBATCH --array=0-{tasks - 1}",
+        *_processors(loaded),
+        f"#SBATCH --time={_limit(hours)}",
+        "#SBATCH --requeue",
+        "#SBATCH --output=%x-%a-%j.log",
+    ]
+    judge = line.text("hanhua", "filter", "judge")
+    return _script(
+        head,
+        [
+            f"# Judges the texts in {tasks} tasks, each a datatrove executor; one that is done is not done again.",
+            f'{judge} --task "$SLURM_ARRAY_TASK_ID" --tasks {tasks} --workers "${{SLURM_CPUS_PER_TASK:-1}}"',
+        ],
+    )
+
+
+def _texts_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, last: str) -> str:
+    hours = found.total("hours", [stage for stage in stage_names() if not comes_before(last, stage)])
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-texts",
+        *_processors(loaded),
+        f"#SBATCH --time={_limit(hours)}",
+        "#SBATCH --output=%x-%j.log",
+    ]
+    comment = f"# Everything before training, up to and with `{last}`; no accelerator is held."
+    return _script(head, [comment, f"{line.text('hanhua', 'run')} --until {last}"])
+
+
+def _processors(loaded: LoadedRecipe) -> list[str]:
+    return ["#SBATCH --nodes=1", "#SBATCH --ntasks=1", f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}"]
+
+
+def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine) -> str:
+    hardware = find_hardware(loaded.recipe.hardware.devices)
+    per_node = min(hardware.devices, DEVICES_PER_NODE)
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-train",
+        f"#SBATCH --nodes={hardware.nodes}",
+        "#SBATCH --ntasks-per-node=1",
+        f"#SBATCH --gpus-per-node={per_node}",
+        f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
+        f"#SBATCH --time={_limit(found.stages['continued_pretrain'].hours)}",
+        f"#SBATCH --signal=TERM@{WARNING_SECONDS}",
+        "#SBATCH --requeue",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --output=%x-%j.log",
+    ]
+    if hardware.nodes == 1:
+        comment = "# Trainable, and does what follows. Cut off, submit it again: it goes on from its last checkpoint."
+        return _script(head, [comment, f"srun {line.text('hanhua', 'run')}"])
+    return _script(head, _several_machines(line, hardware.nodes, per_node))
+
+
+def _several_machines(line: CommandLine, nodes: int, per_node: int) -> list[str]:
+    run = shlex.join([*line.words("-m", "hanhua.cli.main", "run"), "--until", "continued_pretrain"])
+    launch = (
+        f"accelerate launch --multi_gpu --num_machines {nodes} --num_processes {nodes * per_node} "
+        f'--machine_rank "$SLURM_PROCID" --main_process_ip "$head" --main_process_port "$port" {run}'
+    )
+    return [
+        "# Several machines: one launcher on each, all training the one model of the run.",
+        "# Cut off, submit it again: it goes on from its last checkpoint.",
+        'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+        "port=$((20000 + SLURM_JOB_ID % 20000))      # two jobs may share the machine",
+        "export head port",
+        f"srun bash -c {shlex.quote(launch)}",
+    ]
+
+
+def _last_job(loaded: LoadedRecipe, line: CommandLine, per_node: int) -> str:
+    head = [
+        f"#SBATCH --job-name={loaded.recipe.name}-rest",
+        "#SBATCH --nodes=1",
+        "#SBATCH --ntasks=1",
+        f"#SBATCH --gpus-per-node={per_node}",
+        f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
+        f"#SBATCH --time={_limit(None)}",
+        "#SBATCH --output=%x-%j.log",
+    ]
+    return _script(
+        head, ["# What follows training, on one machine: it finds the model done.", line.text("hanhua", "run")]
+    )
+
+
+def _limit(hours: float | None) -> str:
+    """Return a time limit: what was reckoned and half of it more, in whole hours; a day where nothing is known.
+
+    >>> _limit(34.9), _limit(None)
+    ('2-05:00:00', '1-00:00:00')
+    """
+    whole = 24 if hours is None else max(1, math.ceil(hours * SLACK))
+    days, rest = divmod(whole, 24)
+    return f"{days}-{rest:02d}:00:00"
+
+
+def _script(head: list[str], body: list[str]) -> str:
+    note = "# Add what your cluster asks for: #SBATCH --partition=…, --account=…, and how Hanhua is made available:"
+    setup = [note, "# module load …; source …/bin/activate", "set -euo pipefail", ""]
+    return "\n".join(["#!/bin/bash", *head, *setup, *body]) + "\n"
+
+
+def _submit(names: list[str]) -> str:
+    lines = [
+        "#!/bin/bash",
+        "# Submits the jobs in order; each waits for the one before it to end well.",
+        "set -euo pipefail",
+    ]
+    lines += ['cd "$(dirname "$0")"', f"job=$(sbatch --parsable {names[0]})"]
+    lines += [f'job=$(sbatch --parsable --dependency=afterok:"$job" {name})' for name in names[1:]]
+    return "\n".join([*lines, 'echo "submitted; the last is job $job"']) + "\n"

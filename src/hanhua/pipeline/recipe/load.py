@@ -1,0 +1,147 @@
+"""From a recipe file to a typed recipe: `extends`, `${env:}`, overrides, and all mistakes at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanhua.config_fields import At, leaves, set_at
+from hanhua.errors import InputError, RecipeError
+from hanhua.pipeline.recipe.config_file import is_too_long, resolve_paths, set_override, validated
+from hanhua.pipeline.recipe.consistency import check_consistency
+from hanhua.pipeline.recipe.schema import Recipe, recipe_class
+from hanhua.pipeline.recipe.shipped import shipped_recipes
+from hanhua.pipeline.recipe.source_positions import Place, Tree, read_tree
+
+_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+TABLES: tuple[At, ...] = (
+    ("corpora",),
+    ("vocab_extension", "weights"),
+    ("vocab_extension", "max_characters"),
+    ("continued_pretrain", "weights"),
+    ("chat_vector", "scales"),
+)
+"""Mappings whose keys are the user's own; `null` takes an inherited entry away."""
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A recipe with the place each of its values came from."""
+
+    recipe: Recipe
+    path: Path
+    places: dict[At, Place]
+
+    def origins(self) -> dict[str, str]:
+        """Return `a.b.c` → the place that said so; what is missing is a default."""
+        return {".".join(at): str(place) for at, place in self.places.items() if at}
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+    """Read, merge and check a recipe.
+
+    Raises RecipeError that lists every mistake with its line and column.
+    """
+    tree = _merge_parents(path, seen=())
+    for override in overrides:
+        set_override(tree, override)
+    _fill_environment(tree)
+    schema = recipe_class()
+    resolve_paths(tree, schema)
+    _drop_nulled_entries(tree)
+    recipe = validated(tree, schema)
+    check_consistency(recipe, tree)
+    if tree.mistakes:
+        raise RecipeError(tree.in_order())
+    return LoadedRecipe(recipe, path, tree.places)
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file of a recipe given by path, or by the name of a shipped one."""
+    path = Path(name)
+    if _is_file(path):
+        return path
+    shipped = shipped_recipes()
+    if name in shipped:
+        return shipped[name]
+    beside = [str(path.with_name(file.name)) for file in _recipes_in(path.parent)]
+    near = difflib.get_close_matches(name, beside, n=1) or difflib.get_close_matches(path.stem, shipped, n=1)
+    advice = f"did you mean {near[0]}? " if near else ""
+    raise InputError(f"{name}: no such recipe file ({advice}shipped recipes: {', '.join(shipped)})")
+
+
+def _recipes_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
+
+
+def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:
+    tree = read_tree(path)
+    parent = tree.data.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise RecipeError([f"{tree.place(('extends',))}: extends: one file or shipped recipe, as a string"])
+    if path.resolve() in seen:
+        raise RecipeError([f"{tree.place(('extends',))}: extends: goes in a circle"])
+    beside = path.parent / parent
+    try:
+        base = _merge_parents(beside if _is_file(beside) else find_recipe(parent), (*seen, path.resolve()))
+    except InputError as error:
+        raise RecipeError([f"{tree.place(('extends',))}: extends: {error}"]) from error
+    base.data = _deep_merge(base.data, tree.data)
+    base.places.update(tree.places)
+    base.folders.update(tree.folders)
+    base.mistakes += tree.mistakes
+    return base
+
+
+def _deep_merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _deep_merge(old, value) if both else deepcopy(value)  # type: ignore[arg-type]
+    return merged
+
+
+def _fill_environment(tree: Tree) -> None:
+    for at, value in list(leaves(tree.data)):
+        if isinstance(value, str) and "\0" in value:
+            tree.wrong(at, "holds a NUL character, which nothing may be named with")
+            value = value.replace("\0", "")
+            set_at(tree.data, at, value)
+        if not isinstance(value, str) or "${" not in value:
+            continue
+        for name in _ENV.findall(value):
+            if name not in os.environ:
+                tree.wrong(at, f"the environment variable {name} is not set")
+            elif "token" in name.lower() or "secret" in name.lower():
+                tree.wrong(at, f"{name} looks like a secret; recipes are published, so secrets stay out of them")
+        filled = _ENV.sub(lambda match: os.environ.get(match[1], ""), value)
+        if "${" in filled:
+            tree.wrong(at, "the only substitution is ${env:NAME}")
+        set_at(tree.data, at, filled)
+
+
+def _drop_nulled_entries(tree: Tree) -> None:
+    """Let a child recipe or `-s corpora.web=null` take an entry of a table away."""
+    for at in TABLES:
+        holder: Any = tree.data
+        for step in at[:-1]:
+            holder = holder.get(step) if isinstance(holder, dict) else None
+        table = holder.get(at[-1]) if isinstance(holder, dict) else None
+        if isinstance(table, dict):
+            holder[at[-1]] = {name: value for name, value in table.items() if value is not None}
+
+
+def _is_file(path: Path) -> bool:
+    return not is_too_long(path) and path.is_file()

@@ -1,0 +1,97 @@
+"""What a recipe may say: one typed section per stage; unknown keys are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+
+from hanhua.base.config import BaseConfig
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.documents.sources import CorpusConfig
+from hanhua.eval.config import EvalConfig
+from hanhua.filtering.config import FilteringConfig
+from hanhua.pipeline.stages import stages
+from hanhua.release.config import ReleaseConfig
+from hanhua.report.config import ReportConfig
+from hanhua.stage import Stage
+from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
+from hanhua.vocab_extension.config import VocabExtensionConfig
+from hanhua.vocab_extension.resize.config import ResizeConfig
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class HardwareConfig(BaseModel):
+    """What the run is meant for. It decides the estimates of `hanhua plan` and the job script, never a result."""
+
+    model_config = _STRICT
+
+    devices: str = Field(
+        default="1x80GB",
+        pattern=r"^(\d+x)?(\d+GB|cpu)$",
+        description="Accelerators by number and memory, 8x80GB or 24GB; or cpu. Eight at most stand in one machine",
+    )
+    cores: int = Field(default=16, ge=1, description="Processor cores of one machine, for filtering and learning")
+    price_per_device_hour: float | None = Field(
+        default=None, ge=0, description="US dollars for one device and hour; null: what is usual for such a device"
+    )
+
+
+class Recipe(BaseModel):
+    """One complete run, from corpora to a release folder. A stage that is absent is skipped."""
+
+    model_config = _STRICT
+
+    name: str = Field(description="Name of the run's folder and, by default, of the model")
+    base: BaseConfig | None = Field(default=None, description="Not needed where a recipe only filters")
+    corpora: dict[str, CorpusConfig] = Field(description="The texts, by a short name of your choice")
+    filtering: FilteringConfig | None = None
+    vocab_extension: VocabExtensionConfig | None = None
+    resize: ResizeConfig = Field(default_factory=ResizeConfig)
+    continued_pretrain: ContinuedPretrainConfig | None = None
+    chat_vector: ChatVectorConfig | None = None
+    eval: EvalConfig | None = None
+    release: ReleaseConfig | None = None
+    report: ReportConfig = Field(default_factory=ReportConfig)
+    hardware: HardwareConfig = Field(default_factory=HardwareConfig, description="For estimates and job scripts")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ValueError("use letters, digits, '.', '_' and '-' only: it names the run's folder")
+        return name
+
+    @field_validator("corpora")
+    @classmethod
+    def _has_corpora(cls, corpora: dict[str, CorpusConfig]) -> dict[str, CorpusConfig]:
+        if not corpora:
+            raise ValueError("name at least one corpus")
+        for name in corpora:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"corpus name {name!r}: use lower-case letters, digits and '_'")
+        return corpora
+
+    def section(self, name: str) -> Any:
+        """Return the section of a stage, None where the recipe has none."""
+        return getattr(self, name, None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the recipe says as plain data, without what it leaves out."""
+        data: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        return data
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Every stage there is, in running order."""
+        return stages()
+
+
+def recipe_class() -> type[Recipe]:
+    """Return the schema of a recipe: what is below, and a section for every further stage that is registered."""
+    more: dict[str, Any] = {
+        stage.name: (stage.section | None, None) for stage in stages() if stage.name not in Recipe.model_fields
+    }
+    return create_model("Recipe", __base__=Recipe, **more) if more else Recipe

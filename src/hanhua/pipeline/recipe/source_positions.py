@@ -1,0 +1,139 @@
+"""YAML with places: every value keeps the file, line and column it came from, so a mistake can point at it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hanhua.config_fields import At
+from hanhua.errors import RecipeError
+
+BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, LookupError, RecursionError)
+"""What PyYAML raises for a scalar that is not what its tag says: for `!!int` with nothing behind it an IndexError."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written: a file with line and column from 1, or an option of the command line."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+@dataclass
+class Tree:
+    """Plain data with the place of every key, and the mistakes found on the way."""
+
+    data: dict[str, Any]
+    places: dict[At, Place]
+    folders: dict[At, Path] = field(default_factory=dict)
+    mistakes: list[str] = field(default_factory=list)
+
+    def place(self, at: At) -> Place:
+        """Return the place of a value, or of the nearest enclosing one that was written down."""
+        while at and at not in self.places:
+            at = at[:-1]
+        return self.places.get(at, Place("recipe", 1, 1))
+
+    def below(self, section: str) -> Tree:
+        """Return one section as a tree of its own, with the places of its values."""
+
+        def inside(at: At) -> bool:
+            return at[:1] == (section,)
+
+        return Tree(
+            self.data[section],
+            {at[1:]: place for at, place in self.places.items() if inside(at)},
+            {at[1:]: folder for at, folder in self.folders.items() if inside(at)},
+            [*self.mistakes],
+        )
+
+    def in_order(self) -> list[str]:
+        """Return the mistakes as they stand in their files; those of the command line last."""
+
+        def place(mistake: str) -> tuple[bool, str, int, int]:
+            found = re.match(r"(.*?):(\d+):(\d+): ", mistake)
+            return (False, found[1], int(found[2]), int(found[3])) if found else (True, "", 0, 0)
+
+        return sorted(self.mistakes, key=place)
+
+    def wrong(self, at: At, message: str) -> None:
+        """Note a mistake at a place."""
+        place, dotted = self.place(at), ".".join(at)
+        named = dotted and not place.source.startswith("--")  # an option of its own is its name
+        self.mistakes.append(f"{place}: {dotted}: {message}" if named else f"{place}: {message}")
+
+
+def read_tree(path: Path) -> Tree:
+    """Parse one YAML file; raise RecipeError for a file that is missing, not YAML or not a mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError([f"{path}: no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError([f"{path}: cannot be read as UTF-8 text ({error})"]) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise RecipeError([f"{path}{where}: not YAML: {error.problem or error.context}"]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RecipeError([f"{path}: not YAML: {error}"]) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise RecipeError([f"{path}:1:1: a recipe is a mapping of stages (name: …, base: …)"])
+    tree = Tree({}, {(): Place(str(path), 1, 1)})
+    tree.data = _mapping(node, (), path, tree)
+    for at in tree.places:
+        tree.folders[at] = path.parent
+    return tree
+
+
+def parse_value(text: str) -> Any:
+    """Return the YAML value of an option: `8000` a number, `[a, b]` a list, anything unparsable a string."""
+    try:
+        return yaml.safe_load(text)
+    except BAD_SCALAR:
+        return text
+
+
+def _mapping(node: yaml.MappingNode, at: At, path: Path, tree: Tree) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        place = Place(str(path), key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            tree.mistakes.append(f"{place}: a key must be a plain word")
+            continue
+        key = str(key_node.value)
+        inner = (*at, key)
+        if key in data:
+            tree.mistakes.append(f"{place}: {'.'.join(inner)}: given twice (first at {tree.places[inner]})")
+            continue
+        tree.places[inner] = place
+        data[key] = _value(value_node, inner, path, tree)
+    return data
+
+
+def _value(node: yaml.Node, at: At, path: Path, tree: Tree) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, at, path, tree)
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for number, item in enumerate(node.value):
+            inner = (*at, str(number))
+            tree.places[inner] = Place(str(path), item.start_mark.line + 1, item.start_mark.column + 1)
+            items.append(_value(item, inner, path, tree))
+        return items
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except BAD_SCALAR as error:
+        tree.wrong(at, f"not a plain value ({error})")
+        return None

@@ -1,0 +1,1 @@
+"""The release folder, what its licenses ask for, and publishing it."""

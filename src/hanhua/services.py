@@ -1,0 +1,87 @@
+"""What one stage needs of another, as types: passed in by `hanhua.pipeline.service_builders`, never imported.
+
+A service's `fingerprint` is part of the key of every stage it is passed to, so that a changed lexicon redoes what it
+judged and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hanhua.artifacts.manifest import Artifact
+from hanhua.toy_settings import ToySettings
+
+
+@dataclass(frozen=True)
+class HarmScore:
+    """How harmful a text is.
+
+    category: one of the filter's categories (`gambling`, …), `None` when nothing was found.
+    score: 0 (clean) to 1; 0.5 and above is what the filter rejects.
+    spans: (start, end) character offsets of the evidence in the text as given.
+    """
+
+    category: str | None
+    score: float
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+
+class HarmScorer(Protocol):
+    """Scores any text for harmful content."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides a score."""
+
+    def score(self, text: str) -> HarmScore:
+        """Return category, score and evidence."""
+
+
+class JunkTest(Protocol):
+    """Tells strings that no vocabulary should hold: spam, pornography, boilerplate."""
+
+    fingerprint: str
+
+    def is_junk(self, string: str) -> bool:
+        """Return whether the string is junk."""
+
+
+class Masker(Protocol):
+    """Replaces personal data with typed tags such as `[MOBILE]`."""
+
+    fingerprint: str
+
+    def mask(self, text: str) -> str:
+        """Return the text with personal data replaced."""
+
+
+class ContaminationTest(Protocol):
+    """Finds a benchmark's questions in training texts."""
+
+    fingerprint: str
+
+    def held(self, questions: Sequence[str], documents: Iterable[str]) -> list[bool]:
+        """Return, of each question, whether a document holds it."""
+
+
+class ToyMaker(Protocol):
+    """Makes a tiny model to try things out on."""
+
+    fingerprint: str
+
+    def make(self, settings: ToySettings, tokenizer: str, corpus: Artifact | None, out: Path) -> Mapping[str, Any]:
+        """Make one in `out/model` and return its facts. corpus: whose English it learns, if there is one."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services a stage is given; each may be absent."""
+
+    harm: HarmScorer | None = None
+    junk: JunkTest | None = None
+    masker: Masker | None = None
+    contamination: ContaminationTest | None = None
+    toy: ToyMaker | None = None

@@ -1,0 +1,69 @@
+"""The shipped recipes as people meet them: valid, planned in a moment, and reckoned for their hardware."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+from program import command
+
+from hanhua.pipeline.planning.estimate import estimate_recipe
+from hanhua.pipeline.recipe.load import load_recipe
+from hanhua.pipeline.recipe.shipped import shipped_recipes
+
+EXPECTED = {
+    "eval-only", "filter-only", "llama-3-70b-zh-fsdp", "llama-3-8b-zh", "llama-3-8b-zh-24gb", "llama-3-8b-zh-fsdp",
+    "llama-3-8b-zh-no-extension", "llama-3-8b-zh-tw", "llama-3.1-405b-zh", "llama-3.1-8b-zh", "llama-3.2-1b-zh",
+    "quickstart", "vocab-only",
+}  # fmt: skip
+
+
+def test_every_recipe_that_is_promised_is_there() -> None:
+    assert set(shipped_recipes()) >= EXPECTED
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_a_shipped_recipe_is_valid_teaches_and_says_what_it_takes(name: str, tmp_path: Path) -> None:
+    path = shipped_recipes()[name]
+    loaded = load_recipe(path)
+    text = path.read_text(encoding="utf-8")
+    head = text[: text.index("\nname:")]
+    assert head.startswith("# ") and head.count("\n#") >= 3, "its first comment says what it is, the next ones more"
+    for corpus, config in loaded.recipe.corpora.items():
+        assert config.license or "No license" in text, f"{corpus}: license neither stated nor said to be missing"
+    found = estimate_recipe(loaded.recipe)
+    assert found.fits, found.training
+    if loaded.recipe.continued_pretrain is not None:
+        assert found.training is not None and found.training.hours > 0
+    before = processor_seconds()
+    done = subprocess.run(command("plan", name, "--json"), capture_output=True, text=True, cwd=tmp_path)
+    seconds = processor_seconds() - before
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stages"]
+    assert seconds < 2
+
+
+def processor_seconds() -> float:
+    """Return what the processes started here have used: on an idle machine the time they take, on any other no more."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_plan_counts_what_it_knows_and_names_what_it_does_not(tmp_path: Path) -> None:
+    plan = ["plan", "llama-3-8b-zh", "-s", "hardware.price_per_device_hour=2"]
+    text = subprocess.run(command(*plan), capture_output=True, text=True, cwd=tmp_path).stdout
+    assert "size unknown: zh_wiki" in text and "trainable on 1,000,000,000 tokens" in text
+    whole = json.loads(subprocess.run(command(*plan, "--json"), capture_output=True, text=True, cwd=tmp_path).stdout)
+    training = whole["estimate"]["training"]
+    assert training["dollars"] == pytest.approx(2 * training["hours"])
+    assert 10 < training["hours"] < 60 and 20e9 < training["memory_bytes"] < 80e9
+
+
+def test_what_cannot_fit_is_refused_with_what_would(tmp_path: Path) -> None:
+    tight = ("-s", "hardware.devices=24GB")
+    done = subprocess.run(command("plan", "llama-3-8b-zh", *tight), capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "any of these would fit" in done.stderr and "80GB" in done.stderr
+    assert "continued_pretrain" in done.stdout, "the plan is shown all the same"
