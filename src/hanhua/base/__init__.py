@@ -1,0 +1,1 @@
+"""Where the model to adapt comes from."""
