@@ -7,12 +7,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 
 class LlamaCpp:
-    """A GGUF file in llama.cpp, on the CPU alone."""
+    """A GGUF file in llama.cpp, on the CPU alone; attention in float32 throughout, unlike its own default."""
 
     def __init__(self, gguf: Path, *, context_tokens: int = 512) -> None:
         import xllamacpp
@@ -22,23 +19,27 @@ class LlamaCpp:
         params.n_ctx, params.n_parallel, params.n_gpu_layers, params.port = context_tokens, 1, 0, 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
         params.warmup, params.verbosity, params.fit_params = False, -1, False
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._server = xllamacpp.Server(params)
         self._address = self._server.listening_address
+        self._plain = self.ids("a")[0]
 
     def ids(self, text: str, *, around: bool = False) -> list[int]:
         """Return a text's ids, special tokens spelled in it among them. around: with bos and eos as the file wants."""
         found: list[int] = self._post("/tokenize", content=text, add_special=around, parse_special=True)["tokens"]
         return found
 
-    def log_probabilities(self, ids: list[int], vocabulary: int) -> npt.NDArray[np.float64]:
-        """Return those of the token after `ids`, shape (vocabulary,)."""
-        answer = self._post(
-            "/completion", prompt=ids, n_predict=1, n_probs=vocabulary, temperature=-1.0, cache_prompt=True
-        )
-        found = np.full(vocabulary, -np.inf)
-        for entry in answer["completion_probabilities"][0]["top_logprobs"]:
-            found[entry["id"]] = entry["logprob"]
-        return found
+    def log_probabilities(self, ids: list[int], *, most: int) -> dict[int, float]:
+        """Return those of the token after `ids`, the likeliest first.
+
+        A bias makes llama.cpp choose one plain token, for which it answers with the table of all: for one that ends
+        the text, or is a part of a character, it gives none. The table itself is of the logits as they were.
+        """
+        bias = [[self._plain, 1e6]]
+        answer = self._post("/completion", prompt=ids, n_predict=1, n_probs=most, logit_bias=bias, temperature=-1.0)
+        table = answer["completion_probabilities"][0]["top_logprobs"]
+        return {entry["id"]: entry["logprob"] for entry in table}
 
     def _post(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode()

@@ -109,14 +109,21 @@ def _of_divisors(
 def _candidates(
     theta: float, head_size: int, divisors: Divisors, factor: float, scaling: dict[str, Any]
 ) -> list[tuple[float, int]]:
-    """Return pairs of (high, original) to try: solved from the divisors between the two ends, then the usual ones."""
+    """Return pairs of (high, original) to try.
+
+    Between the two ends 1 / divisor is a straight line of how often a frequency turns: two points give both, and one
+    gives `original` when high is 4, as in every Llama 3.
+    """
     unstretched = (1 / divisors - 1 / factor) / (1 - 1 / factor)
     between = (unstretched > 1e-4) & (unstretched < 1 - 1e-4)
-    solved = []
-    if between.sum() >= 2:
-        slope, intercept = np.polyfit(_turns(theta, head_size, 1.0)[between], unstretched[between], 1)
-        if intercept < 0:  # unstretched = (original · turns - 1) / (high - 1)
-            high = 1 - 1 / intercept
-            solved = [(round(high, 3), round(slope * (high - 1))), (round(high), round(slope * (round(high) - 1)))]
+    turns = _turns(theta, head_size, 1.0)
     named = scaling.get("original_context_length")
-    return [*solved[::-1], *([(4.0, int(named))] if named else []), (4.0, 8192)]
+    found = [(4.0, int(named))] if named else []
+    if between.any():
+        found.append((4.0, round(float(np.median((3 * unstretched[between] + 1) / turns[between])))))
+    if between.sum() >= 2:
+        slope, intercept = np.polyfit(turns[between], unstretched[between], 1)
+        if intercept < 0:  # unstretched = (original · turns - 1) / (high - 1)
+            high = round(1 - 1 / intercept, 3)
+            found.append((high, round(slope * (high - 1))))
+    return [*found, (4.0, 8192)]
