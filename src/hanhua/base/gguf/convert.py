@@ -51,10 +51,10 @@ def convert_gguf(path: Path, out: Path, *, dtype: str = AUTO) -> dict[str, Any]:
 def auto_dtype(header: GgufHeader, planned: list[PlannedTensor]) -> str:
     """Return bfloat16 for a file of BF16 matrices, float32 for one of F32; for others by the model's size.
 
-    Rounding SmolLM2-135M's Q4_1 weights to bfloat16 moves log-probabilities by up to 0.27 and keeps the likeliest
-    token at 224 of 224 places; computing in bfloat16, which loaders do with such a folder, moves them by up to 1.0
-    and changes 2. float32 is exact and takes 540 MB, so small models get it. From a billion parameters on the
-    folder would be 4 GB and more, training has its own precision, and the quantization's own error is far larger.
+    Stored as bfloat16, the Q4_1 weights of SmolLM2-135M give log-probabilities up to 0.27 away, and another likeliest
+    token at 2 of 228 places; computed in bfloat16 as well, which loaders do with such a folder, up to 1.0 away. As
+    float32 they are exact and take 540 MB, so small models get that. From a billion parameters on the folder would be
+    4 GB and more, and training has its own precision.
     """
     matrices = {quantization_of(header, header.tensors[t.source]).name for t in planned if len(t.shape) > 1}
     if matrices == {"BF16"}:
