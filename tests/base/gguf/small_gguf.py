@@ -38,6 +38,8 @@ class Small:
     divisors: tuple[float, ...] = ()
     scaling: dict[str, Any] = field(default_factory=dict)
     leave_out: tuple[str, ...] = ()
+    add_bos: bool | None = None
+    add_eos: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def write_small_gguf(path: Path, small: Small, vocabulary: Vocabulary, *, seed: 
     random = np.random.default_rng(seed)
     writer = GGUFWriter(path, "llama")
     writer.add_name("Small Llama")
-    writer.add_license("apache-2.0")
+    writer.add_license("llama3.2")
+    writer.add_base_model_count(1)
+    writer.add_base_model_name(0, "Llama 3.2 1B")
+    writer.add_base_model_repo_url(0, "https://huggingface.co/meta-llama/Llama-3.2-1B")
     _add_settings(writer, small, len(vocabulary.tokens))
     _add_vocabulary(writer, small, vocabulary)
     stored: Weights = {}
@@ -171,4 +176,8 @@ def _add_vocabulary(writer: GGUFWriter, small: Small, vocabulary: Vocabulary) ->
     writer.add_token_merges(vocabulary.merges)
     writer.add_bos_token_id(vocabulary.tokens.index("<|begin_of_text|>"))
     writer.add_eos_token_id(vocabulary.tokens.index("<|end_of_text|>"))
+    if small.add_bos is not None:
+        writer.add_add_bos_token(small.add_bos)
+    if small.add_eos is not None:
+        writer.add_add_eos_token(small.add_eos)
     writer.add_eot_token_id(vocabulary.tokens.index("<|eot_id|>"))

@@ -71,6 +71,34 @@ def test_pieces(pre: str, text: str, pieces: list[str]) -> None:
     assert [piece for piece, _ in cutter.pre_tokenize_str(text)] == pieces
 
 
+@pytest.mark.parametrize("bos", [None, False, True])
+@pytest.mark.parametrize("eos", [None, True])
+def test_what_stands_around_a_text(bos: bool | None, eos: bool | None, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp", reason="llama.cpp (the package xllamacpp) is not installed")
+    from running_llama_cpp import LlamaCpp
+
+    path = tmp_path / "small.gguf"
+    for pre in ("llama-bpe", "qwen2"):
+        write_small_gguf(path, replace(TINY, pre=pre, add_bos=bos, add_eos=eos), vocabulary)
+        ids = tokenizer_of(path).encode("x").ids
+        assert ids == LlamaCpp(path).ids("x", around=True)
+        begins = bos if bos is not None else pre == "llama-bpe"
+        assert len(ids) == 1 + begins + bool(eos)
+
+
+@pytest.mark.parametrize(("pre", "whole"), [("llama-bpe", True), ("tekken", True), ("gpt-2", False), ("qwen2", False)])
+def test_a_piece_that_is_a_token_no_merge_makes(pre: str, whole: bool, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    unreachable = replace(vocabulary, tokens=[*vocabulary.tokens, "qvwk"], types=[*vocabulary.types, 1])
+    path = tmp_path / "small.gguf"
+    write_small_gguf(path, replace(TINY, pre=pre), unreachable)
+    ids = tokenizer_of(path).encode("qvwk", add_special_tokens=False).ids
+    assert (ids == [len(vocabulary.tokens)]) is whole
+    pytest.importorskip("xllamacpp", reason="llama.cpp (the package xllamacpp) is not installed")
+    from running_llama_cpp import LlamaCpp
+
+    assert LlamaCpp(path).ids("qvwk") == ids
+
+
 def test_an_unknown_pre_tokenizer_is_refused(vocabulary: Vocabulary, tmp_path: Path) -> None:
     write_small_gguf(tmp_path / "small.gguf", replace(TINY, pre="kimi-k2"), vocabulary)
     with pytest.raises(
@@ -115,6 +143,12 @@ def test_transformers_reads_the_folder(vocabulary: Vocabulary, small_file: Path,
     assert ours.encode("a<user defined>b", add_special_tokens=False)[1] == vocabulary.tokens.index("<user defined>")
     generation = json.loads((tmp_path / "out" / "generation_config.json").read_text())
     assert generation["eos_token_id"] == [end, vocabulary.tokens.index("<|eot_id|>")]
+    assert (facts["name"], facts["license"], facts["tensors_by_quantization"]) == (
+        "Small Llama",
+        "llama3.2",
+        {"F32": 20},
+    )
+    assert [base["repo_url"] for base in facts["base_models"]] == ["https://huggingface.co/meta-llama/Llama-3.2-1B"]
     assert facts["end_tokens"] == ["<|end_of_text|>", "<|eot_id|>"]
 
 

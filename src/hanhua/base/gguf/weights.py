@@ -71,12 +71,16 @@ def write_safetensors(header: GgufHeader, planned: list[PlannedTensor], out: Pat
     head = json.dumps({"__metadata__": {"format": "pt"}, **entries}).encode()
     head += b" " * (-len(head) % 8)  # the format wants the data aligned
     partial = out.with_name(out.name + ".partial")
-    with partial.open("wb") as file, Progress("dequantizing", total=at // 1_000_000, unit="MB") as bar:
-        file.write(len(head).to_bytes(8, "little") + head)
-        for tensor in planned:
-            _write_tensor(file, header, tensor, dtype)
-            bar.advance((file.tell() - len(head)) // 1_000_000 - bar.done, note=tensor.name)
-    partial.replace(out)
+    try:
+        with partial.open("wb") as file, Progress("dequantizing", total=at // 1_000_000, unit="MB") as bar:
+            file.write(len(head).to_bytes(8, "little") + head)
+            for tensor in planned:
+                _write_tensor(file, header, tensor, dtype)
+                bar.advance((file.tell() - len(head)) // 1_000_000 - bar.done, note=tensor.name)
+        partial.replace(out)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def hugging_face_rows(rows: Rows, heads: int) -> Rows:
