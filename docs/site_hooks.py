@@ -46,7 +46,7 @@ def on_config(config: Any) -> Any:
     return config
 
 
-def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, **more: Any) -> str:
     """Put below a result's title its commit, machine and commands, and what has superseded it."""
     folder, _, name = page.file.src_uri.rpartition("/")
     if folder != "results" or name.startswith("index."):
