@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from learning_curves import as_artifact, settings, write_base, write_extension, write_resized, write_texts
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -64,10 +65,12 @@ def main() -> None:
             aside.rename(given.work / name)
     rows = [measured(given, repair, scale) for repair in (False, True) for scale in SCALES]
     given.out.mkdir(parents=True, exist_ok=True)
-    text = table(instruct_row(given), rows)
+    instruct = instruct_row(given)
+    text = table(instruct, rows)
     (given.out / "chat_vector.md").write_text(text + "\n", encoding="utf-8")
     draw(rows, given.out / "chat_vector.svg")
     print(text)
+    write_measurement(__file__, given, {"instruct": instruct, "restored": rows})
 
 
 def arguments() -> argparse.Namespace:
@@ -89,6 +92,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tuning-steps", type=int, default=400, help="of sixteen turns")
     parser.add_argument("--prompts", type=int, default=100, help="held-out prompts a language")
     parser.add_argument("--threads", type=int, default=1)
+    add_json_option(parser)
     return parser.parse_args(namespace=argparse.Namespace(tokenizer=None))
 
 
@@ -227,11 +231,8 @@ def prompts(given: argparse.Namespace, language: str, documents: Sequence[Any]) 
 
 
 def table(instruct: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    lines = [
-        "| model | Chinese, bits per byte | English, bits per byte | English prompts | Chinese prompts |",
-        "|---|---|---|---|---|",
-        line("instruct", instruct, None),
-    ]
+    bits = [f"{language}, bits per byte" for language in ("Chinese", "English")]
+    lines = [markdown_head("model", *bits, "English prompts", "Chinese prompts"), line("instruct", instruct, None)]
     adapted = rows[0]["zh_bits"]
     lines.append(line("adapted, not restored", rows[0], None))
     for row in rows[1:]:
@@ -242,8 +243,8 @@ def table(instruct: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 
 def line(name: str, row: dict[str, Any], adapted: float | None) -> str:
     change = "" if adapted is None else f" ({row['zh_bits'] / adapted - 1:+.1%})"
-    replies = " | ".join(f"{row[f'{name}_form']:.0%}, {row[f'{name}_stopped']:.0%}" for name in ("en", "zh"))
-    return f"| {name} | {row['zh_bits']:.3f}{change} | {row['en_bits']:.3f} | {replies} |"
+    replies = (f"{row[f'{name}_form']:.0%}, {row[f'{name}_stopped']:.0%}" for name in ("en", "zh"))
+    return markdown_row(name, f"{row['zh_bits']:.3f}{change}", f"{row['en_bits']:.3f}", *replies)
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
+from measurement import add_json_option, write_measurement
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from hanhua.base_tokenizer import write_llama3_tokenizer
@@ -47,15 +48,17 @@ def main() -> int:
     parser.add_argument("--compare", type=int, help="questions of each subject that theirs answers too")
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
+    add_json_option(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         model = make_model(Path(folder) / "model", hidden=options.hidden)
-        met = True
+        reports = []
         for task, shots in (("cmmlu", 5), ("ceval_dev", 0)):
             asked = Benchmark(task=task, data=options.data, shots=shots)
-            met = compare(model, read_questionnaire(asked), each=options.compare, demanding=shots > 0) and met
-    return 0 if met else 1
+            reports.append(compare(model, read_questionnaire(asked), each=options.compare, demanding=shots > 0))
+    write_measurement(__file__, options, reports)
+    return 0 if all(report["met"] for report in reports) else 1
 
 
 def make_model(folder: Path, *, hidden: int) -> LoadedModel:
@@ -78,7 +81,7 @@ def make_model(folder: Path, *, hidden: int) -> LoadedModel:
     return load_model(open_model_folder("random", folder))
 
 
-def compare(model: LoadedModel, questionnaire: Questionnaire, *, each: int | None, demanding: bool) -> bool:
+def compare(model: LoadedModel, questionnaire: Questionnaire, *, each: int | None, demanding: bool) -> dict[str, Any]:
     task, shots = questionnaire.task, questionnaire.shots
     spent: dict[str, list[Any]] = {"ours": [0, 0.0], "theirs": [0, 0.0]}
     ours: dict[str, list[float]] = {}
@@ -100,6 +103,7 @@ def compare(model: LoadedModel, questionnaire: Questionnaire, *, each: int | Non
     best = {id_: max(range(4), key=one.__getitem__) for id_, one in ours.items()}
     same = sum(best[id_] == max(range(4), key=one.__getitem__) for id_, one in theirs.items())
     tokens, faster = count_tokens_of_all(model, questionnaire), spent["theirs"][1] / spent["ours"][1]
+    exact = same == len(theirs) and worst <= TOLERANCE
     report = {
         "task": task.name,
         "subjects": len(shots.by_subject),
@@ -114,10 +118,10 @@ def compare(model: LoadedModel, questionnaire: Questionnaire, *, each: int | Non
         "questions": len(questionnaire.items),
         "tokens_of_all": tokens,
         "tokens_ratio": round(tokens[0] / tokens[1], 4),
+        "met": exact and (not demanding or (tokens[0] <= tokens[1] / 4 and faster >= 3)),
     }
     print(json.dumps(report), flush=True)
-    exact = same == len(theirs) and worst <= TOLERANCE
-    return exact and (not demanding or (tokens[0] <= tokens[1] / 4 and faster >= 3))
+    return report
 
 
 def count_tokens_of_all(model: LoadedModel, questionnaire: Questionnaire) -> list[int]:

@@ -13,9 +13,11 @@ import argparse
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from datatrove.data import Document
 from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 
 from hanhua.documents.readers import expand_paths, read_records
 from hanhua.filtering.config import FilteringConfig
@@ -30,19 +32,27 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of corpora")
     parser.add_argument("--only", nargs="+", default=["zh"], help="files whose name contains one of these")
     parser.add_argument("--one-in", type=int, default=20, help="takes every n-th document of each file")
+    add_json_option(parser)
     arguments = parser.parse_args()
     texts = [text for name in arguments.only for text in texts_of(Path(arguments.data), name, arguments.one_in)]
     megabytes = sum(len(text.encode("utf-8", "replace")) for text in texts) / 1e6
-    print(f"{len(texts):,} documents, {megabytes:.1f} MB\n\n| | seconds | MB/s | kept |\n|---|---|---|---|")
+    print(f"{len(texts):,} documents, {megabytes:.1f} MB\n\n{markdown_head('', 'seconds', 'MB/s', 'kept')}")
+    filters: dict[str, Any] = {}
     theirs, kept = time_theirs(texts)
-    row("datatrove 0.10, FineWeb2's three filters", theirs, megabytes, kept / len(texts))
+    filters["datatrove, FineWeb2's three filters"] = row(
+        "datatrove 0.10, FineWeb2's three filters", theirs, megabytes, kept / len(texts)
+    )
     for preset in ("fineweb2-zh", "balanced"):
         ours, kept = time_ours(texts, preset)
-        row(f"ours, `{preset}`, whole chain ({theirs / ours:.0f}×)", ours, megabytes, kept / len(texts))
+        name = f"ours, `{preset}`, whole chain"
+        filters[name] = row(f"{name} ({theirs / ours:.0f}×)", ours, megabytes, kept / len(texts))
+    results = {"documents": len(texts), "megabytes": megabytes, "filters": filters}
+    write_measurement(__file__, arguments, results)
 
 
-def row(name: str, seconds: float, megabytes: float, kept: float) -> None:
-    print(f"| {name} | {seconds:.2f} | {megabytes / seconds:.2f} | {kept:.1%} |", flush=True)
+def row(name: str, seconds: float, megabytes: float, kept: float) -> dict[str, float]:
+    print(markdown_row(name, f"{seconds:.2f}", f"{megabytes / seconds:.2f}", f"{kept:.1%}"), flush=True)
+    return {"processor_seconds": seconds, "kept_ratio": kept}
 
 
 def texts_of(data: Path, name: str, one_in: int) -> list[str]:

@@ -15,8 +15,10 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 from opencc import OpenCC
 
 from hanhua.documents.readers import expand_paths, read_records
@@ -34,6 +36,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of corpora")
     parser.add_argument("--only", default="zh", help="files whose name contains this")
     parser.add_argument("--documents", type=int, default=1500, help="texts to copy")
+    add_json_option(parser)
     arguments = parser.parse_args()
     texts = originals(Path(arguments.data), arguments.only, arguments.documents)
     twin = OpenCC("s2t").convert
@@ -47,9 +50,13 @@ def main() -> None:
         ("the Traditional twin, 5% changed", lambda text, rng: twin(changing(0.05)(text, rng))),
         ("another text", lambda text, rng: ""),
     ]
-    print(f"{len(texts):,} texts\n\n| copy | similarity | theory | recall | precision |\n|---|---|---|---|---|")
+    head = markdown_head("copy", "similarity", "theory", "recall", "precision")
+    print(f"{len(texts):,} texts\n\n{head}")
+    results = []
     for name, copy in kinds:
-        print(measure(name, texts, copy), flush=True)
+        results.append({"copy": name, **measure(texts, copy)})
+        print(row(results[-1]), flush=True)
+    write_measurement(__file__, arguments, results)
 
 
 def originals(data: Path, only: str, count: int) -> list[str]:
@@ -80,22 +87,34 @@ def cutting(share: float) -> Callable[[str, random.Random], str]:
     return lambda text, rng: text[: int(share * len(text))]
 
 
-def measure(name: str, texts: list[str], copy: Callable[[str, random.Random], str]) -> str:
+def row(found: dict[str, Any]) -> str:
+    if not found["planted"]:
+        return markdown_row("none planted", "–", "–", "–", f"{found['dropped']} of {found['texts']:,} dropped")
+    precision = "–" if found["precision"] is None else f"{found['precision']:.1%}"
+    shares = (f"{found['theory']:.1%}", f"{found['recall']:.1%}", precision)
+    return markdown_row(found["copy"], f"{found['similarity']:.2f}", *shares)
+
+
+def measure(texts: list[str], copy: Callable[[str, random.Random], str]) -> dict[str, Any]:
     rng = random.Random(1)
     copies = [copy(text, rng) for text in texts]
     planted = [(text, other) for text, other in zip(texts, copies, strict=True) if other]
     roots = clusters_of([*texts, *(other for _, other in planted)])
     found = [roots[len(texts) + at] == roots[at] for at in range(len(planted))]
     false = sum(roots[at] != at for at in range(len(texts)))
-    precision = f"{sum(found) / (sum(found) + false):.1%}" if sum(found) + false else "–"
+    counts = {"texts": len(texts), "planted": len(planted), "dropped": false}
     if not planted:
-        return f"| none planted | – | – | – | {false} of {len(texts):,} dropped |"
+        return counts
     similarity = [jaccard(*pair) for pair in planted]
     near = CONFIG.duplicates
     meets = partial(match_probability, bands=near.bands, rows=near.rows, min_similarity=near.min_similarity)
-    theory = float(np.mean([meets(one) for one in similarity]))
-    mean = float(np.mean(similarity))
-    return f"| {name} | {mean:.2f} | {theory:.1%} | {np.mean(found):.1%} | {precision} |"
+    return {
+        **counts,
+        "similarity": float(np.mean(similarity)),
+        "theory": float(np.mean([meets(one) for one in similarity])),
+        "recall": float(np.mean(found)),
+        "precision": sum(found) / (sum(found) + false) if sum(found) + false else None,
+    }
 
 
 def jaccard(one: str, other: str) -> float:

@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
+
 from hanhua.documents.readers import expand_paths, read_records
 
 SENTENCES, TEXT_SENTENCES = 40_000, 30
@@ -27,15 +29,20 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of corpora")
     parser.add_argument("--only", default="zh", help="files whose name contains this")
     parser.add_argument("--megabytes", type=float, nargs="+", default=[20, 200])
+    add_json_option(parser)
     arguments = parser.parse_args()
     sentences = sentences_of(Path(arguments.data), arguments.only)
-    print("| MB | documents | processor seconds | peak MB |\n|---|---|---|---|")
+    print(markdown_head("MB", "documents", "processor seconds", "peak MB"))
+    results = []
     for megabytes in arguments.megabytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "zh.jsonl")
             documents = write(path, sentences, megabytes)
             seconds, peak = run(path, Path(folder, "out"))
-        print(f"| {megabytes:g} | {documents:,} | {seconds:.0f} | {peak:.0f} |", flush=True)
+        print(markdown_row(f"{megabytes:g}", f"{documents:,}", f"{seconds:.0f}", f"{peak:.0f}"), flush=True)
+        found = {"processor_seconds": seconds, "peak_megabytes": peak}
+        results.append({"megabytes": megabytes, "documents": documents, **found})
+    write_measurement(__file__, arguments, results)
 
 
 def sentences_of(data: Path, only: str) -> list[str]:

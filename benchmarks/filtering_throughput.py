@@ -15,8 +15,10 @@ import time
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from measurement import add_json_option, counted, markdown_head, markdown_row, write_measurement
 
 from hanhua.documents.readers import expand_paths, read_records
 from hanhua.filtering.config import FilteringConfig
@@ -30,18 +32,22 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="files whose name contains one of these")
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--documents", type=int, default=3000, help="at most so many documents a file")
+    add_json_option(parser)
     arguments = parser.parse_args()
     config = FilteringConfig.model_validate({"preset": arguments.preset})
     judge = Judge(config)
     for text in ("信誉菠菜平台首充送，加➕薇信 abc123 领彩金。", "今天天气不错，我们去公园划船，划到湖心下起了雨。"):
         judge.judge(text, language="zh")
-    print("| file | documents | MB | MB/s | kept | rejected |\n|---|---|---|---|---|---|")
+    print(markdown_head("file", "documents", "MB", "MB/s", "kept", "rejected"))
+    results = []
     for path in expand_paths(arguments.data):
         if any(name in path.name for name in arguments.only):
-            print(measure(path, judge, config, arguments.documents), flush=True)
+            results.append(measure(path, judge, config, arguments.documents))
+            print(row(results[-1]), flush=True)
+    write_measurement(__file__, arguments, results)
 
 
-def measure(path: Path, judge: Judge, config: FilteringConfig, documents: int) -> str:
+def measure(path: Path, judge: Judge, config: FilteringConfig, documents: int) -> dict[str, Any]:
     records = islice(read_records(path, on_broken=lambda place, problem: None), documents)
     texts = [record.text for record in records]
     megabytes = sum(len(text.encode("utf-8", "replace")) for text in texts) / 1e6
@@ -52,9 +58,20 @@ def measure(path: Path, judge: Judge, config: FilteringConfig, documents: int) -
     kept = [one for one in judged if one.verdict.keep]
     reasons += copies(kept, config)
     seconds = time.process_time() - began
-    share = 1 - reasons.total() / max(len(texts), 1)
-    why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    return f"| {path.name} | {len(texts):,} | {megabytes:.1f} | {megabytes / seconds:.1f} | {share:.2%} | {why} |"
+    return {
+        "file": path.name,
+        "documents": len(texts),
+        "megabytes": megabytes,
+        "processor_seconds": seconds,
+        "kept_ratio": 1 - reasons.total() / max(len(texts), 1),
+        "rejected": dict(reasons),
+    }
+
+
+def row(found: dict[str, Any]) -> str:
+    rate = found["megabytes"] / found["processor_seconds"]
+    figures = (f"{found['documents']:,}", f"{found['megabytes']:.1f}", f"{rate:.1f}", f"{found['kept_ratio']:.2%}")
+    return markdown_row(found["file"], *figures, counted(found["rejected"]))
 
 
 def copies(kept: list[Judged], config: FilteringConfig) -> Counter[str]:

@@ -15,9 +15,11 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from harm_train import BENIGN, DOCUMENTS, ROOT, read_cold_dev, read_labelled
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 
 from hanhua.documents.readers import read_records
 from hanhua.filtering.config import CATEGORIES, HarmConfig
@@ -46,53 +48,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="folder with harm/cold and corpus")
     parser.add_argument("--documents", type=int, default=1500, help="benign documents a file")
+    add_json_option(parser)
     arguments = parser.parse_args()
     held_out = read_labelled(ROOT / "benchmarks" / "harm_heldout.jsonl")
-    show_recall(held_out)
-    show_layers(held_out)
-    show_benign(arguments.data, arguments.documents)
-    show_cold(arguments.data)
-    show_sampling(arguments.data, held_out)
-    show_speed(arguments.data)
+    results = {
+        "recall": show_recall(held_out),
+        "layers": show_layers(held_out),
+        "benign": show_benign(arguments.data, arguments.documents),
+        "cold": show_cold(arguments.data),
+        "long_texts": show_sampling(arguments.data, held_out),
+        "milliseconds_per_megabyte": show_speed(arguments.data),
+    }
+    write_measurement(__file__, arguments, results)
 
 
 def rejects(scorer: HarmScorer, texts: Sequence[str]) -> float:
     return sum(scorer.score(text).score >= 0.5 for text in texts) / max(len(texts), 1)
 
 
-def show_recall(held_out: Sequence[LabelledText]) -> None:
+def show_recall(held_out: Sequence[LabelledText]) -> list[dict[str, Any]]:
     scorer = build_harm_scorer()
     print("\n## Recall on held-out texts, plain and disguised\n")
-    print("| category | texts | plain | named right | " + " | ".join(DISGUISES) + " |")
-    print("|---" * (4 + len(DISGUISES)) + "|")
+    print(markdown_head("category", "texts", "plain", "named right", *DISGUISES))
+    rows = []
     for name in (*CATEGORIES, "all"):
         texts = [one.text for one in held_out if one.category == name or (name == "all" and one.category)]
         found = [scorer.score(one.text) for one in held_out if one.text in set(texts)]
         labels = [one.category for one in held_out if one.text in set(texts)]
         hits = [(score.category == label) for score, label in zip(found, labels, strict=True) if score.score >= 0.5]
-        row = [f"{len(hits) / len(texts):.0%}", f"{sum(hits) / max(len(hits), 1):.0%}"]
-        for disguise in DISGUISES.values():
-            hidden = [disguised(text, disguise, seed) for text in texts for seed in SEEDS]
-            row.append(f"{rejects(scorer, hidden):.0%}")
-        print(f"| {name} | {len(texts)} | " + " | ".join(row) + " |")
+        shares = {"plain": len(hits) / len(texts), "named_right": sum(hits) / max(len(hits), 1)}
+        for disguise, hide in DISGUISES.items():
+            shares[disguise] = rejects(scorer, [disguised(text, hide, seed) for text in texts for seed in SEEDS])
+        print(markdown_row(name, f"{len(texts)}", *(f"{share:.0%}" for share in shares.values())))
+        rows.append({"category": name, "texts": len(texts), **shares})
+    return rows
 
 
-def show_layers(held_out: Sequence[LabelledText]) -> None:
+def show_layers(held_out: Sequence[LabelledText]) -> dict[str, dict[str, float]]:
     harmful = [one.text for one in held_out if one.category]
     harmless = [one.text for one in held_out if one.category is None]
     print(f"\n## By layer: {len(harmful)} harmful texts, {len(harmless)} harmless look-alikes\n")
-    print("| layers | recall | homophones | look-alikes rejected |\n|---|---|---|---|")
+    print(markdown_head("layers", "recall", "homophones", "look-alikes rejected"))
+    found = {}
     for name, config in LAYERS.items():
         scorer = build_harm_scorer(config)
         hidden = [disguised(text, DISGUISES["homophones"], seed) for text in harmful for seed in SEEDS]
-        rates = [rejects(scorer, texts) for texts in (harmful, hidden, harmless)]
-        print(f"| {name} | " + " | ".join(f"{rate:.1%}" for rate in rates) + " |")
+        sets = {"recall": harmful, "homophones": hidden, "look_alikes_rejected": harmless}
+        found[name] = {measured: rejects(scorer, texts) for measured, texts in sets.items()}
+        print(markdown_row(name, *(f"{rate:.1%}" for rate in found[name].values())))
+    return found
 
 
-def show_benign(data: Path, documents: int) -> None:
+def show_benign(data: Path, documents: int) -> list[dict[str, Any]]:
     scorer = build_harm_scorer()
     print("\n## Rejected of benign text\n")
-    print("| file | learned from | documents | rejected | snippets | rejected |\n|---|---|---|---|---|---|")
+    print(markdown_head("file", "learned from", "documents", "rejected", "snippets", "rejected"))
+    rows = []
     for path in sorted((data / "corpus").glob("zh_*")):
         if "messy" in path.name:
             continue
@@ -100,12 +111,17 @@ def show_benign(data: Path, documents: int) -> None:
         texts = [one.text for one in islice(read_records(path), documents)]
         unseen = [text for i, text in enumerate(texts) if not learned or i >= DOCUMENTS or half_of(text) == 1]
         snippets = [snippet for text in unseen for snippet in cut_snippets(text)]
-        row = (len(unseen), rejects(scorer, unseen), len(snippets), rejects(scorer, snippets))
-        source = "other documents" if learned else "no"
-        print(f"| {path.name.split('.')[0]} | {source} | {row[0]:,} | {row[1]:.2%} | {row[2]:,} | {row[3]:.2%} |")
+        name, source = path.name.split(".")[0], "other documents" if learned else "no"
+        of_documents, of_snippets = rejects(scorer, unseen), rejects(scorer, snippets)
+        figures = (f"{len(unseen):,}", f"{of_documents:.2%}", f"{len(snippets):,}", f"{of_snippets:.2%}")
+        print(markdown_row(name, source, *figures))
+        counts = {"documents": len(unseen), "snippets": len(snippets)}
+        shares = {"documents_rejected_ratio": of_documents, "snippets_rejected_ratio": of_snippets}
+        rows.append({"file": name, "learned_from": source, **counts, **shares})
+    return rows
 
 
-def show_cold(data: Path) -> None:
+def show_cold(data: Path) -> dict[str, Any]:
     dev = read_cold_dev(data)
     print(f"\n## COLD's development set, {len(dev):,} comments not in its training set\n")
     rates = evaluate_classifier(load_classifier(shipped_classifier("hate")), dev)
@@ -113,16 +129,18 @@ def show_cold(data: Path) -> None:
     scorer = build_harm_scorer()
     shares = [rejects(scorer, [o.text for o in dev if bool(o.category) == bad]) for bad in (True, False)]
     print(f"whole filter: {shares[0]:.1%} of the offensive rejected, {shares[1]:.2%} of the others")
+    return {"comments": len(dev), "hate": dict(rates), "offensive_rejected": shares[0], "others_rejected": shares[1]}
 
 
-def show_sampling(data: Path, held_out: Sequence[LabelledText]) -> None:
+def show_sampling(data: Path, held_out: Sequence[LabelledText]) -> list[dict[str, float]]:
     """Harmful texts strewn over benign documents: what is rejected when all windows are read, and when some are."""
     general = load_classifier(shipped_classifier("general"))
     harmful = "".join(one.text for one in held_out if one.category in CATEGORIES[:5])
     path = next((data / "corpus").glob("zh_hans_classics_modern*"))
     pages = [one.text for one in islice(read_records(path), 200) if len(one.text) > 4000]
     print(f"\n## Long texts read in part: {len(pages)} documents\n")
-    print("| harmful share | read whole: rejected | read in part: rejected | of the text read |\n|---|---|---|---|")
+    print(markdown_head("harmful share", "read whole: rejected", "read in part: rejected", "of the text read"))
+    rows = []
     for share in (0.1, 0.2, 0.3, 0.5, 1.0):
         whole: list[bool] = []
         part: list[bool] = []
@@ -137,7 +155,10 @@ def show_sampling(data: Path, held_out: Sequence[LabelledText]) -> None:
                 margin = density_margin(general.window_margins(reading), plans)
                 out.append(margin >= general.calibration.threshold)
             read.append(len(plan.starts) * 80 / len(codes))
-        print(f"| {share:.0%} | {np.mean(whole):.0%} | {np.mean(part):.0%} | {np.mean(read):.0%} |")
+        rejected = {"read_whole_rejected": float(np.mean(whole)), "read_in_part_rejected": float(np.mean(part))}
+        rows.append({"harmful_share": share, **rejected, "text_read": float(np.mean(read))})
+        print(markdown_row(*(f"{value:.0%}" for value in rows[-1].values())))
+    return rows
 
 
 def planted(page: str, harmful: str, share: float, seed: int) -> str:
@@ -149,23 +170,26 @@ def planted(page: str, harmful: str, share: float, seed: int) -> str:
     return "".join(pieces)
 
 
-def show_speed(data: Path) -> None:
+def show_speed(data: Path) -> list[dict[str, Any]]:
     print("\n## Milliseconds of processor time a megabyte, folding (shared by all rules) excluded\n")
-    print("| file | documents | MB | " + " | ".join(LAYERS) + " |\n|---|---|---" + "|---" * len(LAYERS) + "|")
+    print(markdown_head("file", "documents", "MB", *LAYERS))
+    rows = []
     for name in SPEED_FILES:
         path = next((data / "corpus").glob(f"{name}*"))
         texts = [one.text for one in islice(read_records(path), 1200)]
         views = [(fold(text), text) for text in texts]
         codes = [code_points(folded.text) for folded, _ in views]
         megabytes = sum(len(text.encode()) for text in texts) / 1e6
-        row = []
-        for config in LAYERS.values():
+        times = {}
+        for layers, config in LAYERS.items():
             scorer = build_harm_scorer(config)
             began = time.process_time()
             for (folded, text), points in zip(views, codes, strict=True):
                 scorer.score_folded(folded, text, points)
-            row.append(f"{1000 * (time.process_time() - began) / megabytes:.0f}")
-        print(f"| {name} | {len(texts):,} | {megabytes:.1f} | " + " | ".join(row) + " |")
+            times[layers] = 1000 * (time.process_time() - began) / megabytes
+        print(markdown_row(name, f"{len(texts):,}", f"{megabytes:.1f}", *(f"{time_:.0f}" for time_ in times.values())))
+        rows.append({"file": name, "documents": len(texts), "megabytes": megabytes, **times})
+    return rows
 
 
 if __name__ == "__main__":

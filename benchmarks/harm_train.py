@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from measurement import add_json_option, write_measurement
+
 from hanhua.documents.readers import read_records
 from hanhua.filtering.harm.classifier_files import save_classifier
 from hanhua.filtering.harm.training import LabelledText, Settings, train_classifier
@@ -33,12 +35,14 @@ def main() -> None:
     parser.add_argument("--data", required=True, type=Path, help="folder with harm/cold and corpus")
     parser.add_argument("--out", required=True, type=Path, help="where `general` and `hate` are written")
     parser.add_argument("--only", choices=("general", "hate"), help="train one of the two")
+    add_json_option(parser)
     arguments = parser.parse_args()
     own = read_labelled(ROOT / "filtering" / "harm" / "texts" / "labelled.jsonl")
     cold = read_cold(arguments.data)
     comments = [one.text for one in cold if one.category is None]
     benign = {**read_corpora(arguments.data), "quickstart": list(quickstart()), "cold_harmless": comments[:COMMENTS]}
     hateful = [one for one in own if one.category in (None, "hate")]
+    results = {}
     for name, examples, settings in (
         ("general", own, Settings(column_bits=20, max_false_alarms=0.03, disguised_copies=True)),
         ("hate", [*cold, *hateful], Settings(column_bits=18, max_false_alarms=0.005)),
@@ -49,7 +53,10 @@ def main() -> None:
         files = benign if name == "general" else {key: texts for key, texts in benign.items() if key != "cold_harmless"}
         model = train_classifier(examples, files, facts={"made_by": "benchmarks/harm_train.py"}, settings=settings)
         save_classifier(model, arguments.out / name)
-        print(f"{name}: {time.process_time() - began:.0f} s\n{json.dumps(dict(model.facts), indent=1)}")
+        seconds = time.process_time() - began
+        print(f"{name}: {seconds:.0f} s\n{json.dumps(dict(model.facts), indent=1)}")
+        results[name] = {"processor_seconds": seconds, "facts": dict(model.facts)}
+    write_measurement(__file__, arguments, results)
 
 
 def read_labelled(path: Path) -> list[LabelledText]:

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from learning_curves_figure import write_results
+from measurement import add_json_option, write_measurement
 from probe_methods import write_tokenizer
 from random_llama import write_llama
 
@@ -64,7 +65,8 @@ def main() -> None:
             result = given.work / "results" / f"{arm}-{seed}.json"
             if not result.is_file():
                 write_json(result, adapt(given, arm, seed))
-        write_results(given.work, given.out, replay=given.replay)
+        runs = write_results(given.work, given.out, replay=given.replay)
+        write_measurement(__file__, given, runs)
 
 
 def arguments() -> argparse.Namespace:
@@ -87,6 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=ARMS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--prepare-only", action="store_true", help="stop when the base is there")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -105,7 +108,7 @@ def settings(given: argparse.Namespace, **changes: Any) -> ContinuedPretrainConf
 
 def keep_settings(given: argparse.Namespace) -> None:
     """Note what decides the results, or end where --work holds results of other settings."""
-    free = {"work", "out", "data", "seeds", "arms", "threads", "prepare_only"}
+    free = {"work", "out", "data", "seeds", "arms", "threads", "prepare_only", "json"}
     deciding = {name: value for name, value in vars(given).items() if name not in free}
     path = given.work / "settings.json"
     if path.is_file() and (found := read_json(path)) != deciding:

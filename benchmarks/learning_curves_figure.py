@@ -7,14 +7,16 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from measurement import markdown_head, markdown_row
+
 from hanhua.artifacts.files import read_json
 
 COLORS = {"plain": "#c44", "extended": "#26a", "plain+replay": "#e9a", "extended+replay": "#8bd"}
 Rows = list[dict[str, float]]
 
 
-def write_results(work: Path, out: Path, *, replay: float) -> None:
-    """Write `learning_curves.svg` and `learning_curves.md` to `out`."""
+def write_results(work: Path, out: Path, *, replay: float) -> dict[str, list[dict[str, Any]]]:
+    """Write `learning_curves.svg` and `learning_curves.md` to `out`; return the runs of each arm."""
     arms: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((work / "results").glob("*.json")):
         result = read_json(path)
@@ -28,6 +30,7 @@ def write_results(work: Path, out: Path, *, replay: float) -> None:
     text = "\n".join([*table(arms, means, replay=replay), "", *crossings(means)])
     (out / "learning_curves.md").write_text(text + "\n", encoding="utf-8")
     print(text)
+    return arms
 
 
 def mean_curve(curves: list[Rows]) -> Rows:
@@ -62,19 +65,16 @@ def draw(arms: dict[str, list[dict[str, Any]]], means: dict[str, Rows], path: Pa
 
 
 def table(arms: dict[str, list[dict[str, Any]]], means: dict[str, Rows], *, replay: float) -> list[str]:
-    lines = [
-        "| arm | seeds | tokens | processor seconds | zh before | zh after | en before | en after | en change |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    ends = ("zh before", "zh after", "en before", "en after", "en change")
+    lines = [markdown_head("arm", "seeds", "tokens", "processor seconds", *ends)]
     for name, points in means.items():
         runs, first, last = arms[name], points[0], points[-1]
         spread = max(r["curve"][-1]["zh"] for r in runs) - min(r["curve"][-1]["zh"] for r in runs)
         shown = name.replace("+replay", f" + {replay:.0%} replay")
-        lines.append(
-            f"| {shown} | {len(runs)} | {runs[0]['tokens']:,} | {last['seconds']:,.0f} | {first['zh']:.3f} | "
-            f"{last['zh']:.3f} (spread {spread:.3f}) | {first['en']:.3f} | {last['en']:.3f} | "
-            f"{last['en'] / first['en'] - 1:+.1%} |"
-        )
+        counts = (f"{len(runs)}", f"{runs[0]['tokens']:,}", f"{last['seconds']:,.0f}")
+        chinese = (f"{first['zh']:.3f}", f"{last['zh']:.3f} (spread {spread:.3f})")
+        english = (f"{first['en']:.3f}", f"{last['en']:.3f}", f"{last['en'] / first['en'] - 1:+.1%}")
+        lines.append(markdown_row(shown, *counts, *chinese, *english))
     return lines
 
 

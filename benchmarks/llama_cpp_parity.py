@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from measurement import add_json_option, write_measurement
 from tokenizers import Tokenizer
 
 from hanhua.cli.printing import print_table
@@ -29,19 +30,23 @@ def main() -> None:
     parser.add_argument("--files", default="*.jsonl.zst", help="glob of the files in it")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of an extended tokenizer")
     parser.add_argument("--lines", type=int, default=10_000, help="how many in all, at least")
+    add_json_option(parser)
     given = parser.parse_args()
     sources = sources_of([given.data / given.files])
     tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
-    rows, problems = [], []
+    found_of, problems = {}, []
     with llama_cpp_encoder(given.tokenizer) as encode, Progress("comparing", total=None, unit="lines") as bar:
         for source in sources:
             lines = spread(source, -(-given.lines // len(sources)))
             found = list(compare(encode, tokenizer, lines))
             problems += [f"{Path(source).name}: {problem}" for problem in found]
-            rows.append((Path(source).name, f"{len(lines):,}", f"{sum(map(len, lines)):,}", f"{len(found):,}"))
+            counts = {"lines": len(lines), "characters": sum(map(len, lines)), "different": len(found)}
+            found_of[Path(source).name] = counts
             bar.advance(len(lines), note=Path(source).name)
+    rows = [(name, *(f"{count:,}" for count in counts.values())) for name, counts in found_of.items()]
     print_table(("file", "lines", "characters", "different"), rows)
     print("\n".join(problems[:SHOWN]))
+    write_measurement(__file__, given, found_of)
     sys.exit(1 if problems else 0)
 
 

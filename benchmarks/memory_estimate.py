@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from measurement import add_json_option, write_measurement
+
 from hanhua.cli.printing import print_table
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.estimate import choose_placement
@@ -76,11 +78,12 @@ def main() -> None:
     parser.add_argument("--as-it-runs", action="store_true", help="leave the allocator as it is")
     parser.add_argument("--child", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
+    add_json_option(parser)
     given = parser.parse_args()
     if given.child:
         print(peak_bytes(CASES[given.child], given.model))
         return
-    rows = []
+    rows, results = [], []
     for name in given.only:
         case = CASES[name]
         hardware = replace(find_hardware("cpu"), devices=case.processes)
@@ -90,8 +93,11 @@ def main() -> None:
         estimated, found = sum(parts.values()), measured(name, as_it_runs=given.as_it_runs)
         figures = (f"{estimated / 1e9:.2f}", f"{found / 1e9:.2f}", f"{estimated / found - 1:+.0%}")
         rows.append((name, case.placement, *figures))
+        sizes = {"estimated_bytes": estimated, "measured_bytes": found}
+        results.append({"case": name, "placement": case.placement, **sizes})
         print_table(("case", "placement", "estimated GB", "measured GB", "apart"), rows[-1:])
     print_table(("case", "placement", "estimated GB", "measured GB", "apart"), rows)
+    write_measurement(__file__, given, results)
 
 
 def measured(name: str, *, as_it_runs: bool) -> int:

@@ -16,9 +16,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from measurement import add_json_option, write_measurement
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--rows-learning-rate", type=float, default=1e-3)
     parser.add_argument("--init", default=",".join(METHODS), help="methods to probe")
     parser.add_argument("--threads", type=int, default=1)
+    add_json_option(parser)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     texts = given.work / "texts"
@@ -84,6 +87,10 @@ def main() -> None:
         f"base, own tokenizer: {probed.base_bits_per_byte:.4f}; {probed.heldout_documents} held-out documents, "
         f"{probed.seeds} seeds, {probed.steps} steps, {probed.tokens_per_run:,} tokens a run; {seconds:,.0f} s"
     )
+    counts = {"heldout_documents": probed.heldout_documents, "tokens_per_run": probed.tokens_per_run}
+    standings = [asdict(standing) for standing in probed.standings]
+    bits = {"base_bits_per_byte": probed.base_bits_per_byte, "standings": standings}
+    write_measurement(__file__, given, {**counts, **bits, "seconds": seconds})
 
 
 def bounds(interval: tuple[float, float] | None) -> str:

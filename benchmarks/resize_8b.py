@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 
 import jieba
 import numpy as np
+from measurement import add_json_option, write_measurement
 
 from hanhua.artifacts.files import write_json
 from hanhua.base_tokenizer import resolve_base_tokenizer
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder on a disk with 40 GB free (default: the temporary one)")
     parser.add_argument("--init", choices=list(METHODS), help="method (default: the command's own)")
     parser.add_argument("--layers", type=int, default=LAYERS, help="fewer, for a quick look")
+    add_json_option(parser)
     given = parser.parse_args()
     with TemporaryDirectory(dir=given.work, prefix="resize-8b-") as name:
         work = Path(name)
@@ -62,6 +64,8 @@ def main() -> None:
             f"resized to {ROWS + NEW_TOKENS:,} rows: {written / 1e9:.2f} GB in {seconds:,.1f} s "
             f"({written / 1e6 / seconds:,.0f} MB/s), peak anonymous memory {peak / 1e9:.2f} GB"
         )
+        results = {"checkpoint_bytes": size, "written_bytes": written, "seconds": seconds, "peak_anonymous_bytes": peak}
+        write_measurement(__file__, given, results)
 
 
 def resize(work: Path, init: str | None) -> tuple[float, int]:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from measurement import add_json_option, write_measurement
 from resize_8b import (
     LAYERS,
     NEW_TOKENS,
@@ -38,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, help="folder on a disk with 60 GB free (default: the temporary one)")
     parser.add_argument("--layers", type=int, default=LAYERS, help="fewer, for a quick look")
+    add_json_option(parser)
     given = parser.parse_args()
     with TemporaryDirectory(dir=given.work, prefix="restore-8b-") as name:
         work = Path(name)
@@ -53,6 +55,8 @@ def main() -> None:
             f"restored {given.layers} layers, {ROWS + NEW_TOKENS:,} rows: {written / 1e9:.2f} GB in {seconds:,.1f} s "
             f"({written / 1e6 / seconds:,.0f} MB/s), peak anonymous memory {peak / 1e9:.2f} GB"
         )
+        results = {"written_bytes": written, "seconds": seconds, "peak_anonymous_bytes": peak}
+        write_measurement(__file__, given, results)
 
 
 def make_models(work: Path, layers: int) -> None:

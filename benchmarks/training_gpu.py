@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measurement import add_json_option, write_measurement
 from random_llama import llama_config
 from torch import Tensor
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--recompute", action="store_true", help="activation checkpointing")
     parser.add_argument("--ways", nargs="+", default=["ours", "peft", "whole"])
     parser.add_argument("--small", action="store_true", help="a small model, to try the script")
+    add_json_option(parser)
     given = parser.parse_args()
     if not torch.cuda.is_available() and not given.small:
         sys.exit("no CUDA GPU here, so nothing was measured; --small tries the script itself on the CPU")
@@ -52,13 +54,22 @@ def main() -> None:
     )
     config = config.model_copy(update={"lora": config.lora.model_copy(update={"rank": given.rank})})  # type: ignore[union-attr]
     given.new_rows = 256 if given.small else given.new_rows
-    rows = [measure(way, shape, config, device, given) for way in given.ways]
-    print_table(("way", "tokens/s", "share of peak", "peak GB", "loss"), rows)
+    results = [{"way": way, **measure(way, shape, config, device, given)} for way in given.ways]
+    print_table(("way", "tokens/s", "share of peak", "peak GB", "loss"), [row(found) for found in results])
+    write_measurement(__file__, given, results)
+
+
+def row(found: dict[str, Any]) -> tuple[str, ...]:
+    if not found["fits"]:
+        return found["way"], "does not fit", "", "", ""
+    share = "" if found["peak_flops_ratio"] is None else f"{found['peak_flops_ratio']:.1%}"
+    memory = "" if found["peak_bytes"] is None else f"{found['peak_bytes'] / 1e9:.1f}"
+    return found["way"], f"{found['tokens_per_second']:,.0f}", share, memory, f"{found['loss']:.3f}"
 
 
 def measure(
     way: str, shape: ModelShape, config: ContinuedPretrainConfig, device: torch.device, given: argparse.Namespace
-) -> tuple[str, ...]:
+) -> dict[str, Any]:
     new_rows = given.new_rows
     try:
         step, parameters = build(way, shape, config, device, new_rows)
@@ -76,18 +87,19 @@ def measure(
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - began)
     except torch.cuda.OutOfMemoryError:
-        return way, "does not fit", "", "", ""
+        return {"fits": False}
     finally:
         gc.collect()
     rate = given.sequence / sorted(times[2:])[len(times[2:]) // 2]
     whole = shape.with_rows(new_rows)
     peak = peak_flops_of(torch.cuda.get_device_name()) if device.type == "cuda" else None
-    share = "" if peak is None else f"{rate * training_flops_per_token(whole, config, new_rows) / peak:.1%}"
-    memory = f"{torch.cuda.max_memory_allocated() / 1e9:.1f}" if device.type == "cuda" else ""
+    share = None if peak is None else rate * training_flops_per_token(whole, config, new_rows) / peak
+    memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    return way, f"{rate:,.0f}", share, memory, f"{loss.item():.3f}"
+    figures = {"tokens_per_second": rate, "peak_flops_ratio": share, "peak_bytes": memory, "loss": loss.item()}
+    return {"fits": True, **figures}
 
 
 def build(

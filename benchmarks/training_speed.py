@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measurement import add_json_option, write_measurement
 from random_llama import write_llama
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="times each way is run; the fastest step counts")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    add_json_option(parser)
     given = parser.parse_args()
     if given.child:
         print(json.dumps(CHILDREN[given.child](given)))
@@ -63,6 +65,8 @@ def main() -> None:
             again = measure(given, way)["seconds_per_step"]
             found[way]["seconds_per_step"] = min(found[way]["seconds_per_step"], again)
     report(given, found)
+    apart = compare(given.work, found) if {"ours", "peft"} <= found.keys() else None
+    write_measurement(__file__, given, {"ways": found, "ours_and_peft": apart})
 
 
 def measure(given: argparse.Namespace, way: str) -> dict[str, Any]:
@@ -94,11 +98,10 @@ def report(given: argparse.Namespace, found: dict[str, dict[str, Any]]) -> None:
         )
     head = ("way", "tokens/s", "time", "peak GB", "above the model GB", "ratio", "first loss", "last loss")
     print_table(head, rows)
-    if "ours" in found and "peft" in found:
-        compare(given.work, found)
 
 
-def compare(work: Path, found: dict[str, dict[str, Any]]) -> None:
+def compare(work: Path, found: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Print and return how far gradients and losses of ours and of peft rows are apart."""
     ours, theirs = load_file(work / "gradient-ours.safetensors"), load_file(work / "gradient-peft.safetensors")
     assert ours.keys() == theirs.keys()
     worst = max((float((ours[n] - theirs[n]).norm() / theirs[n].norm()), n) for n in ours if theirs[n].norm() > 0)
@@ -106,6 +109,7 @@ def compare(work: Path, found: dict[str, dict[str, Any]]) -> None:
     print(
         f"{len(ours)} gradients: at most {worst[0]:.1e} apart, relative ({worst[1]}); losses at most {apart:.1e} apart"
     )
+    return {"gradients": len(ours), "gradient_relative_difference": worst[0], "loss_difference": apart}
 
 
 # --- model and data ----------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
@@ -50,11 +51,11 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=32_000)
     parser.add_argument("--compare", nargs="*", default=[], help="settings to try beside the default, key=value,…")
     parser.add_argument("--characters", type=int, default=1_500_000, help="of each held-out file to measure on")
+    add_json_option(parser)
     given = parser.parse_args()
     base = resolve_base_tokenizer("llama3")
-    print("| held out | settings | base | extended | gain | saved on words | saved in context |")
-    print("|---|---|---|---|---|---|---|")
-    means: dict[str, list[float]] = {}
+    print(markdown_head("held out", "settings", "base", "extended", "gain", "saved on words", "saved in context"))
+    results: list[dict[str, Any]] = []
     for pattern in given.hold_out:
         held = sources_of([given.data / pattern])
         texts = list(first_characters(held, given.characters))
@@ -68,19 +69,33 @@ def main() -> None:
             learned = learn_tokens(sources, base=base, config=config, junk=service("junk"))
             file = extended(read_bpe_file(base), [token.data for token in learned.tokens])
             after = measured(Tokenizer.from_str(json.dumps(file.data)), texts, words)
-            characters = sum(map(len, texts))
-            means.setdefault(settings, []).append(before.tokens / after.tokens)
-            cells = (pattern, settings, f"{characters / before.tokens:.3f}", f"{characters / after.tokens:.3f}")
-            print(f"| {' | '.join(cells)} | {before.tokens / after.tokens:.3f}× | {saved(before, after)} |", flush=True)
-    for settings, gains in means.items():
+            results.append({"held_out": pattern, "settings": settings, **compared(texts, before, after)})
+            print(row(results[-1]), flush=True)
+    for settings in ["default", *given.compare]:
+        gains = [found["gain"] for found in results if found["settings"] == settings]
         print(f"{settings}: mean gain {sum(gains) / len(gains):.3f}× over {len(gains)} held-out files")
+    write_measurement(__file__, given, results)
 
 
-def saved(before: Measured, after: Measured) -> str:
-    """Return tokens saved on the words, and in each context as a share of that."""
-    alone = before.words - after.words
-    shares = (f"{(b - a) / max(alone, 1):.0%}" for b, a in zip(before.glued, after.glued, strict=True))
-    return f"{alone:,} of {before.words:,} | {' '.join(shares)}"
+def compared(texts: list[str], before: Measured, after: Measured) -> dict[str, Any]:
+    """Return characters per token and the gain, tokens saved on the words, and in each context as a share of that."""
+    characters, alone = sum(map(len, texts)), before.words - after.words
+    shares = [(b - a) / max(alone, 1) for b, a in zip(before.glued, after.glued, strict=True)]
+    return {
+        "base_characters_per_token": characters / before.tokens,
+        "extended_characters_per_token": characters / after.tokens,
+        "gain": before.tokens / after.tokens,
+        "word_tokens": before.words,
+        "saved_word_tokens": alone,
+        "saved_in_context_ratio": dict(zip(CONTEXTS, shares, strict=True)),
+    }
+
+
+def row(found: dict[str, Any]) -> str:
+    rates = (f"{found[f'{which}_characters_per_token']:.3f}" for which in ("base", "extended"))
+    words = f"{found['saved_word_tokens']:,} of {found['word_tokens']:,}"
+    shares = " ".join(f"{share:.0%}" for share in found["saved_in_context_ratio"].values())
+    return markdown_row(found["held_out"], found["settings"], *rates, f"{found['gain']:.3f}×", words, shares)
 
 
 def measured(tokenizer: Tokenizer, texts: list[str], words: list[str]) -> Measured:

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
+from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
@@ -48,38 +49,45 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, nargs="*", default=[25, 50, 100])
     parser.add_argument("--synthetic", type=float, default=0, help="megabytes of all-distinct runs")
     parser.add_argument("--plain", type=float, default=0, help="megabytes for the plain implementation")
+    add_json_option(parser)
     given = parser.parse_args()
     files = sources_of([given.data / given.learn])
-    print("| text | MB | tokens | seconds | MB/s | peak GB | strings |\n|---|---|---|---|---|---|---|")
+    print(markdown_head("text", "MB", "tokens", "seconds", "MB/s", "peak GB", "strings"))
+    results: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         for megabytes in given.megabytes:
             texts = write_mixture(files, megabytes, Path(folder) / f"{megabytes}")
-            print(
-                row("real, mixed", megabytes, given.new_tokens, run_apart(learn, texts, given.new_tokens, {})),
-                flush=True,
-            )
+            done = run_apart(learn, texts, given.new_tokens, {})
+            results.append(shown("real, mixed", megabytes, given.new_tokens, done))
         if given.synthetic:
             texts = write_synthetic(given.synthetic, Path(folder) / "synthetic")
             done = run_apart(learn, texts, given.new_tokens, {})
-            print(row("all runs distinct", given.synthetic, given.new_tokens, done), flush=True)
+            results.append(shown("all runs distinct", given.synthetic, given.new_tokens, done))
         if given.plain:
             texts = write_mixture(files, given.plain, Path(folder) / "plain")
-            compare(texts, given.plain)
+            results += compare(texts, given.plain)
+    write_measurement(__file__, given, results)
 
 
-def row(name: str, megabytes: float, tokens: int, done: dict[str, Any]) -> str:
+def shown(name: str, megabytes: float, tokens: int, done: dict[str, Any]) -> dict[str, Any]:
+    """Print a row, and return its figures."""
     seconds = done["seconds"]
     figures = (f"{seconds:.1f}", f"{megabytes / seconds:.2f}", f"{done['peak'] / 1e9:.2f}", f"{done['strings']:,}")
-    return f"| {name} | {megabytes:g} | {tokens:,} | {' | '.join(figures)} |"
+    print(markdown_row(name, f"{megabytes:g}", f"{tokens:,}", *figures), flush=True)
+    counts = {"megabytes": megabytes, "tokens": tokens, "strings": done["strings"]}
+    return {"text": name, **counts, "seconds": seconds, "peak_bytes": done["peak"]}
 
 
-def compare(texts: Path, megabytes: float) -> None:
+def compare(texts: Path, megabytes: float) -> list[dict[str, Any]]:
     ours, plain = (run_apart(f, texts, PLAIN_TOKENS, BARE) for f in (learn, learn_plainly))
-    print(row("ours, bare", megabytes, PLAIN_TOKENS, ours))
-    print(row("plain Python", megabytes, PLAIN_TOKENS, plain))
+    rows = [
+        shown(name, megabytes, PLAIN_TOKENS, done) for name, done in (("ours, bare", ours), ("plain Python", plain))
+    ]
     same = sum(a == b for a, b in zip(ours["tokens"], plain["tokens"], strict=True))
     ratio = plain["seconds"] / ours["seconds"]
     print(f"plain / ours: {ratio:.1f} times the time; {same} of {PLAIN_TOKENS} tokens the same")
+    rows[1] |= {"times_ours": ratio, "tokens_as_ours": same}
+    return rows
 
 
 def learn(texts: Path, new_tokens: int, settings: dict[str, Any]) -> dict[str, Any]:

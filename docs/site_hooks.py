@@ -1,10 +1,15 @@
-"""Builds what the site does not keep as files: the configuration reference, the recipe's schema, the order of pages."""
+"""Builds what the site makes of other things: the configuration reference, the recipe's schema, the index of results.
+
+It also sets the order of pages, and shows at the top of each result what stands in its file's head.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+from results_index import indexes, page_head, read_results
 
 PAGES = (
     "index",
@@ -20,7 +25,7 @@ PAGES = (
     "publishing",
     "configuration",
     "troubleshooting",
-    "performance",
+    "results/index",
 )
 DOCS = Path(__file__).parent
 
@@ -33,10 +38,21 @@ def on_config(config: Any) -> Any:
     _write(DOCS / "configuration.md", reference_markdown("en"))
     _write(DOCS / "configuration.zh-CN.md", reference_markdown("zh"))
     _write(DOCS / "recipe.schema.json", json.dumps(recipe_json_schema(), ensure_ascii=False, indent=2) + "\n")
+    for path, text in indexes().items():
+        _write(path, text)
     english = [f"{page}.md" for page in PAGES if (DOCS / f"{page}.md").is_file()]
     chinese = [f"{page}.zh-CN.md" for page in PAGES if (DOCS / f"{page}.zh-CN.md").is_file()]
     config["nav"] = [*english, {"中文": chinese}]
     return config
+
+
+def on_page_markdown(markdown: str, *, page: Any, **more: Any) -> str:
+    """Put below a result's title its commit, machine and commands, and what has superseded it."""
+    folder, _, name = page.file.src_uri.rpartition("/")
+    if folder != "results" or name.startswith("index."):
+        return markdown
+    title, _, body = markdown.lstrip().partition("\n")
+    return f"{title}\n\n{page_head(name.removesuffix('.md'), read_results())}\n{body}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -26,7 +26,10 @@ class Block:
 
 def pages() -> list[Path]:
     """Return every Markdown page with commands for users."""
-    return [*sorted(ROOT.glob("README*.md")), ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = ROOT / "docs"
+    # Of docs/results/ only the index: a page's commands belong to the commit it was measured at, not to this one.
+    results = sorted((docs / "results").glob("index*.md"))
+    return [*sorted(ROOT.glob("README*.md")), ROOT / "CONTRIBUTING.md", *sorted(docs.glob("*.md")), *results]
 
 
 def blocks(page: Path) -> list[Block]:

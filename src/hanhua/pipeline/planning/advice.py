@@ -1,8 +1,9 @@
 """Whether to extend the vocabulary, and how far, by the amount of Chinese text a run can train on.
 
 A new token earns its rows only if training meets it often: nine in ten new tokens should be met 1,000 times. How much
-text that takes was measured with `vocab-extension sweep` (docs/performance.md, How much text a vocabulary wants); a
-sweep over one's own text is better advice than this table.
+text that takes was measured with `vocab-extension sweep`
+(docs/results/2026-11-25-how-much-text-a-vocabulary-wants.md); a sweep over one's own text is better advice than this
+table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a recipe will take before anything is spent: hours, money, memory, disk and tokens of each stage that would run.
 
-Training is `continued_pretrain.estimate`'s closed form. Filtering and learning are reckoned from the rates measured in
-docs/performance.md. What is not known (the size of a whole Hub set, a base of unknown shape) is None and said.
+Training is `continued_pretrain.estimate`'s closed form. Filtering and learning are estimated from the rates measured in
+docs/results/. What is not known (the size of a whole Hub set, a base of unknown shape) is None and said.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from hanhua.progress import data_size
 from hanhua.release.job import without_revision
 
 FILTER_BYTES_PER_SECOND = 5e6
-"""Of one core, the middle of 0.9 to 14 MB/s over twenty corpora (docs/performance.md, Filtering)."""
-LEARN_BYTES_PER_SECOND = 2.6e6
-"""Of two cores, on 100 MB of mixed text (docs/performance.md, Learning a tokenizer)."""
+"""Of one core, the middle of 0.9 to 14 MB/s over twenty corpora.
+
+Source: docs/results/2026-11-23-filtering-speed-by-corpus.md.
+"""
+LEARN_BYTES_PER_SECOND = 1.2e6
+"""Of two cores, on 100 MB of mixed text (docs/results/2026-11-26-learning-speed.md)."""
 RESIZE_BYTES_PER_SECOND = 75e6
-"""Of a disk shared with other work (docs/performance.md, Resizing)."""
+"""Of a disk shared with other work (docs/results/2026-11-24-resizing-8b.md)."""
 BYTES_PER_DOCUMENT = 3000
 """Assumed of a Hub set's documents: FineWeb-2's Chinese and FineWeb-Edu pages are of this order."""
 BYTES_PER_TOKEN = {"zh": BASE_BYTES_PER_TOKEN, "en": 4.3, "other": 3.5}
-"""Of Llama 3's tokenizer; English from docs/performance.md."""
+"""Of Llama 3's tokenizer; English from docs/results/2026-11-23-quickstart-on-real-text.md."""
 CORPUS_ON_DISK = 0.35
 """Size of a zstd Corpus over that of its text."""
 
