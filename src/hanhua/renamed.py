@@ -39,6 +39,7 @@ _BY_SECTION: dict[At, dict[str, str]] = {
     ("continued_pretrain",): _TRAINING,
     ("continued_pretrain", "phases", "*"): _TRAINING,
     ("eval",): {"language_modelling": "language_modeling", "behaviour": "behavior", "beside": "reference_models"},
+    ("release",): {"stand_in": "toy", "stand_in_tokenizer": "toy_tokenizer"},
     ("eval", "language_modeling"): {"max_cuts": "max_truncated_prompts"},
 }
 _VALUES: dict[At, dict[str, str]] = {

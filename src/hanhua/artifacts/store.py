@@ -57,14 +57,15 @@ class Store:
         folder = self.folder(wanted)
         return folder.with_name(folder.name + PARTIAL)
 
-    def find(self, wanted: Identity) -> Artifact | None:
+    def find(self, wanted: Identity, *, take_in: bool = True) -> Artifact | None:
         """Return the finished artifact of this identity, checked by hash; None when it is yet to be made.
 
-        One that an earlier version of Hanhua filed under another key is taken in: its content is what counts.
+        One that an earlier version of Hanhua filed under another key is found too, since its content is what counts.
+        take_in: move it to where it belongs now; whoever only looks leaves it where it is.
         """
         folder = self.folder(wanted)
         if not (folder / MANIFEST).is_file():
-            folder = self._filed_otherwise(wanted) or folder
+            folder = self._filed_otherwise(wanted, take_in=take_in) or folder
         if not (folder / MANIFEST).is_file():
             return None
         return self.hashes.check(open_artifact(folder, kind=wanted.kind))
@@ -151,8 +152,8 @@ class Store:
         except Timeout:
             raise UsageError(f"{self.root}: another run is at work in this folder; wait, or use --runs") from None
 
-    def _filed_otherwise(self, wanted: Identity) -> Path | None:
-        """Return the folder of a finished artifact that is the wanted one under an earlier key, moved to today's."""
+    def _filed_otherwise(self, wanted: Identity, *, take_in: bool) -> Path | None:
+        """Return the folder of a finished artifact that is the wanted one under an earlier key."""
         for stage in earlier_names(wanted.stage):
             for path in sorted((self.root / stage).glob(f"*/{MANIFEST}")):
                 if path.parent.suffix == PARTIAL:
@@ -162,7 +163,7 @@ class Store:
                     continue
                 if wanted.difference_from(as_today(manifest["key"], wanted.material)):
                     continue
-                return self._take_in(path.parent, manifest, wanted)
+                return self._take_in(path.parent, manifest, wanted) if take_in else path.parent
         return None
 
     def _take_in(self, folder: Path, manifest: dict[str, Any], wanted: Identity) -> Path:

@@ -79,7 +79,7 @@ def _show(steps: list[Step], found: RecipeEstimate) -> None:
     print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'no money known'}; {known[2] or '0 GB'} of disk")
     if found.tokens is not None:
         passes = ", ".join(f"{name} {times(number)}" for name, number in found.passes.items())
-        print(f"trainable on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
+        print(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
     for step in steps:
         if step.drift and step.state != "runs":
             print(f"{step.stage}: made with other code or libraries, and reused: {'; '.join(step.drift)} (--strict)")

@@ -52,20 +52,22 @@ def plan(loaded: LoadedRecipe, *, runs: Path, until: str | None = None, strict: 
     artifacts: dict[str, Artifact] = {}
     steps: list[Step] = []
     for job in only_until(jobs(loaded.recipe), until):
-        step = next_step(job, artifacts, store, strict=strict)
+        step = next_step(job, artifacts, store, strict=strict, looking=True)
         steps.append(step)
         if step.artifact is not None and step.state == "cached":
             artifacts[job.stage] = step.artifact
     return steps
 
 
-def next_step(job: StageJob, artifacts: Mapping[str, Artifact], store: Store, *, strict: bool = False) -> Step:
-    """Return what is to be done for a stage, given the artifacts before it."""
+def next_step(
+    job: StageJob, artifacts: Mapping[str, Artifact], store: Store, *, strict: bool = False, looking: bool = False
+) -> Step:
+    """Return what is to be done for a stage, given the artifacts before it. looking: nothing on disk is moved for it."""
     missing = {stage for stage in job.inputs.values() if stage not in artifacts}
     if missing:
         return Step(job, "waits", (f"for {', '.join(stage for stage in stage_names() if stage in missing)}",))
     wanted = identify(job, artifacts, store.hashes)
-    found = store.find(wanted)
+    found = store.find(wanted, take_in=not looking)
     if found is not None:
         drift = tuple(store.record(found).drift_to(wanted.record))
         if not (strict and drift):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,10 @@ from pathlib import Path
 
 import pytest
 from clean_texts import documents
+
+from hanhua.documents.sources import CorpusConfig
+from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.engine.checkpoint import key_of
 
 SCRIPT = """
 import sys, time
@@ -23,6 +28,8 @@ from hanhua.filtering.judge import Judge
 from hanhua.filtering.stage import filter_corpora
 from hanhua.services import Services
 folder, out, pause, minimum = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+terms = folder / "terms.txt"
+harm = {"lexicon_files": {"mine": str(terms)}} if terms.exists() else {}
 checkpoint.SECONDS_BETWEEN, intake.BATCH_RECORDS = 0.0, 8
 inner = Judge.judge
 def slow(self, text, *, language):
@@ -31,7 +38,8 @@ def slow(self, text, *, language):
 Judge.judge = slow
 out.mkdir(exist_ok=True)
 inputs = {name: CorpusConfig(path=str(folder / f"{name}.jsonl")) for name in ("a", "b")}
-filter_corpora(FilteringConfig(workers=1, quality={"min_characters": minimum}), inputs, out, services=Services())
+config = FilteringConfig(workers=1, quality={"min_characters": minimum}, harm=harm)
+filter_corpora(config, inputs, out, services=Services())
 """
 
 
@@ -112,3 +120,43 @@ def test_a_kill_in_the_second_pass_changes_nothing(folder: Path, whole: dict[str
     _, said = again.communicate()
     assert "the first pass is done" in said
     assert files_of(out) == whole
+
+
+def test_a_word_list_changed_after_the_kill_is_noticed(folder: Path, tmp_path: Path) -> None:
+    texts = shutil.copytree(folder, tmp_path / "texts")
+    (texts / "terms.txt").write_text("[topic 1]\n某个没有的词\n", encoding="utf-8")
+    out = tmp_path / "out"
+    killed(texts, out, 40)
+    (texts / "terms.txt").write_text("[topic 1]\n另一个没有的词\n", encoding="utf-8")
+    again = start(texts, out, pause=0)
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert "beginning anew: settings, texts, word lists or models differ" in said
+
+
+def test_what_settings_name_counts_by_content(tmp_path: Path) -> None:
+    """Word lists, folders of classifiers and of benchmarks: changed in place, they make another key."""
+    (tmp_path / "texts.jsonl").write_text('{"text": "你好"}', encoding="utf-8")
+    for name in ("terms.txt", "classifier/model.safetensors", "benchmarks/a.jsonl", "quality/classifier.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("one", encoding="utf-8")
+    config = FilteringConfig.model_validate(
+        {
+            "harm": {
+                "lexicon_files": {"mine": str(tmp_path / "terms.txt")},
+                "classifiers": [str(tmp_path / "classifier")],
+            },
+            "decontamination": {"benchmarks": [str(tmp_path / "benchmarks")]},
+            "quality": {"model": str(tmp_path / "quality")},
+        }
+    )
+    inputs = {"zh": CorpusConfig(path=str(tmp_path / "texts.jsonl"))}
+    sources = {"zh": inputs["zh"].sources()}
+    keys = [key_of(config, inputs, sources)]
+    for name in ("terms.txt", "classifier/model.safetensors", "benchmarks/a.jsonl", "quality/classifier.json"):
+        status = (tmp_path / name).stat()
+        (tmp_path / name).write_text("two", encoding="utf-8")
+        os.utime(tmp_path / name, ns=(status.st_atime_ns, status.st_mtime_ns))
+        keys.append(key_of(config, inputs, sources))
+    assert len(set(keys)) == 5
+    assert key_of(config.model_copy(update={"workers": 7}), inputs, sources) == keys[-1]

@@ -55,7 +55,7 @@ def processor_seconds() -> float:
 def test_a_plan_counts_what_it_knows_and_names_what_it_does_not(tmp_path: Path) -> None:
     plan = ["plan", "llama-3-8b-zh", "-s", "hardware.price_per_device_hour=2"]
     text = subprocess.run(command(*plan), capture_output=True, text=True, cwd=tmp_path).stdout
-    assert "size unknown: zh_wiki" in text and "trainable on 1,000,000,000 tokens" in text
+    assert "size unknown: zh_wiki" in text and "trains on 1,000,000,000 tokens" in text
     whole = json.loads(subprocess.run(command(*plan, "--json"), capture_output=True, text=True, cwd=tmp_path).stdout)
     training = whole["estimate"]["training"]
     assert training["dollars"] == pytest.approx(2 * training["hours"])
