@@ -32,11 +32,6 @@ GRACE_SECONDS = 20.0
 """For the others to end by themselves when one has failed: they may be waiting for it for ever."""
 
 
-def is_launched() -> bool:
-    """Return whether this process is one of several that somebody started together."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
-
-
 def wanted_processes(config: ContinuedPretrainConfig) -> int:
     """Return how many processes to train with on this machine: as said, else one a GPU."""
     import torch

@@ -17,7 +17,7 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
-from hanhua.continued_pretrain.launch import is_launched, launch, wanted_processes
+from hanhua.continued_pretrain.launch import launch, wanted_processes
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
@@ -28,6 +28,7 @@ from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import HanhuaError, InputError
+from hanhua.launched import is_launched
 from hanhua.model_folder import check_sizes
 from hanhua.progress import say
 from hanhua.services import Services
@@ -38,7 +39,7 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train inputs["model"] on the train split of inputs["corpus"]; leave `model/`, `adapter/` and `logs/` in `out`.
 
-    New rows are those from the model's fact `first_new_id` on; no skill is needed. See `pretrain_folder`.
+    New rows are those from the model's fact `first_new_id` on and no service is needed. See `pretrain_folder`.
     """
     first_new_id = inputs["model"].facts.get("first_new_id")
     return pretrain_folder(config, inputs["model"].part("model"), inputs["corpus"], out, first_new_id=first_new_id)

@@ -10,6 +10,7 @@ from hanhua.artifacts.files import write_json
 from hanhua.continued_pretrain.launch import read_job
 from hanhua.continued_pretrain.stage import train_folder
 from hanhua.errors import HanhuaError
+from hanhua.launched import rank
 
 
 def main(path: Path) -> int:
@@ -20,7 +21,7 @@ def main(path: Path) -> int:
     except HanhuaError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    if os.environ["RANK"] == "0":
+    if rank() == 0:
         write_json(path.with_name("facts.json"), facts)
     return 0
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from hanhua.documents.corpus import Split
 from hanhua.filtering.duplicates.clusters import Clusters
-
-Split = Literal["train", "heldout"]
 
 
 class Splits:

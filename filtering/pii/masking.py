@@ -112,7 +112,7 @@ def mask_pii(text: str, *, kinds: Collection[str] = PII_KINDS) -> tuple[str, Cou
 
 
 class PiiMasker:
-    """`mask_pii` as a skill, for samples and reports."""
+    """`mask_pii` as a service, for samples and reports."""
 
     fingerprint = "hanhua-pii-2"
 

@@ -18,7 +18,7 @@ def restore_model(
 ) -> dict[str, Any]:
     """Write `out/model`: inputs["adapted"] with what the instruct model learned from inputs["base"].
 
-    The instruct model is the config's; no skill is needed. Raises InputError when the three are not of one base.
+    The instruct model is the config's; no service is needed. Raises InputError when the three are not of one base.
     """
     adapted, base = (inputs[name].part("model").path for name in ("adapted", "base"))
     instruct = resolve_base_model(config.instruct)

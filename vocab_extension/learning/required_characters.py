@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hanhua.errors import InputError
 from hanhua.vocab_extension.learning.choose import base_pieces
 from hanhua.vocab_extension.tokenizer_json import BpeFile
-from hanhua.zh_text.scripts import is_han, is_han_prefix
+from hanhua.zh_text.scripts import is_encoded_in, is_han, is_han_prefix
 
 HONG_KONG = "嘅咗喺哋啲嚟嗰瞓冇佢咁啱揾攞嘢唔乜嘥睇咩"
 """Characters of written Cantonese."""
@@ -26,16 +26,8 @@ COVERS: Mapping[str, Callable[[], list[str]]] = {
     "gb2312": lambda: _decoded("gb2312", range(0xB0, 0xF8), range(0xA1, 0xFF)),
     # Big5 level 1: A440–C67E, 5,401 characters.
     "big5-1": lambda: [c for c in _decoded("big5", range(0xA4, 0xC7), _BIG5_TRAILS) if c.encode("big5") <= b"\xc6\x7e"],
-    "hongkong": lambda: [c for c in HONG_KONG if _is_in(c, "big5hkscs")],
+    "hongkong": lambda: [c for c in HONG_KONG if is_encoded_in(c, "big5hkscs")],
 }
-
-
-def _is_in(character: str, codec: str) -> bool:
-    try:
-        character.encode(codec)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def characters_of(names: Iterable[str]) -> list[str]:

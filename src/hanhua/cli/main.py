@@ -63,7 +63,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe end to end; what is finished and unchanged is not done again."""
-    from hanhua.pipeline.distributed import rank
+    from hanhua.launched import rank
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
     from hanhua.pipeline.runner import check_gates
     from hanhua.pipeline.runner import run as run_recipe

@@ -88,9 +88,10 @@ def _run(
 ) -> dict[str, Any]:
     """Train into `out` and finish it as an adapted artifact; only the first of several processes does the latter."""
     from hanhua.continued_pretrain.stage import pretrain_folder
+    from hanhua.launched import rank
 
     facts = pretrain_folder(config, base, corpus, out, first_new_id=first_new_id)
-    if os.environ.get("RANK", "0") == "0":
+    if rank() == 0:
         hashes = {"model": base.content_hash, "corpus": corpus.content_hash}
         finish("continued_pretrain", out, config=config, inputs=hashes, facts=facts)
     return facts

@@ -5,7 +5,6 @@ What they make is the run's own: `hanhua run` finds the verdicts, or the finishe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import MANIFEST, Artifact, open_artifact
 from hanhua.artifacts.store import Store, begin
 from hanhua.errors import UsageError
+from hanhua.launched import process_count, rank
 from hanhua.pipeline.jobs import StageJob, call, identify, jobs
 from hanhua.pipeline.lock_file import LOCK, pinned, write_lock
 from hanhua.pipeline.recipe.load import LoadedRecipe
@@ -65,16 +65,6 @@ def judge_texts(
     return verdict_folder(out, job.config, job.corpora)
 
 
-def rank() -> int:
-    """Return the place of this process among those that were launched together; 0 for one alone."""
-    return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
-
-
-def is_one_of_several() -> bool:
-    """Return whether this process was launched with others, by accelerate or torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
 def refuse_several(stage: str) -> None:
     """Raise UsageError for a stage before training that several processes would have to make."""
     names = stage_names()
@@ -105,7 +95,7 @@ def train_beside(loaded: LoadedRecipe, *, runs: Path) -> None:
 def _join(job: StageJob, artifacts: Mapping[str, Artifact], folder: Path) -> Mapping[str, Any]:
     if (folder / MANIFEST).is_file():
         return {}
-    say(f"{job.stage}: process {rank()} of {os.environ['WORLD_SIZE']}")
+    say(f"{job.stage}: process {rank()} of {process_count()}")
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
     return call(job, artifacts, partial)

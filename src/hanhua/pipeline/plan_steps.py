@@ -62,7 +62,10 @@ def plan(loaded: LoadedRecipe, *, runs: Path, until: str | None = None, strict: 
 def next_step(
     job: StageJob, artifacts: Mapping[str, Artifact], store: Store, *, strict: bool = False, looking: bool = False
 ) -> Step:
-    """Return what is to be done for a stage, given the artifacts before it. looking: nothing on disk is moved for it."""
+    """Return what is to be done for a stage, given the artifacts before it.
+
+    looking: nothing on disk is moved for it.
+    """
     missing = {stage for stage in job.inputs.values() if stage not in artifacts}
     if missing:
         return Step(job, "waits", (f"for {', '.join(stage for stage in stage_names() if stage in missing)}",))

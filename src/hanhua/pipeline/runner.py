@@ -16,7 +16,8 @@ from hanhua.artifacts.store import Store
 from hanhua.config_fields import without_folders
 from hanhua.errors import GateError, UsageError
 from hanhua.figures.scores_file import read_scores
-from hanhua.pipeline.distributed import TRAINING, is_one_of_several, rank, refuse_several, train_beside
+from hanhua.launched import process_count, rank
+from hanhua.pipeline.distributed import TRAINING, refuse_several, train_beside
 from hanhua.pipeline.jobs import StageJob, call, jobs
 from hanhua.pipeline.lock_file import pinned, write_lock
 from hanhua.pipeline.plan_steps import NEVER_RUN, Step, next_step, only_until
@@ -89,7 +90,7 @@ def check_gates(artifacts: Mapping[str, Artifact]) -> None:
 
 
 def _check_may_run(step: Step, from_: str | None) -> None:
-    if is_one_of_several() and comes_before(step.stage, TRAINING):
+    if process_count() > 1 and comes_before(step.stage, TRAINING):
         refuse_several(step.stage)
     if from_ is not None and comes_before(step.stage, from_):
         lines = "\n  ".join(step.reasons)

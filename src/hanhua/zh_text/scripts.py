@@ -112,12 +112,13 @@ def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
     hant = to_hant.convert("\n".join(characters)).split("\n")
     hans = to_hans.convert("\n".join(characters)).split("\n")
     triples = list(zip(characters, hant, hans, strict=True))
-    only_hans = frozenset(c for c, t, s in triples if t != c and s == c and not _is_in(c, "big5"))
-    only_hant = frozenset(c for c, t, s in triples if s != c and t == c and not _is_in(c, "gb2312"))
+    only_hans = frozenset(c for c, t, s in triples if t != c and s == c and not is_encoded_in(c, "big5"))
+    only_hant = frozenset(c for c, t, s in triples if s != c and t == c and not is_encoded_in(c, "gb2312"))
     return only_hans, only_hant
 
 
-def _is_in(character: str, codec: str) -> bool:
+def is_encoded_in(character: str, codec: str) -> bool:
+    """Return whether a codec (`gb2312`, `big5`, …) has a code for a character."""
     try:
         character.encode(codec)
     except UnicodeEncodeError:

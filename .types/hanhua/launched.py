@@ -1,0 +1,1 @@
+../../src/hanhua/launched.py
