@@ -6,9 +6,10 @@ A recipe that says an old one is told the new one; a finished artifact that was 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hanhua.config_fields import At
+if TYPE_CHECKING:
+    from hanhua.config_fields import At
 
 SECTIONS = {"initialise": "resize", "restore": "chat_vector"}
 """Stages, and their sections of a recipe."""

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import errno
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import typer
 
+from hanhua.cli import main, vocab_extension
 from hanhua.cli.entry import run_command
 from hanhua.errors import GateError, HanhuaError, InputError
+from hanhua.renamed import OPTIONS
 
 
 def raising(error: BaseException) -> NoReturn:
@@ -48,3 +50,24 @@ def test_a_command_that_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     app.command()(lambda: print("done"))
     assert run_command(lambda: app([])) == 0
     assert capsys.readouterr().out == "done\n"
+
+
+@pytest.mark.parametrize("old", sorted(OPTIONS))
+def test_an_option_of_earlier_versions_is_told_its_name_of_today(
+    old: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in (old, f"{old}=x"):
+        monkeypatch.setattr("sys.argv", ["hanhua", "filter", "run", word, "y"])
+        assert run_command(lambda: pytest.fail("the command was run")) == 2
+        assert f"{old} is called {OPTIONS[old]} now" in capsys.readouterr().err
+
+
+def test_no_option_of_today_is_called_as_an_old_one() -> None:
+    def options(command: Any) -> set[str]:
+        own = {name for parameter in command.params for name in parameter.opts}
+        return own.union(*map(options, getattr(command, "commands", {}).values()))
+
+    for app in (main.app, vocab_extension.app):
+        found = options(typer.main.get_command(app))
+        assert not found & set(OPTIONS) and found >= {"--json"}
+    assert {"--config", "--reference"} <= options(typer.main.get_command(main.app))

@@ -6,10 +6,11 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from hanhua.errors import HanhuaError
+from hanhua.errors import HanhuaError, UsageError
 from hanhua.progress import say
+from hanhua.renamed import OPTIONS
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it; typer ends with it too."""
@@ -26,6 +27,7 @@ def run_command(command: Callable[[], object]) -> int:
     # transformers remarks that torch is missing, which is as it should be for a tokenizer.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
+        _refuse_renamed(sys.argv[1:])
         command()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
@@ -47,6 +49,14 @@ def run_command(command: Callable[[], object]) -> int:
         say(f"error: {where}{error.strerror or error}{hint}")
         return 1
     return 0
+
+
+def _refuse_renamed(words: Sequence[str]) -> None:
+    """Raise UsageError for an option of earlier versions, naming what it is called now."""
+    for word in words:
+        option = word.partition("=")[0]
+        if option in OPTIONS:
+            raise UsageError(f"{option} is called {OPTIONS[option]} now")
 
 
 def _interrupted() -> int:
