@@ -1,6 +1,6 @@
 """A model in memory, split where scoring needs it: the network up to the hidden states, and the head.
 
-Shape suffixes: B sequences, T positions, N scored positions, D hidden size, V vocabulary.
+Shape suffixes: B sequences, T positions, D hidden size, V vocabulary.
 """
 
 from __future__ import annotations
