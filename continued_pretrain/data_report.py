@@ -1,4 +1,7 @@
-"""What the model will see: tokens and passes by corpus, and how often each new token comes."""
+"""What the model will see: tokens and passes by corpus, and how often each new token comes.
+
+Shape suffixes: V vocabulary, R new rows, T tokens of a corpus, D documents, S sequences that are looked at.
+"""
 
 from __future__ import annotations
 

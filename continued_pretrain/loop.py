@@ -4,6 +4,8 @@ A step takes the next sequences of the mixture, sums the loss over their targets
 by the number of targets (so that every token weighs the same, however documents fall), clips the gradient
 and moves the weights. Everything random is a function of the step: the order of the data was drawn before
 the start, and the seed of dropout is set anew at each step. So a resumed run is the same run.
+
+Shape suffixes: B sequences of a batch, L tokens of one, C corpora.
 """
 
 from __future__ import annotations

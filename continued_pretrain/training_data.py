@@ -1,4 +1,7 @@
-"""The data of a run: packed corpora, the order of their sequences, and what a target is worth in characters."""
+"""The data of a run: packed corpora, the order of their sequences, and what a target is worth in characters.
+
+Shape suffixes: V vocabulary, S sequences of the whole run, B sequences of a batch, L tokens of one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Continuations of prompts, in batches padded on the left, reproducible."""
+"""Continuations of prompts, in batches padded on the left, reproducible.
+
+Shape suffixes: B sequences, T tokens of one.
+"""
 
 from __future__ import annotations
 

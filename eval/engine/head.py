@@ -1,6 +1,6 @@
 """The output embedding: scores hidden states against a vocabulary of 128,256 without holding all logits at once.
 
-Shapes: N positions that are scored, D hidden size, V vocabulary.
+Shape suffixes: N positions that are scored, D hidden size, V vocabulary.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Log-likelihoods of given tokens: one batch, only the logits that are asked for, one forward pass shared.
 
-Shapes: T positions, N scored positions, D hidden size.
+Shape suffixes: B sequences, T positions, N scored positions, D hidden size.
 """
 
 from __future__ import annotations

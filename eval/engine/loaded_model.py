@@ -1,6 +1,6 @@
 """A model in memory, split where scoring needs it: the network up to the hidden states, and the head.
 
-Shapes: B sequences, T positions, P positions of a shared prefix, N scored positions, D hidden size, V vocabulary.
+Shape suffixes: B sequences, T positions, D hidden size, V vocabulary.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ of its windows reach (`windows`). Platt's sigmoid turns margins into probabiliti
 that .5 falls on the threshold, which training chooses on benign text. One set of weights tells harmful from harmless
 for all categories together, since advertisements of every kind are written alike; a smaller set names the category.
 
-W: windows, L: characters a window, N: n-grams a window, C: categories.
+Shape suffixes: W windows, N n-grams of a window.
 """
 
 from __future__ import annotations

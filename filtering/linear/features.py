@@ -4,7 +4,7 @@ Pinyin makes a word and its homophones share features (时时彩, 石十采); fo
 with other marks or in Traditional characters. No list of features is kept: an n-gram's hash is its column. The
 hashes are part of every classifier that was saved, so they are here for good, and a test holds their values.
 
-W: windows, L: characters a window, N: n-grams a window.
+Shape suffixes: W windows, L characters of a window.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a table of weights says of windows: the sum of their n-grams' weights over the root of the number of n-grams.
 
-W: windows, N: n-grams a window.
+Shape suffixes: W windows, N n-grams of a window.
 """
 
 from __future__ import annotations

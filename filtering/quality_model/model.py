@@ -1,6 +1,8 @@
 """The quality model of a folder, and the score it gives: the probability that a document is like the good ones.
 
 A document's margin is the mean over the windows that were read, since a page is worth what most of it is worth.
+
+Shape suffixes: W windows, N n-grams of a window.
 """
 
 from __future__ import annotations

@@ -17,10 +17,7 @@ from tiny_run import HOSTILE, MOBILE
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.figures.headline import TOY_NOTICE
-from hanhua.figures.plots import Line, few_reasons, plot_funnel, plot_shares
-from hanhua.figures.shown_texts import SHOWN_HARMFUL_CHARACTERS, fit_to_show
-from hanhua.figures.svg import fitted, width_px
-from hanhua.filtering.harm import build_harm_scorer
+from hanhua.figures.shown_texts import SHOWN_HARMFUL_CHARACTERS
 from hanhua.filtering.pii import build_masker
 from hanhua.report.job import ReportJob, StageCost
 from hanhua.report.run_figures import thin
@@ -237,24 +234,6 @@ def test_personal_data_is_masked_and_harm_is_cut(written: Path) -> None:
     assert "\u202e" not in json.dumps(figures, ensure_ascii=False), "would turn the page's text around"
 
 
-def test_a_number_at_the_cut_is_masked_whole() -> None:
-    masker = build_masker()
-    for before in range(180, 205):
-        shown = fit_to_show("今" * before + MOBILE + "号码" * 200, services=Services(masker=masker))
-        assert MOBILE[:4] not in shown, before
-
-
-def test_harmful_evidence_is_blotted_out_when_a_scorer_is_given() -> None:
-    text = "澳门赌场上线啦，真人百家乐，注册送彩金，首存即送，日返水无上限，加微信领取彩金，博彩平台。"
-    scorer = build_harm_scorer()
-    spans = scorer.score(text).spans
-    assert spans
-    shown = fit_to_show(text, services=Services(harm=scorer))
-    for start, end in spans:
-        assert text[start:end] not in shown or end > SHOWN_HARMFUL_CHARACTERS
-    assert "■" in shown and len(shown) <= SHOWN_HARMFUL_CHARACTERS + 1
-
-
 @pytest.mark.parametrize("given", [(), ("corpus",), ("tokenizer",), ("adapted",), ("base", "scores")])
 def test_what_was_not_run_is_said(run: dict[str, Artifact], tmp_path: Path, given: tuple[str, ...]) -> None:
     page, figures = report(tmp_path, {name: run[name] for name in given}, ReportJob(name="part"))
@@ -322,31 +301,3 @@ def test_the_plot_of_domains_leaves_out_what_it_says() -> None:
     assert len(gains) == MAX_DOMAINS and gains == sorted(gains, reverse=True)
     assert shown.left_out == 16 and shown.unchanged == ["en"] and shown.by_source
     assert max(gains) == pytest.approx(1.49) and min(gains) == pytest.approx(1.1)
-
-
-def test_a_funnel_of_many_reasons_loses_no_document() -> None:
-    reasons = {f"{'harm' if i % 2 else f'r{i}'}.kind{i}": i for i in range(1, 41)}
-    few = few_reasons(reasons)
-    assert len(few) == 11 and sum(few.values()) == sum(reasons.values())
-    assert (
-        few["harm"] == sum(range(1, 41, 2))
-        and next(iter(few)) == "harm"
-        and few["11 other reasons"] == sum(range(2, 23, 2))
-    )
-    svg = plot_funnel(1000, 1000 - sum(reasons.values()), reasons)
-    assert "−400 (40.0%)" in svg and "11 other reasons" in svg
-    assert few_reasons({"harm.fraud": 1, "harm.hate": 2}) == {"harm.hate": 2, "harm.fraud": 1}, "few are drawn apart"
-
-
-def test_plots_hold_at_the_edges() -> None:
-    """Nothing read, rates of zero, no interval, names longer than the plot, characters XML has no place for."""
-    assert "100.0%" not in plot_funnel(0, 0, {})
-    lines = [Line("很长的名字\x00\ufffe" * 40, "base", 0.0, None), Line("g", "another <model> & more" * 9, 0.0, (0, 0))]
-    svg = plot_shares(lines, name="n", title="t")
-    assert "0.0%" in svg and "…" in svg and "\x00" not in svg
-
-
-def test_labels_are_cut_to_their_width() -> None:
-    for text in ("散文", "a long name of a source.example.com", "历史与人物" * 30, "𠀀" * 50, ""):
-        cut = fitted(text, 120)
-        assert width_px(cut) <= 120 and (cut == text or cut.endswith("…"))

@@ -1,6 +1,6 @@
 """One tensor restored, piece by piece: adapted + scale × (instruct - base) in float32, kept in the adapted dtype.
 
-Shapes: R rows of one slice, D width, P pieces of a block of new tokens, B new tokens of it.
+Shape suffixes: V vocabulary rows, R rows of one slice, D width, P pieces of a block of new tokens, B new tokens of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Special tokens whose rows the base never trained and the instruct model did: what a chat is written with."""
+"""Special tokens whose rows the base never trained and the instruct model did: what a chat is written with.
+
+Shape suffix: V vocabulary rows.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A Llama model's tensors under their GGUF names, as pieces of bytes in the order they are written.
 
-Shapes: R rows, C columns, H head size.
+Shape suffixes: R rows, C columns.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Evidence is counted on what the tokenizer really sees: Llama 3's pattern glues one preceding space or mark
 to a run of letters (`，我们`, ` 用户`), and a base token often swallows both.
+
+Shape suffix: D documents of a batch.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
 commonest neighbors that may be a token, again and again.
+
+Shape suffixes: V base vocabulary, T cells, one a base token.
 """
 
 from __future__ import annotations

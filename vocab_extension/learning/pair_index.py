@@ -1,4 +1,7 @@
-"""Where pairs of neighboring tokens are: for each pair the positions of its left token, packed into few arrays."""
+"""Where pairs of neighboring tokens are: for each pair the positions of its left token, packed into few arrays.
+
+Shape suffixes: K different pairs, P positions of pairs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is learned from: named sources of texts, each with a weight and perhaps a limit."""
+"""What is learned from: named sources of texts, each with a weight and perhaps a limit.
+
+Shape suffix: D documents of a batch.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A product gets a number for every number of base tokens it is made of, since a token's length in base tokens is how
 the trainer walks from one token to its neighbors.
+
+Shape suffix: V numbers given so far, and room for more; in `of_base_V` the base's token ids.
 """
 
 from __future__ import annotations

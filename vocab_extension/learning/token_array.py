@@ -1,7 +1,7 @@
 """The counted strings as one array of base tokens, what continued BPE works on.
 
-Legend: T cells, one a base token; S strings. Cells that may be in no new token are 0 and cut the string; one 0
-stands between strings and two at the end.
+Shape suffixes: T cells, one a base token; S strings, V base vocabulary. Cells that may be in no new token are 0 and cut
+the string; one 0 stands between strings and two at the end.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ A pair's count only falls after its tokens are made: later merges take occurrenc
 greatest count in the heap is an upper bound, and a pair is counted again only when it comes to the top: if
 its true count is lower it goes back, otherwise it is the commonest of all.
 
-Legend: T cells, P positions (the cell where a pair's left token begins).
+Shape suffixes: T cells, P positions (the cell where a pair's left token begins), K different pairs, S strings,
+V numbers of symbols.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Intervals over documents: how much of a figure hangs on which documents happened to be measured."""
+"""Intervals over documents: how much of a figure hangs on which documents happened to be measured.
+
+Shape suffixes: D documents, K columns of counts, G groups of documents, R resamples.
+"""
 
 from __future__ import annotations
 

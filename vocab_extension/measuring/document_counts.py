@@ -1,6 +1,6 @@
 """Counts by document and tokenizer: what every figure of `measure`, and its interval, is made of.
 
-D documents, S tokenizers, T tokens of a batch, N new tokens of one tokenizer.
+Shape suffixes: D documents, S tokenizers, T tokens of a batch, N new tokens of one tokenizer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Any tokenizers side by side over any texts: characters and bytes per token, and which new tokens are used."""
+"""Any tokenizers side by side over any texts: characters and bytes per token, and which new tokens are used.
+
+Shape suffixes: D documents, S tokenizers, K columns of counts, N new tokens of one tokenizer.
+"""
 
 from __future__ import annotations
 

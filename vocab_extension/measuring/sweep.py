@@ -1,7 +1,9 @@
 """What each size of one learned list of tokens buys and costs, from the base alone (size 0) upwards.
 
 A list is in the order it was learned, so its first n tokens are themselves an extension: one learning run serves
-every size. D documents, Z sizes, N new tokens of one size, V tokens of a vocabulary.
+every size.
+
+Shape suffixes: D documents, Z sizes, K columns of counts, N new tokens of one size, T tokens of a batch, R resamples.
 """
 
 from __future__ import annotations

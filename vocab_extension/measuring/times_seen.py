@@ -1,4 +1,7 @@
-"""How often each new token would be met in a training budget, from how often it is met in a sample of such text."""
+"""How often each new token would be met in a training budget, from how often it is met in a sample of such text.
+
+Shape suffix: N new tokens.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Such a prompt is encoded in a way the model never met before the word that follows, and the probability of that
 word falls by orders of magnitude (Xu et al., 2601.23223). Longer tokens make it more frequent.
+
+Shape suffixes: V vocabulary, D documents of a batch, T tokens of a batch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rows of one matrix of the base, and which of them training never reached.
 
-Shapes: V base rows, C rows of one slice, D width. A slice is held in memory, never the matrix.
+Shape suffixes: V base rows, C rows of one slice, D width. A slice is held in memory, never the matrix.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the rows of new tokens begin: methods by name, each with its source.
 
-Shapes: V base rows, B new rows of one block, P pieces of a block, D width. One block is held in memory, so that the
-rows of a 405B take no more than those of an 8B.
+Shape suffixes: V base rows, C rows of one slice, B new rows of one block, P pieces of a block, D width. One block is
+held in memory, so that the rows of a 405B take no more than those of an 8B.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Gives a model rows for the new tokens, one shard at a time: memory for a block of rows, whatever the model's size."""
+"""Gives a model rows for the new tokens, one shard at a time: memory for a block of rows, whatever the model's size.
+
+Shape suffixes: V base rows, C rows of one slice, B new rows of one block, D width.
+"""
 
 from __future__ import annotations
 

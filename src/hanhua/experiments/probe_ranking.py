@@ -1,6 +1,6 @@
 """Ranks what a probe measured: differences to the best over the same documents, with intervals, in words. No torch.
 
-Shapes: S seeds, D documents.
+Shape suffixes: S seeds, D documents.
 """
 
 from __future__ import annotations
