@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
+import sys
 from typing import NoReturn
 
 import pytest
@@ -48,3 +51,17 @@ def test_a_command_that_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     app.command()(lambda: print("done"))
     assert run_command(lambda: app([])) == 0
     assert capsys.readouterr().out == "done\n"
+
+
+def test_a_pipe_gets_chinese_and_rules_where_its_code_page_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    pipe = io.TextIOWrapper(written, encoding="cp1252")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        with pytest.raises(UnicodeEncodeError):
+            run_command(lambda: print("汉化 ──"))
+        patch.setattr(os, "name", "nt")
+        code = run_command(lambda: print("汉化 ──"))
+    pipe.flush()
+    assert code == 0
+    assert written.getvalue().decode("utf-8").split() == ["汉化", "──"]

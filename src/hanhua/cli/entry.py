@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -25,6 +26,8 @@ def run_command(command: Callable[[], object]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # transformers remarks that torch is missing, which is as it should be for a tokenizer.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    if os.name == "nt":
+        _write_utf8()
     try:
         command()
     except SystemExit as stop:
@@ -47,6 +50,13 @@ def run_command(command: Callable[[], object]) -> int:
         say(f"error: {where}{error.strerror or error}{hint}")
         return 1
     return 0
+
+
+def _write_utf8() -> None:
+    # A pipe or a file gets the code page of the system there, which has no Chinese and no rules of tables.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
 
 
 def _interrupted() -> int:
