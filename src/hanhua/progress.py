@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TextIO
 
 LINE_EVERY_SECONDS = 10.0
+DRAW_EVERY_SECONDS = 0.1
 
 _logs: list[TextIO] = []
 
@@ -28,14 +29,14 @@ class Progress:
         self._began = self._shown = self._logged = time.monotonic()
         self._share: float | None = None
         self._share_before = 0.0
-        self._terminal = sys.stderr.isatty()
+        self._bar = _Bar(name, total, done) if sys.stderr.isatty() else None
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._terminal:
-            sys.stderr.write("\r\x1b[K")
+        if self._bar:
+            self._bar.stop()
         if kind is None:
             seconds = time.monotonic() - self._began
             say(f"{self.name}: {self.done:,} {self.unit} in {duration(seconds)}")
@@ -50,34 +51,79 @@ class Progress:
             self._share_before = share if self._share is None else self._share_before
             self._share = share
         now = time.monotonic()
-        if now - self._shown < (0.1 if self._terminal else LINE_EVERY_SECONDS):
+        if now - self._shown < (DRAW_EVERY_SECONDS if self._bar else LINE_EVERY_SECONDS):
             return
         self._shown = now
-        if self._terminal:
-            sys.stderr.write(f"\r\x1b[K{self._line(now, note)}"[:200])
-            sys.stderr.flush()
+        if self._bar:
+            self._bar.draw(self.done, self._share, [self._count(), f"{self._rate(now):,.0f}/s"], note)
             if now - self._logged >= LINE_EVERY_SECONDS:  # for whoever watches the log from elsewhere
                 self._logged = now
                 _log(self._line(now, note))
         else:
             say(self._line(now, note))
 
+    def _count(self) -> str:
+        return f"{self.done:,}/{self.total:,} {self.unit}" if self.total else f"{self.done:,} {self.unit}"
+
+    def _rate(self, now: float) -> float:
+        return (self.done - self._done_before) / max(now - self._began, 1e-9)
+
     def _line(self, now: float, note: str) -> str:
-        rate = (self.done - self._done_before) / max(now - self._began, 1e-9)
-        parts = [f"{self.name}: {self.done:,}"]
+        rate, share, left = self._rate(now), self._share, None
         if self.total:
+            share = self.done / self.total
             left = (self.total - self.done) / rate if rate else 0.0
-            parts[0] += f"/{self.total:,} {self.unit} ({self.done / self.total:.0%})"
-            parts += [f"{rate:,.0f}/s", f"{duration(left)} left"]
-        elif self._share is not None:
-            parts[0] += f" {self.unit} ({self._share:.0%})"
-            pace = (self._share - self._share_before) / max(now - self._began, 1e-9)
-            parts.append(f"{rate:,.0f}/s")
-            parts += [f"{duration((1 - self._share) / pace)} left"] if pace > 0 else []
-        else:
-            parts[0] += f" {self.unit}"
-            parts.append(f"{rate:,.0f}/s")
+        elif share is not None:
+            pace = (share - self._share_before) / max(now - self._began, 1e-9)
+            left = (1 - share) / pace if pace > 0 else None
+        percent = "" if share is None else f" ({share:.0%})"
+        parts = [f"{self.name}: {self._count()}{percent}", f"{rate:,.0f}/s"]
+        parts += [] if left is None else [f"{duration(left)} left"]
         return " · ".join([*parts, note] if note else parts)
+
+
+class _Bar:
+    """A line of `rich.progress` on stderr. It has no thread of its own: it is drawn when there is news."""
+
+    def __init__(self, name: str, total: int | None, done: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._columns: Progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[count]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,  # data goes there
+        )
+        self._total = total
+        self._task = self._columns.add_task(name, total=total or None, completed=done, count="", note="")
+        self._drawn = False
+
+    def draw(self, done: int, share: float | None, parts: list[str], note: str) -> None:
+        """Show so much as done; share counts where there is no total."""
+        if not self._drawn:
+            self._drawn = True
+            self._columns.start()
+        by_share = not self._total and share is not None
+        self._columns.update(
+            self._task,
+            total=1.0 if by_share else None,
+            completed=share if by_share else done,
+            count=" · ".join(parts),
+            note=note,
+            refresh=True,
+        )
+
+    def stop(self) -> None:
+        """Take the line away."""
+        if self._drawn:
+            self._columns.stop()
 
 
 def say(message: str) -> None:

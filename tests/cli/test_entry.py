@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
+import sys
 from typing import Any, NoReturn
 
 import pytest
@@ -71,3 +74,17 @@ def test_no_option_of_today_is_called_as_an_old_one() -> None:
         found = options(typer.main.get_command(app))
         assert not found & set(OPTIONS) and found >= {"--json"}
     assert {"--config", "--reference"} <= options(typer.main.get_command(main.app))
+
+
+def test_a_pipe_gets_chinese_and_rules_where_its_code_page_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    pipe = io.TextIOWrapper(written, encoding="cp1252")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        with pytest.raises(UnicodeEncodeError):
+            run_command(lambda: print("汉化 ──"))
+        patch.setattr(os, "name", "nt")
+        code = run_command(lambda: print("汉化 ──"))
+    pipe.flush()
+    assert code == 0
+    assert written.getvalue().decode("utf-8").split() == ["汉化", "──"]

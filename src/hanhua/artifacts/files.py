@@ -30,7 +30,9 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the folder's entries durable (a rename is not, until its folder is)."""
+    """Make the folder's entries durable (a rename is not, until its folder is); nothing on Windows."""
+    if os.name == "nt":  # it opens no folders, and NTFS keeps a journal of names
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -38,10 +40,17 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def fsync_file(path: Path) -> None:
+    """Make a finished file's bytes durable."""
+    # Windows flushes only what is open for writing; elsewhere a file that may only be read is made durable too.
+    with path.open("r+b" if os.name == "nt" else "rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_durably(path: Path, text: str) -> None:
-    """Write a text file so that after a crash it holds either the old or the whole new text."""
+    """Write a text file so that after a crash it holds the old or the whole new text; the same bytes on any system."""
     aside = path.with_name(path.name + ".tmp")
-    with aside.open("w", encoding="utf-8") as file:
+    with aside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -7,14 +7,13 @@ without `logs/`, so that two folders with the same content have the same hash wh
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hanhua.artifacts.files import files_below, read_json, sha256_of, write_json
+from hanhua.artifacts.files import files_below, fsync_file, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.errors import InputError, InvariantError
 
@@ -65,8 +64,7 @@ def hash_files(folder: Path) -> tuple[FileEntry, ...]:
         name = path.relative_to(folder).as_posix()
         if name == MANIFEST or name.split("/")[0] in UNHASHED:
             continue
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        fsync_file(path)
         entries.append(FileEntry(name, path.stat().st_size, sha256_of(path)))
     return tuple(entries)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -26,6 +27,8 @@ def run_command(command: Callable[[], object]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # transformers remarks that torch is missing, which is as it should be for a tokenizer.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    if os.name == "nt":
+        _write_utf8()
     try:
         _refuse_renamed(sys.argv[1:])
         command()
@@ -57,6 +60,13 @@ def _refuse_renamed(words: Sequence[str]) -> None:
         option = word.partition("=")[0]
         if option in OPTIONS:
             raise UsageError(f"{option} is called {OPTIONS[option]} now")
+
+
+def _write_utf8() -> None:
+    # A pipe or a file gets the code page of the system there, which has no Chinese and no rules of tables.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
 
 
 def _interrupted() -> int:

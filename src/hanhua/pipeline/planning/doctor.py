@@ -36,7 +36,7 @@ def diagnosis() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "processors": os.cpu_count(),
-        "memory": f"{_memory_bytes() / 2**30:.1f} GiB",
+        "memory": _memory(),
         "free disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB",
     }
     found |= library_versions(_LIBRARIES)
@@ -52,8 +52,10 @@ def readiness(extra: str) -> str:
     return f"missing {', '.join(missing)}: in a clone of Hanhua, pip install '.[{extra}]'" if missing else "ready"
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _memory() -> str:
+    if not hasattr(os, "sysconf"):  # Windows
+        return "not known"
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
 
 
 def _hub_token() -> str:
