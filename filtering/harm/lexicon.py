@@ -66,11 +66,12 @@ def load_lexicon(more: Mapping[str, str] | None = None) -> Lexicon:
     patterns: list[Pattern] = []
     digest = hashlib.sha256()
     own = files("hanhua.filtering.harm").joinpath("lexicon")
-    texts = [(name, own.joinpath(f"{name}.txt").read_text(encoding="utf-8")) for name in (*CATEGORIES, *SHARED)]
-    texts += [(name, _read(Path(path))) for name, path in (more or {}).items()]
-    for name, text in texts:
+    shipped = {name: f"{name}.txt" for name in (*CATEGORIES, *SHARED)}
+    texts = [(name, file, own.joinpath(file).read_text(encoding="utf-8")) for name, file in shipped.items()]
+    texts += [(name, path, _read(Path(path))) for name, path in (more or {}).items()]
+    for name, place, text in texts:
         digest.update(f"{name}\n{text}".encode())
-        for sense, term, is_pattern in _entries(name, text):
+        for sense, term, is_pattern in _entries(name, place, text):
             if is_pattern:
                 patterns.append(Pattern(re.compile(term), sense))
             else:
@@ -81,7 +82,7 @@ def load_lexicon(more: Mapping[str, str] | None = None) -> Lexicon:
     if "" in senses:
         raise InputError("the lexicon has a term that folds to nothing")
     merged = {term: tuple(by_list.values()) for term, by_list in senses.items()}
-    categories = tuple(dict.fromkeys(name for name, _ in texts if name not in SHARED))
+    categories = tuple(dict.fromkeys(name for name, *_ in texts if name not in SHARED))
     return Lexicon(merged, tuple(patterns), digest.hexdigest(), categories)
 
 
@@ -92,7 +93,7 @@ def _read(path: Path) -> str:
         raise InputError(f"{path}: no readable lexicon ({error})") from error
 
 
-def _entries(name: str, text: str) -> list[tuple[Sense, str, bool]]:
+def _entries(name: str, place: str, text: str) -> list[tuple[Sense, str, bool]]:
     entries: list[tuple[Sense, str, bool]] = []
     sense, is_pattern = Sense(name, "exception", 0.0), False
     for number, line in enumerate(text.splitlines(), 1):
@@ -101,10 +102,10 @@ def _entries(name: str, text: str) -> list[tuple[Sense, str, bool]]:
         header = _HEADER.fullmatch(line.strip())
         if header:
             if header[2] not in get_args(Role):
-                raise InputError(f"{name}.txt line {number}: unknown role {header[2]!r}")
+                raise InputError(f"{place} line {number}: unknown role {header[2]!r}")
             sense, is_pattern = Sense(name, header[2], float(header[3])), header[1] is not None  # type: ignore[arg-type]
             continue
         if name != "exceptions" and sense.role == "exception":
-            raise InputError(f"{name}.txt line {number}: terms before the first [role weight]")
+            raise InputError(f"{place} line {number}: terms before the first [role weight]")
         entries += [(sense, term, is_pattern) for term in ([line] if is_pattern else line.split())]
     return entries

@@ -120,10 +120,10 @@ def _config(
             set_option(tree, tuple(key.split(".")), value, option)
     if not corpora:
         tree.data["language_modeling"] = None
-    data = tree.data
-    if not (corpora or data.get("benchmarks") or data.get("safety") or data.get("behavior") is not None):
+    config = read_config(tree, EvalConfig, section="eval")
+    if not (corpora or config.benchmarks or config.safety or config.behavior is not None):
         raise UsageError("nothing to measure: give --corpus, --benchmark, --task, --data, --behavior or --prompts")
-    return read_config(tree, EvalConfig, section="eval")
+    return config
 
 
 def _reference(option: str) -> dict[str, str]:
