@@ -20,16 +20,18 @@ _SPAN = re.compile(r"`[^`\n]+`")
 _TARGET = re.compile(r"\]\([^)]*\)")
 
 
+def rows(page: str) -> list[tuple[str, ...]]:
+    """Return the four cells of every row of a glossary's tables: term, its other language, meaning, not used."""
+    lines = (DOCS / page).read_text(encoding="utf-8").split("\n")
+    found = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in lines if line.startswith("| ")]
+    assert all(len(row) == 4 for row in found), "a glossary's table has four columns"
+    return [row for row in found if row[0] not in ("term", "术语")]
+
+
 def banned(page: str) -> dict[str, re.Pattern[str]]:
     """Return, by the words of the last column of a glossary's tables, what finds them in prose."""
-    found = {}
-    for line in (DOCS / page).read_text(encoding="utf-8").split("\n"):
-        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-        if not line.startswith("| ") or len(cells) != 4 or cells[3] in ("not used", "不使用"):
-            continue
-        for word in filter(None, (word.strip(" |") for word in cells[3].split(","))):
-            found[word] = _pattern(word)
-    return found
+    words = [word.strip() for row in rows(page) for word in row[3].split(",")]
+    return {word: _pattern(word) for word in words if word}
 
 
 def _pattern(word: str) -> re.Pattern[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from terms import DOCS, banned, chinese_of_keys, found_in, help_texts, old_names, pages, prose
+from terms import banned, chinese_of_keys, found_in, help_texts, old_names, pages, prose, rows
 
 from hanhua.pipeline.recipe.reference import reference_markdown
 
@@ -30,7 +28,7 @@ def test_no_page_says_a_key_or_an_option_by_its_old_name(chinese: bool) -> None:
 
 def test_help_texts_use_the_terms() -> None:
     texts = help_texts()
-    assert len(texts) > 20 and any("--strict" not in text and len(text) > 100 for text in texts.values())
+    assert len(texts) > 20 and all(text.strip() for text in texts.values())
     found = {name: found_in(text, {**ENGLISH, **old_names()}) for name, text in texts.items()}
     assert not {name: words for name, words in found.items() if words}
 
@@ -41,9 +39,15 @@ def test_the_configuration_reference_uses_the_terms() -> None:
     assert not {key: words for key, words in found.items() if words}
 
 
-def test_both_glossaries_have_the_same_sections_and_the_terms_the_test_needs() -> None:
-    english, chinese = ((DOCS / name).read_text(encoding="utf-8") for name in ("glossary.md", "glossary.zh-CN.md"))
-    assert len(re.findall("^## ", english, re.MULTILINE)) == len(re.findall("^## ", chinese, re.MULTILINE))
+def test_both_glossaries_have_the_same_terms_each_once_with_its_meaning() -> None:
+    english = [(term, other) for term, other, _, _ in rows("glossary.md")]
+    chinese = [(other, term) for term, other, _, _ in rows("glossary.zh-CN.md")]
+    assert sorted(english) == sorted(chinese) and len(english) > 50
+    assert len({term for term, _ in english}) == len(english)
+    assert all(meaning for page in ("glossary.md", "glossary.zh-CN.md") for _, _, meaning, _ in rows(page))
+
+
+def test_the_glossaries_rule_out_the_words_that_were_in_use() -> None:
     assert {"reckon*", "stand-in", "behaviour*", "licence*"} <= set(ENGLISH)
     assert {"扩表", "打码", "纳特", "文件夹", "token"} <= set(CHINESE)
 
