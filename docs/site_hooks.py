@@ -25,6 +25,7 @@ PAGES = (
     "publishing",
     "configuration",
     "troubleshooting",
+    "glossary",
     "results/index",
 )
 DOCS = Path(__file__).parent

@@ -38,7 +38,7 @@ class VocabExtensionConfig(BaseModel):
         default=0.6,
         ge=0,
         le=100,
-        description="Weight of the frequencies in jieba's dictionary beside the corpus, which is 1: general Chinese "
+        description="Weight of jieba's word frequencies relative to the corpus, which is 1: general Chinese "
         "for a narrow corpus. 0: the corpus alone",
     )
     space_prefixed_words: float = Field(

@@ -23,7 +23,7 @@ def train_quality(
     column_bits: Annotated[int, typer.Option(metavar="N", min=10, max=20, help="2^N weights; 20 is 2 MB")] = 18,
     as_json: AsJson = False,
 ) -> None:
-    """Train a quality model; use it with `quality: {model: DIR}` in a recipe's `filtering:` or in --settings.
+    """Train a quality model; use it with `quality: {model: DIR}` in a recipe's `filtering:` or in a file for --config.
 
     A document's score is the probability that it is like the good ones, where both are equally frequent.
     """

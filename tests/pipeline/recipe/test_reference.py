@@ -51,10 +51,10 @@ def test_every_key_says_what_it_means() -> None:
 def test_every_key_has_its_chinese_and_nothing_more() -> None:
     words = chinese()
     models = {model.__name__: model for _, model in sections(Recipe, ())}
-    assert set(words) == set(models), "recipes/templates/configuration.zh-CN.yaml: one entry for each class"
+    assert set(words) == set(models), "pipeline/recipe/configuration.zh-CN.yaml: one entry for each class"
     for name, model in models.items():
         wanted = {key for key, meaning in english(model).items() if meaning}
-        assert set(words[name]) == wanted, f"{name} in recipes/templates/configuration.zh-CN.yaml"
+        assert set(words[name]) == wanted, f"{name} in pipeline/recipe/configuration.zh-CN.yaml"
         for key, meaning in words[name].items():
             assert re.search("[\u4e00-\u9fff]", meaning), f"{name}.{key}"
 

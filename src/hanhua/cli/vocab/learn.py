@@ -26,7 +26,12 @@ MergeScope = Annotated[
     str, typer.Option(metavar="KIND", help="runs of text, words alone, or hybrid: across words counts half")
 ]
 DictionaryWeight = Annotated[
-    float, typer.Option(metavar="W", min=0, help="Weight of jieba's dictionary beside the corpus; without one, alone")
+    float,
+    typer.Option(
+        metavar="W",
+        min=0,
+        help="Weight of jieba's word frequencies relative to the corpus; with no --corpus, only the dictionary is used",
+    ),
 ]
 SpacedWords = Annotated[
     float,

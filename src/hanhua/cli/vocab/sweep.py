@@ -44,10 +44,10 @@ BudgetTokens = Annotated[
     float | None,
     typer.Option(metavar="N", min=1, help="The same as a number of tokens, as the base counts them"),
 ]
-Model = Annotated[str, typer.Option(metavar="SIZE", help="Model to reckon for: 1b, 3b, 8b, 70b or 405b")]
+Model = Annotated[str, typer.Option(metavar="SIZE", help="Model size for the estimates: 1b, 3b, 8b, 70b or 405b")]
 ModelConfig = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Reckon for the model of this config.json instead"),
+    typer.Option(metavar="FILE", help="Estimate for the model of this config.json instead"),
 ]
 MinSeen = Annotated[
     int, typer.Option(metavar="N", min=1, help="Nine in ten new tokens should be met so often in the budget …")
