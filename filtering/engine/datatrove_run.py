@@ -84,7 +84,7 @@ def verdict_executor(
 
 
 def run_folder(config: FilteringConfig, corpora: Mapping[str, CorpusConfig], out: str, *, tasks: int) -> str:
-    """Return `out/KEY`: KEY is of settings, files, code, versions and the number of tasks.
+    """Return `out/KEY`: KEY is of the settings that affect the output, the files and the number of tasks.
 
     Datatrove skips what its markers call done, whatever the settings were; so other settings get another folder.
     """

@@ -23,7 +23,7 @@ from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.stages import comes_before, stage_names
 
 SLACK = 1.5
-"""Asked for over what was reckoned: a job that ends early costs nothing, one that is cut costs its queue again."""
+"""Asked for over what was estimated: a job that ends early costs nothing, one that is cut costs its queue again."""
 JOBS = ("judge", "texts", "train", "rest")
 MAX_TASKS = 64
 """Of one array; a task takes every 64th file then."""
@@ -178,7 +178,7 @@ def _last_job(loaded: LoadedRecipe, line: CommandLine, per_node: int) -> str:
 
 
 def _limit(hours: float | None) -> str:
-    """Return a time limit: what was reckoned and half of it more, in whole hours; a day where nothing is known.
+    """Return a time limit: what was estimated and half of it more, in whole hours; a day where nothing is known.
 
     >>> _limit(34.9), _limit(None)
     ('2-05:00:00', '1-00:00:00')
