@@ -81,7 +81,7 @@ def evaluate(
     }
     resolved = _config(config, corpora or [], benchmarks=asked, references=references or [], given=given)
     served = dict(_name_and_folder(one, "--generate-with") for one in servers or [])
-    scores = _run(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
+    scores = evaluate_into(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
     if as_json:
         print_json(scores)
     else:
@@ -120,10 +120,16 @@ def _config(
             set_option(tree, tuple(key.split(".")), value, option)
     if not corpora:
         tree.data["language_modeling"] = None
-    data = tree.data
-    if not (corpora or data.get("benchmarks") or data.get("safety") or data.get("behavior") is not None):
+    if nothing_to_measure(tree.data):
         raise UsageError("nothing to measure: give --corpus, --benchmark, --task, --data, --behavior or --prompts")
     return read_config(tree, EvalConfig, section="eval")
+
+
+def nothing_to_measure(settings: Mapping[str, Any]) -> bool:
+    """Return whether the settings, by the keys of `eval`, ask for no measure: no text, benchmark, reply or prompt."""
+    asked = ("language_modeling", "behavior")
+    named = settings.get("benchmarks") or settings.get("safety")
+    return not named and all(settings.get(key, {} if key == asked[0] else None) is None for key in asked)
 
 
 def _reference(option: str) -> dict[str, str]:
@@ -147,7 +153,7 @@ def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
     return name, folder
 
 
-def _run(
+def evaluate_into(
     config: EvalConfig,
     models: list[ModelFolder],
     corpora: list[str],
