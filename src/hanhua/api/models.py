@@ -43,7 +43,7 @@ def train(
 
     model: a folder with safetensors weights. corpus: a folder that `filter_texts` made. first_new_id: where the new
     rows begin, known already for what Hanhua made. settings: keys of `continued_pretrain` in a recipe. The trained
-    model is in `out`/model. Returns the facts: tokens, first and last loss, seconds.
+    model is in `out`/model. Returns the facts: tokens, first and last loss, and more.
 
     >>> import hanhua
     >>> facts = hanhua.train("Llama-3-8B-zh", corpus="clean", out="adapted", max_tokens=1_000_000)
