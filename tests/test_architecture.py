@@ -89,7 +89,7 @@ def test_every_package_is_in_the_build_and_the_type_check() -> None:
     for module, path in MODULES.items():
         if path.name == "__init__.py":
             assert f'"{module}"' in project, f"{module} is missing from [tool.setuptools] packages"
-    linked = {path.name for path in (ROOT / ".types" / "hanhua").iterdir()}
+    linked = {path.name for path in (ROOT / ".types" / "hanhua").iterdir() if path.name != "__pycache__"}
     held = {path.name for path in FOLDERS["hanhua"].iterdir() if path.name != "__pycache__"}
     assert linked == held | {*MAPPED, "recipes"}
 
