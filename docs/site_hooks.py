@@ -1,4 +1,4 @@
-"""Builds what the site makes of other things: the configuration reference, the recipe's schema, the index of results.
+"""Builds what the site makes of other things: configuration reference, schema, index of results, functions for Python.
 
 It also sets the order of pages, and shows at the top of each result what stands in its file's head.
 """
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from python_api import pages
 from results_index import indexes, page_head, read_results
 
 PAGES = (
@@ -24,6 +25,7 @@ PAGES = (
     "evaluation",
     "publishing",
     "configuration",
+    "python-api",
     "troubleshooting",
     "glossary",
     "results/index",
@@ -39,7 +41,7 @@ def on_config(config: Any) -> Any:
     _write(DOCS / "configuration.md", reference_markdown("en"))
     _write(DOCS / "configuration.zh-CN.md", reference_markdown("zh"))
     _write(DOCS / "recipe.schema.json", json.dumps(recipe_json_schema(), ensure_ascii=False, indent=2) + "\n")
-    for path, text in indexes().items():
+    for path, text in {**indexes(), **pages()}.items():
         _write(path, text)
     english = [f"{page}.md" for page in PAGES if (DOCS / f"{page}.md").is_file()]
     chinese = [f"{page}.zh-CN.md" for page in PAGES if (DOCS / f"{page}.zh-CN.md").is_file()]

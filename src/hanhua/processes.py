@@ -64,7 +64,10 @@ def map_in_order(
                 done, future = waiting.popleft()
                 yield done, future.result()
         except BrokenProcessPool as error:
-            raise HanhuaError(f"a worker of {name} was killed (out of memory?); try fewer workers") from error
+            raise HanhuaError(
+                f"a worker of {name} was killed (out of memory?); try fewer workers. A script of your own is "
+                'imported by each worker: what it does must stand below `if __name__ == "__main__":`'
+            ) from error
         finally:
             for _, future in waiting:
                 future.cancel()

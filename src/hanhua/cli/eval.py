@@ -81,7 +81,7 @@ def evaluate(
     }
     resolved = _config(config, corpora or [], benchmarks=asked, references=references or [], given=given)
     served = dict(_name_and_folder(one, "--generate-with") for one in servers or [])
-    scores = _run(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
+    scores = evaluate_into(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
     if as_json:
         print_json(scores)
     else:
@@ -121,9 +121,14 @@ def _config(
     if not corpora:
         tree.data["language_modeling"] = None
     config = read_config(tree, EvalConfig, section="eval")
-    if not (corpora or config.benchmarks or config.safety or config.behavior is not None):
+    if nothing_to_measure(config):
         raise UsageError("nothing to measure: give --corpus, --benchmark, --task, --data, --behavior or --prompts")
     return config
+
+
+def nothing_to_measure(config: EvalConfig) -> bool:
+    """Return whether the settings ask for no measure: no text, benchmark, reply or prompt."""
+    return not (config.language_modeling or config.benchmarks or config.safety or config.behavior)
 
 
 def _reference(option: str) -> dict[str, str]:
@@ -147,7 +152,7 @@ def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
     return name, folder
 
 
-def _run(
+def evaluate_into(
     config: EvalConfig,
     models: list[ModelFolder],
     corpora: list[str],

@@ -78,7 +78,7 @@ def run(
         "text.convert": convert,
     }
     settings = filtering_config(config, given)
-    facts = _filter_into(out, settings, named)
+    facts = filter_into(out, settings, named)
     if as_json:
         from hanhua.cli.printing import print_json
 
@@ -87,7 +87,7 @@ def run(
         _print_facts(facts, out)
 
 
-def _filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
+def filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
     """Filter into `DIR.partial` and rename it when done, so that what is at `out` is finished."""
     from hanhua.artifacts.files import sha256_of
     from hanhua.filtering.stage import filter_corpora

@@ -13,6 +13,7 @@ from hanhua.cli.output import require_new
 if TYPE_CHECKING:
     from hanhua.filtering.config import HarmConfig
     from hanhua.filtering.harm.training import LabelledText
+    from hanhua.services import HarmScore
 
 FILES = ".jsonl, .json, .txt, .parquet, also .gz, .zst"
 HARMLESS_LABELS = frozenset({"", "0", "none", "benign", "normal", "harmless", "clean", "safe", "false", "无害", "正常"})
@@ -43,19 +44,23 @@ def score(
     from hanhua.filtering.harm import build_harm_scorer
     from hanhua.progress import say
 
-    scorer = build_harm_scorer(_config(classifier or [], guard, device))
+    scorer = build_harm_scorer(harm_config(classifier or [], guard, device))
     for file in files:
         records = read_records(file, text_field=text_field, on_broken=lambda place, why: say(f"skipped {place}: {why}"))
         for record in records:
-            found = scorer.score(record.text)
-            row = {
-                "id": record.fields.get("id", f"{file.name}#{record.number}"),
-                "category": found.category,
-                "score": round(found.score, 4),
-                "spans": [list(span) for span in found.spans],
-                "evidence": [record.text[start:end] for start, end in found.spans],
-            }
+            number = record.fields.get("id", f"{file.name}#{record.number}")
+            row = {"id": number, **score_as_json(record.text, scorer.score(record.text))}
             print(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
+
+
+def score_as_json(text: str, found: HarmScore) -> dict[str, Any]:
+    """Return a text's score as JSON data; spans are [begin, end) in characters."""
+    return {
+        "category": found.category,
+        "score": round(found.score, 4),
+        "spans": [list(span) for span in found.spans],
+        "evidence": [text[start:end] for start, end in found.spans],
+    }
 
 
 def train_harm(
@@ -101,7 +106,8 @@ def train_harm(
         _print_figures(model.facts, model.categories, out)
 
 
-def _config(classifiers: list[Path], guard: str | None, device: str) -> HarmConfig:
+def harm_config(classifiers: list[Path], guard: str | None, device: str) -> HarmConfig:
+    """Return the scorer's settings: classifiers besides the lexicon, and a guard model, if any."""
     from hanhua.filtering.config import GuardConfig, HarmConfig
 
     asked = GuardConfig(model=guard, device=device) if guard is not None else None

@@ -60,7 +60,7 @@ def named_corpora(
         name, path = _named(value)
         name = _unused(name or _stem(path), found)
         language = spoken.get(name, spoken.get("", "zh"))
-        found[name] = _corpus(path, language=language, license=license_, text_field=text_field)
+        found[name] = corpus_config(path, language=language, license=license_, text_field=text_field)
     return found
 
 
@@ -79,7 +79,8 @@ def _unused(name: str, taken: dict[str, Any]) -> str:
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
 
 
-def _corpus(path: str, **fields: Any) -> CorpusConfig:
+def corpus_config(path: str, **fields: Any) -> CorpusConfig:
+    """Return a corpus of these fields; UsageError for one that is wrong."""
     from pydantic import ValidationError
 
     from hanhua.documents.sources import CorpusConfig

@@ -39,7 +39,7 @@ def publish(
     from hanhua.release.publish import publish_release
     from hanhua.release.publish_plan import refuse
 
-    result = publish_release(_release_of(run), repo_id=repo_id, public=public, dry_run=dry_run, agreement=agreement)
+    result = publish_release(release_of(run), repo_id=repo_id, public=public, dry_run=dry_run, agreement=agreement)
     if as_json:
         print_json(result.as_json())
     else:
@@ -48,7 +48,8 @@ def publish(
         refuse(result.blocking, repo_id=repo_id)
 
 
-def _release_of(folder: Path) -> Path:
+def release_of(folder: Path) -> Path:
+    """Return a release's folder: the one given, or the latest release of a run's folder."""
     from hanhua.artifacts.manifest import MANIFEST
     from hanhua.errors import InputError
     from hanhua.pipeline.status import latest_artifacts

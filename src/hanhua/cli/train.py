@@ -39,15 +39,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on the train split of a Corpus; run the same command again to go on after a stop."""
-    from hanhua.artifacts.hashes import FileHashes
-    from hanhua.artifacts.manifest import open_artifact
-
     require_unfinished(out, what="model")
-    settings = _settings(config, overrides or [])
-    hashes = FileHashes(out / "work" / f"hashes-{os.environ.get('RANK', '0')}.json")
-    texts = hashes.check(open_artifact(corpus, kind="corpus"))
-    base, known_id = _model(model, hashes)
-    facts = _run(settings, base, texts, out, first_new_id=known_id if first_new_id is None else first_new_id)
+    facts = train_into(out, _settings(config, overrides or []), model=model, corpus=corpus, first_new_id=first_new_id)
     if as_json:
         print_json(facts)
         return
@@ -64,6 +57,19 @@ def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfi
     for override in overrides:
         set_override(tree, override)
     return read_config(tree, ContinuedPretrainConfig, section="continued_pretrain")
+
+
+def train_into(
+    out: Path, config: ContinuedPretrainConfig, *, model: Path, corpus: Path, first_new_id: int | None = None
+) -> dict[str, Any]:
+    """Train a model folder on a Corpus into `out`, which becomes a finished artifact; return the facts."""
+    from hanhua.artifacts.hashes import FileHashes
+    from hanhua.artifacts.manifest import open_artifact
+
+    hashes = FileHashes(out / "work" / f"hashes-{os.environ.get('RANK', '0')}.json")
+    texts = hashes.check(open_artifact(corpus, kind="corpus"))
+    base, known_id = _model(model, hashes)
+    return _run(config, base, texts, out, first_new_id=known_id if first_new_id is None else first_new_id)
 
 
 def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:

@@ -7,6 +7,7 @@ import pytest
 from program import started
 from small_llama import QUICKSTART
 
+import hanhua
 from hanhua.artifacts import open_artifact
 from hanhua.cli import vocab_extension as command
 from hanhua.cli.entry import run_command
@@ -137,4 +138,8 @@ def test_resize_writes_a_model_transformers_loads(base: Path, made: Path, tmp_pa
     model = write_small_model(tmp_path / "model", base)
     assert run("resize", "--model", model, "--tokenizer", made, "--out", tmp_path / "zh") == 0
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "zh").config.vocab_size == 1280
+    facts = hanhua.resize(model, tokenizer=made, out=tmp_path / "from python")
+    assert facts["vocab_size"] == 1280
+    weights = [tmp_path / folder / "model.safetensors" for folder in ("zh", "from python")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
     assert run("resize", "--model", model, "--tokenizer", made, "--out", tmp_path / "zh") == 2

@@ -117,19 +117,21 @@ def learn(
         "max_strings": max_strings,
     }
     config = config_of_options(VocabExtensionConfig, given)
-    _learn(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers, as_json=as_json)
+    reading = Reading(text_field, split)
+    done = learn_folder(config, corpus or [], base, reading, out=out, workers=workers)
+    _print_learned(*done, base=base, out=out, as_json=as_json)
 
 
-def _learn(
+def learn_folder(
     config: VocabExtensionConfig,
     patterns: list[str],
     base: str,
     reading: Reading,
     *,
     out: Path,
-    workers: int | None,
-    as_json: bool,
-) -> None:
+    workers: int | None = None,
+) -> tuple[dict[str, Any], Learned]:
+    """Write the extended tokenizer as a finished artifact at `out`; return its facts and what was learned."""
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.texts import sources_of
 
@@ -140,12 +142,7 @@ def _learn(
         rows = _measured(folder, partial, places, reading)
         facts = _learn_facts(learned, rows, verified, partial)
         _write_manifest(partial, config=config, base=folder, places=places, facts=facts)
-    if as_json:
-        from hanhua.cli.printing import print_json
-
-        print_json(facts)
-    else:
-        _print_learned(facts, learned, base=base, out=out)
+    return facts, learned
 
 
 class Reading(NamedTuple):
@@ -251,9 +248,12 @@ def _write_manifest(
     finish("vocab_extension", folder, config=config, inputs=inputs, facts=facts)
 
 
-def _print_learned(facts: dict[str, Any], learned: Learned, *, base: str, out: Path) -> None:
-    from hanhua.cli.printing import print_table
+def _print_learned(facts: dict[str, Any], learned: Learned, *, base: str, out: Path, as_json: bool) -> None:
+    from hanhua.cli.printing import print_json, print_table
 
+    if as_json:
+        print_json(facts)
+        return
     ratios = facts["compression"].get("heldout", {}).get("all")
     rows = [
         ("base", f"{facts['first_new_id']:,}", f"{ratios['base']:.3f}" if ratios else "", ""),

@@ -12,7 +12,7 @@ from hanhua.cli.vocab.options import texts_by_source
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.measuring.bootstrap import Interval
-    from hanhua.vocab_extension.measuring.measure import Measure
+    from hanhua.vocab_extension.measuring.measure import Measure, Subject
 
 _MAX_TEXTS, _MAX_TOKENIZER = 24, 16
 
@@ -36,20 +36,13 @@ def measure(
     The gain is over the first tokenizer. Intervals are 95%, over documents. Languages are told by each
     document's own characters: zh-Hans, zh-Hant, zh (both, or too short to tell), ja, ko, latin, code, other.
     """
-    from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.vocab_extension.measuring.measure import measure_with_languages, open_subject
+    from hanhua.vocab_extension.measuring.measure import measure_with_languages
 
     if plot is not None:
         from hanhua.vocab_extension.measuring.figures import check_plot
 
         check_plot(plot)
-    subjects = []
-    base_size = None
-    if base is not None:
-        subjects.append(open_subject(resolve_base_tokenizer(base), name=base))
-        base_size = subjects[0].tokenizer.get_vocab_size()
-    for folder in folders:
-        subjects.append(open_subject(resolve_base_tokenizer(folder), name=folder, base_size=base_size))
+    subjects = open_subjects(folders, base=base)
     rows = measure_with_languages(subjects, texts_by_source(texts, text_field, split))
     if plot is not None:
         from hanhua.vocab_extension.measuring.figures import draw_measures
@@ -61,6 +54,21 @@ def measure(
         print_json([row.as_json() for row in rows])
     else:
         _print_measures(rows)
+
+
+def open_subjects(folders: list[str], *, base: str | None) -> list[Subject]:
+    """Return the tokenizers to measure, the base first where there is one."""
+    from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.vocab_extension.measuring.measure import open_subject
+
+    subjects = []
+    base_size = None
+    if base is not None:
+        subjects.append(open_subject(resolve_base_tokenizer(base), name=base))
+        base_size = subjects[0].tokenizer.get_vocab_size()
+    for folder in folders:
+        subjects.append(open_subject(resolve_base_tokenizer(folder), name=folder, base_size=base_size))
+    return subjects
 
 
 def _print_measures(rows: list[Measure]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hanhua.cli.options import AsJson, Model
 from hanhua.cli.vocab.options import new_folder
+
+if TYPE_CHECKING:
+    from hanhua.vocab_extension.resize.resize import Resized
 
 Init = Annotated[
     str,
@@ -37,27 +41,11 @@ def resize(
     One shard at a time, without loading the model: a 70B fits a laptop, if its disk holds a second copy. Rows of the
     base that were never trained are found, named and left out of every mean and norm.
     """
-    from hanhua.base_model import resolve_base_model
-    from hanhua.vocab_extension.resize.initialization import Methods
-    from hanhua.vocab_extension.resize.resize import grow_model
-
-    methods = Methods.parse(init)
-    folder = resolve_base_model(model)
-    with new_folder(out) as partial:
-        done = grow_model(folder, tokenizer=tokenizer, out=partial, methods=methods, seed=seed, pad_to=pad_to)
-    facts = {
-        "out": str(out),
-        "vocab_size": done.vocab_size,
-        "first_new_id": done.first_new_id,
-        "method": done.method,
-        "tied": done.tied,
-        "padded_rows": done.padded_rows,
-        "untrained": done.untrained,
-    }
+    done = resize_to(out, model=model, tokenizer=tokenizer, init=init, seed=seed, pad_to=pad_to)
     if as_json:
         from hanhua.cli.printing import print_json
 
-        print_json(facts)
+        print_json({"out": str(out), **asdict(done)})
     else:
         print(f"{out}: {done.first_new_id:,} → {done.vocab_size:,} rows, new ones by {done.method}")
         if done.padded_rows:
@@ -65,3 +53,15 @@ def resize(
         for name, rows in done.untrained.items():
             print(f"{name}: {len(rows):,} old rows were never trained (--json names them)")
         print(f"next: hanhua train --help   (the new rows know nothing yet: train on Chinese text from {out})")
+
+
+def resize_to(out: Path, *, model: str, tokenizer: Path, init: str, seed: int, pad_to: int) -> Resized:
+    """Write the resized model as a new folder `out`."""
+    from hanhua.base_model import resolve_base_model
+    from hanhua.vocab_extension.resize.initialization import Methods
+    from hanhua.vocab_extension.resize.resize import grow_model
+
+    methods = Methods.parse(init)
+    folder = resolve_base_model(model)
+    with new_folder(out) as partial:
+        return grow_model(folder, tokenizer=tokenizer, out=partial, methods=methods, seed=seed, pad_to=pad_to)

@@ -54,7 +54,10 @@ def verify(
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
     confirm = _certify(found, certificate) if certificate is not None else None
     if as_json:
-        _print_json(found, folder=str(folder), base=base, confirm=confirm)
+        from hanhua.cli.printing import print_json
+
+        data = examination_as_json(found, folder=folder, base=base)
+        print_json({**data, "confirm_certificate": confirm} if confirm else data)
     else:
         print("\n".join(_report(found)))
         if confirm:
@@ -79,11 +82,10 @@ def _certify(found: Examination, out: Path) -> str:
     return checker_command(found, out)
 
 
-def _print_json(found: Examination, *, folder: str, base: str, confirm: str | None) -> None:
-    from hanhua.cli.printing import print_json
-
-    data: dict[str, Any] = {
-        "folder": folder,
+def examination_as_json(found: Examination, *, folder: Path, base: str) -> dict[str, Any]:
+    """Return every check and every trial as JSON data."""
+    return {
+        "folder": str(folder),
         "base": base,
         "ok": found.holds,
         "new_tokens": len(found.pair.new_tokens),
@@ -91,7 +93,6 @@ def _print_json(found: Examination, *, folder: str, base: str, confirm: str | No
         "texts": [trial.as_json() for trial in found.trials],
         "without_han_bytes": sum(trial.without_han_bytes for trial in found.trials),
     }
-    print_json({**data, "confirm_certificate": confirm} if confirm else data)
 
 
 def _report(found: Examination) -> Iterator[str]:
