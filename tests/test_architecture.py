@@ -172,7 +172,7 @@ def test_every_folder_of_tests_mirrors_a_package() -> None:
 
 @pytest.mark.parametrize("path", sorted(TESTS.glob("*/**/test_*.py")), ids=lambda path: path.stem)
 def test_a_test_lies_where_what_it_imports_most_lies(path: Path) -> None:
-    """Counted in names; a tie is good enough. A test that only starts the program imports nothing, and lies anywhere."""
+    """Counted in names; a tie is good enough. A test that only starts the program imports nothing and lies anywhere."""
     folder = path.relative_to(TESTS).parts[0]
     # With `cli.entry` a test of any package runs a command.
     about = Counter(
