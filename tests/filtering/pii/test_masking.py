@@ -59,7 +59,12 @@ def test_an_identity_number_however_it_is_grouped(number: str, gap: str) -> None
     assert mask_pii(f"身份证：{written}，完。") == ("身份证：[ID_CARD]，完。", {"ID_CARD": 1})
 
 
-@given(st.sampled_from(["订单号", "运单编号：", "快递单号 ", "ISBN ", "发票号：", "合同编号", "序列号:"]), MOBILES)
+@given(
+    st.sampled_from(
+        ["订单：", "訂單", "快递：", "订单号", "运单编号：", "快递单号 ", "ISBN ", "发票号：", "合同编号", "序列号:"]
+    ),
+    MOBILES,
+)
 def test_what_is_called_otherwise_stays(name: str, number: str) -> None:
     text = f"{name}{number}，请核对"
     assert is_called_otherwise(text, len(name))
