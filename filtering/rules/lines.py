@@ -25,7 +25,7 @@ def lines(draft: Draft, limits: QualityConfig) -> Verdict:
         ratio = draft.measure(f"lines.{detail}", measure(draft.lines))
         if ratio > limit:
             return reject(f"lines.{detail}", ratio)
-    if limits.min_punctuated_line_ratio is None:
+    if limits.min_punctuated_line_ratio is None or not draft.lines:
         return KEEP
     ratio = draft.measure("lines.unpunctuated", sum(line.endswith(_ENDS) for line in draft.lines) / len(draft.lines))
     return reject("lines.unpunctuated", ratio) if ratio < limits.min_punctuated_line_ratio else KEEP
