@@ -44,7 +44,7 @@ def resolve_base_tokenizer(base: str) -> Path:
     folder = Path(base)
     if folder.is_dir():
         if not (folder / "tokenizer.json").is_file():
-            raise InputError(f"{folder}: no tokenizer.json in this folder")
+            raise InputError(f"{folder}: no tokenizer.json in this folder{_only_a_model(folder)}")
         return folder
     if not is_hub_id(base):
         raise InputError(
@@ -106,6 +106,12 @@ def _cached(name: str) -> Path:
             if not (folder / "tokenizer_config.json").is_file():
                 raise
     return folder
+
+
+def _only_a_model(folder: Path) -> str:
+    if not (folder / "tokenizer.model").is_file():
+        return ""
+    return ", only a tokenizer.model (SentencePiece, or tiktoken's ranks); load and save it with transformers first"
 
 
 def _from_hub(base: str) -> Path:

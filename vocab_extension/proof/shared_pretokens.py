@@ -41,11 +41,13 @@ class SharedPretokens:
     """before, after: the kinds that stand in one pre-token with the Han character behind or before them.
 
     letters_kept: whether theorem 4 holds, since no new token holds a letter or digit of another script.
+    made_by_normalizer: the characters without Han that the base's normalizer makes Han of, such as ⼀.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     letters_kept: bool
+    made_by_normalizer: str
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON data."""
@@ -53,13 +55,16 @@ class SharedPretokens:
             "before_han": list(self.before),
             "after_han": list(self.after),
             "other_letters_and_digits_keep_their_tokens": self.letters_kept,
+            "characters_that_the_normalizer_makes_han_of": len(self.made_by_normalizer),
         }
 
     def sentence(self) -> str:
         """Return it as people read it."""
         parts = [f"{', '.join(kinds) or 'nothing'} {side}" for side, kinds in self._sides()]
         kept = "keep their tokens in any text" if self.letters_kept else "may become part of new tokens beside Han"
-        return f"in one pre-token with Han: {'; '.join(parts)}. Other letters and digits {kept}"
+        made = self.made_by_normalizer
+        han = f"; the normalizer makes Han of {len(made)} other characters ({made[:3]} …)" if made else ""
+        return f"in one pre-token with Han: {'; '.join(parts)}. Other letters and digits {kept}{han}"
 
     def _sides(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return ("before it", self.before), ("behind it", self.after)
@@ -70,7 +75,23 @@ def shared_pretokens(pair: Pair) -> SharedPretokens:
     tokenizer, data = pair.base_tokenizer, pair.base.data
     before = tuple(name for name, text in NEIGHBORS.items() if _is_one(tokenizer, data, text + HAN))
     after = tuple(name for name, text in NEIGHBORS.items() if _is_one(tokenizer, data, HAN + text))
-    return SharedPretokens(before, after, not any(_has_other_letters(token) for token in pair.new_tokens))
+    kept = not any(_has_other_letters(token) for token in pair.new_tokens)
+    return SharedPretokens(before, after, kept, han_made_by(tokenizer))
+
+
+def han_made_by(tokenizer: Tokenizer) -> str:
+    """Return all characters without Han that the normalizer makes Han of; each is tried by itself.
+
+    That is enough for NFC: no Han character is composed of others.
+    """
+    if tokenizer.normalizer is None:
+        return ""
+    others = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    others = [character for character in others if not HAS_HAN.match(character) and character != "\n"]
+    lines = tokenizer.normalizer.normalize_str("\n".join(others)).split("\n")
+    if len(lines) != len(others):  # a normalizer that takes line breaks away or puts them in
+        lines = [tokenizer.normalizer.normalize_str(character) for character in others]
+    return "".join(c for c, line in zip(others, lines, strict=True) if HAS_HAN.search(line))
 
 
 def _is_one(tokenizer: Tokenizer, data: dict[str, Any], text: str) -> bool:
