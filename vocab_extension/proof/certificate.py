@@ -13,6 +13,7 @@ from hanhua.artifacts.files import sha256_of, write_json
 from hanhua.errors import InputError
 from hanhua.vocab_extension.proof import check_certificate
 from hanhua.vocab_extension.proof.pair import Pair
+from hanhua.vocab_extension.proof.shared_pretokens import shared_pretokens
 from hanhua.vocab_extension.proof.verify import Check, Examination
 
 CHECKER = Path(str(check_certificate.__file__))
@@ -28,6 +29,7 @@ def certificate_of(examination: Examination) -> dict[str, Any]:
         "counts": _counts(pair),
         "proved": [_theorem(check) for check in examination.checks if check.proved],
         "tried": [_theorem(check) for check in examination.checks if not check.proved],
+        "beside_han": shared_pretokens(pair).as_json(),
         "tried_on": [trial.as_json() for trial in examination.trials],
     }
 

@@ -78,6 +78,13 @@ def pipeline(base: Data, new: Data) -> Iterator[str]:
             yield f"{name}: {str(base['parts'].get(name))[:200]} → {str(new['parts'].get(name))[:200]}"
 
 
+def alphabet(base: Data, new: Data) -> Iterator[str]:
+    """Every byte that Chinese is spelled with, and every byte inside characters, has a token."""
+    # A byte without one is left out of a text. If it were inside a character, what is left could begin another.
+    needed = (*range(0x80, 0xC0), *range(0xE3, 0xEA), 0xEF, 0xF0)
+    return (f"the byte {BYTE_OF[t]:#x} has none" for t in BYTE_OF if BYTE_OF[t] in needed and t not in base["vocab"])
+
+
 def base_tokens(base: Data, new: Data) -> Iterator[str]:
     """Every base token keeps its id."""
     return (f"{t!r}: {i} → {new['vocab'].get(t)}" for t, i in base["vocab"].items() if new["vocab"].get(t) != i)
@@ -148,7 +155,10 @@ def reachability(base: Data, new: Data) -> Iterator[str]:
             yield f"{token!r}: merges stop at {parts}"
 
 
-CLAIMS = (pipeline, base_tokens, special_tokens, added_tokens, ids, base_merges, new_merges, new_tokens, reachability)
+CLAIMS = (
+    *(pipeline, alphabet, base_tokens, special_tokens, added_tokens),
+    *(ids, base_merges, new_merges, new_tokens, reachability),
+)
 
 
 def disagreements(said: Data, base: Data, new: Data, broken: set[str]) -> Iterator[str]:

@@ -5,8 +5,13 @@ cuts it into pre-tokens, and spells each in bytes; then, on each pre-token alone
 is a token as a whole is that token; any other is its bytes, and of all pairs of neighbors that a merge joins,
 the merge of lowest rank is done first, the leftmost of several, until no merge fits.
 
+A byte that has no token is left out of its pre-token. That makes no Han: never missing is a byte inside characters,
+10xxxxxx, or one that Han is spelled with (`alphabet`). So a byte that begins a character and is still there has all of
+its character behind it, and the whole characters of a new token, which begins with such a byte, stand in the text.
+
 **Theorem 1.** A pre-token without a Han character has the ids it had. So has a text without one
- (after the base's normalizer, if it has one; Llama 3 has none. NFKC would make the Han character 一 of the radical ⼀).
+ (after the base's normalizer, if it has one; Llama 3 has none. NFC, which Qwen has, makes no Han of other characters:
+ `shared_pretokens.han_made_by` tries them all. NFKC makes the Han character 一 of the radical ⼀).
  *Proof.* Both cut the text alike (`pipeline`, `special_tokens`, `added_tokens`, `loads`) and have the same tokens and
  merges of the base, at the same ids, those merges first and in the same order (`base_tokens`, `base_merges`).
  A new token, or the product of a new merge, holds bytes that stand only in text with a Han character
@@ -20,6 +25,8 @@ the merge of lowest rank is done first, the leftmost of several, until no merge 
 
 **Theorem 3.** An id of the base means the bytes it meant (`base_tokens`, `special_tokens`, `ids`: none given twice).
 
+Theorem 4, of letters and digits that share a pre-token with Han, is in `shared_pretokens`.
+
 `reachability` and `one_pretoken` are not needed for this: they say that no row of the model is made for nothing.
 """
 
@@ -30,10 +37,10 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from hanhua.bits import token_to_bytes
+from hanhua.bits import bytes_to_token, token_to_bytes
 from hanhua.vocab_extension.proof.han_bytes import completed, fault_of
 from hanhua.vocab_extension.proof.pair import Pair, shown, unspellable
-from hanhua.vocab_extension.tokenizer_json import encode_all, pretoken_splitter
+from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, encode_all, pretoken_splitter
 
 _NOT_PIPELINE = {"version", "model", "added_tokens"}
 
@@ -49,6 +56,13 @@ def pipeline(pair: Pair) -> Iterator[str]:
         # A switch that is off may be written as false, null, an empty text, or not at all.
         if (a or None) != (b or None):
             yield f"model.{switch}: {a!r} in the base, {b!r} in the extension"
+
+
+def alphabet(pair: Pair) -> Iterator[str]:
+    """Every byte that Chinese is spelled with, and every byte inside characters, has a token."""
+    known = pair.base.vocab.keys()
+    missing = (byte for byte in BYTES_OF_HAN if bytes_to_token(bytes([byte])) not in known)
+    yield from (f"the byte 0x{byte:02X} has no token" for byte in missing)
 
 
 def base_tokens(pair: Pair) -> Iterator[str]:
@@ -184,6 +198,7 @@ def one_pretoken(pair: Pair) -> Iterator[str]:
 
 STRUCTURAL: tuple[Callable[[Pair], Iterator[str]], ...] = (
     pipeline,
+    alphabet,
     base_tokens,
     special_tokens,
     added_tokens,

@@ -96,11 +96,13 @@ def examination_as_json(found: Examination, *, folder: Path, base: str) -> dict[
 
 
 def _report(found: Examination) -> Iterator[str]:
+    from hanhua.vocab_extension.proof.shared_pretokens import shared_pretokens
     from hanhua.vocab_extension.proof.verify import failure_lines
 
     for check in found.checks:
         how = "proved" if check.proved else "tried"
         yield f"{'ok     ' if check.holds else 'BROKEN '}{how:7}{check.name}: {check.statement}"
+    yield "\n" + shared_pretokens(found.pair).sentence()
     if found.trials:
         size = sum(trial.without_han_bytes for trial in found.trials)
         yield f"\n{size / 1e6:,.2f} MB of text without Han compared id by id"
