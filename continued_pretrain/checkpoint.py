@@ -1,4 +1,4 @@
-"""Checkpoints that survive being killed at any moment, and from which training goes on bit for bit.
+"""Checkpoints that survive being killed at any moment, and from which training resumes bit for bit.
 
     checkpoints/step-00000200/   trained.safetensors    what is trained
                                  optimizer.safetensors  AdamW's moments and step counts, by parameter name
@@ -52,7 +52,7 @@ class TrainState:
     mean_loss: float | None = None
 
     def advanced(self, loss: float, sequences: int, length: int) -> TrainState:
-        """Return the state after a step of so many sequences."""
+        """Return the state after a step of that many sequences."""
         mean = loss if self.mean_loss is None else self.mean_loss + (loss - self.mean_loss) / MEAN_OF_STEPS
         return replace(
             self,
@@ -68,8 +68,8 @@ class TrainState:
 class Checkpoints:
     """The checkpoints of one run, below `folder`.
 
-    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused. keep: the newest
-    so many stay, and for good those whose step is a multiple of keep_every.
+    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused. keep: number
+    of recent checkpoints to retain; steps divisible by keep_every are never deleted.
     """
 
     def __init__(

@@ -233,11 +233,11 @@ class ContinuedPretrainConfig(BaseModel):
             if weight < 0:
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
-            raise ValueError("every weight is 0, so there is nothing to train on")
+            raise ValueError("all weights are 0, so there is nothing to train on")
         if self.trainable == "adapters+embeddings" and self.lora is None:
             raise ValueError("trainable is adapters+embeddings and lora is null: adapters need their settings")
         if self.quantize != "none" and self.mode == "full":
-            raise ValueError("quantize freezes the layers in four bits, so they cannot all be trained: use adapters")
+            raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
         if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio + decay_ratio is above 1")

@@ -123,7 +123,7 @@ def _tokens_per_second(
     placement: Placement,
     trained: int,
 ) -> float:
-    """Return tokens a second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
+    """Return tokens per second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
     micro = config.sequence_length * config.micro_batch_size
     compute = micro * config.gradient_accumulation_steps * flops / (hardware.peak_flops * hardware.attained_ratio)
     exchange = 2 * 4 * trained / hardware.link_bytes if placement != "single" else 0.0
@@ -183,7 +183,7 @@ def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterato
     yield "attention counted as if each sequence were one document; shorter documents cost less"
     if hardware.devices > 1:
         yield (
-            f"links of {hardware.link_bytes / 1e9:,.0f} GB/s a device"
+            f"links of {hardware.link_bytes / 1e9:,.0f} GB/s per device"
             + ("" if hardware.nodes == 1 else f" between {hardware.nodes} machines")
             + "; FSDP2 gathers weights twice a micro-batch while it computes"
         )

@@ -50,7 +50,7 @@ def resolve_weights(weights: Mapping[str, float], sequences: Mapping[str, int], 
         if name not in sequences:
             raise InputError(
                 f"the corpus {name!r} (weight {weight:g}) has no document in the train split; "
-                f"there are: {', '.join(sorted(sequences))}"
+                f"corpora with documents: {', '.join(sorted(sequences))}"
             )
         if sequences[name] == 0:
             raise InputError(

@@ -46,7 +46,7 @@ _NOTHING = HarmScore(None, 0.0)
 
 @dataclass(frozen=True)
 class Examined:
-    """A score, where in the folded text the strong terms stand, and the weight of the harmless words beside them.
+    """A score, where in the folded text the strong terms are, and the weight of the harmless words next to them.
 
     words: how many different phrases they make; terms that overlap are one.
     """

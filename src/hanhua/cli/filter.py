@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answer --json > scores.jsonl")(score)
-app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jsonl --benign news.jsonl --out spam")(
+app.command("train-harm", epilog="Example: hanhua filter train-harm labeled.jsonl --benign news.jsonl --out spam")(
     train_harm
 )
 app.command(

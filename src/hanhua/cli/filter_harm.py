@@ -97,7 +97,7 @@ def train_harm(
     from hanhua.filtering.harm.training import Settings, train_classifier
 
     require_new(out)
-    examples = [one for file in files for one in _labelled(file, text_field, label_field, category, harmful_label)]
+    examples = [one for file in files for one in _labeled(file, text_field, label_field, category, harmful_label)]
     harmless = _benign(benign or [], text_field, benign_documents)
     settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)
     facts = {"files": [file.name for file in files], "benign_files": list(harmless)}
@@ -123,7 +123,7 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['score']:.2f}  {row['category'] or '-':<12}  {row['id']}  {evidence}".rstrip()
 
 
-def _labelled(
+def _labeled(
     file: Path, text_field: str, label_field: str, category: str | None, harmful_label: str
 ) -> list[LabelledText]:
     from hanhua.documents.readers import read_records

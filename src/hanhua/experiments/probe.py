@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 TRAINING = ContinuedPretrainConfig(sequence_length=512, micro_batch_size=2, gradient_accumulation_steps=4)
 """How a probe trains where nothing else is said: as continued pretraining does, in steps of 4,096 tokens."""
 BYTES_PER_TOKEN = 8
-"""More than the bytes a token holds in any Chinese text, so that what is drawn is enough."""
+"""More bytes than a token has in any Chinese text, so that enough text is drawn."""
 
 
 @dataclass(frozen=True)

@@ -107,5 +107,5 @@ def _harm(scores: Mapping[str, Any]) -> list[Row]:
 
 
 def _models(scores: Mapping[str, Any]) -> list[str]:
-    """Return the run's own models; those beside them are in the table of every measure."""
+    """Return the run's own models; reference models are only in the table of all measures."""
     return [model for model in NAMES if model in scores["models"]]

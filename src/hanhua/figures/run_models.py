@@ -35,7 +35,7 @@ NAMES = tuple(model.name for model in RUN_MODELS)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return names of models in the order they are made, those that are no run's own behind them."""
+    """Return names of models in the order they are made, then reference models."""
     given = list(dict.fromkeys(names))
     return [name for name in NAMES if name in given] + [name for name in given if name not in NAMES]
 

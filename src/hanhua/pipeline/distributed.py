@@ -99,7 +99,7 @@ def train_beside(loaded: LoadedRecipe, *, runs: Path) -> None:
         if not (folder / MANIFEST).is_file():
             refuse_several(job.stage)
         artifacts[job.stage] = open_artifact(folder)
-    raise UsageError("the recipe has no continued_pretrain section: nothing for several processes to do")
+    raise UsageError("the recipe has no continued_pretrain section: several processes have nothing to do")
 
 
 def _join(job: StageJob, artifacts: Mapping[str, Artifact], folder: Path) -> Mapping[str, Any]:

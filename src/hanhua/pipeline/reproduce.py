@@ -54,7 +54,7 @@ class Reproduction:
 def reproduce(folder: Path, *, into: Path | None = None) -> Reproduction:
     """Run a run again, from its lock file, into a folder of its own, and compare.
 
-    into: where; by default beside the run, NAME-reproduced. Raises UsageError for a run that is not finished and
+    into: folder; by default NAME-reproduced, next to the run. Raises UsageError for a run that is not finished and
     InputError when its texts are gone or changed.
     """
     lock = read_lock(folder)
@@ -68,7 +68,7 @@ def reproduce(folder: Path, *, into: Path | None = None) -> Reproduction:
     into.mkdir(parents=True, exist_ok=True)
     wrong = changed_texts(lock, FileHashes(into / "hashes.json"))
     if wrong:
-        raise InputError("cannot be reproduced, its texts are not what they were:\n  " + "\n  ".join(wrong))
+        raise InputError("cannot be reproduced, its texts have changed:\n  " + "\n  ".join(wrong))
     result = run(locked_recipe(folder), runs=into, until=_last(before))
     compared = tuple(compare_artifacts(stage, before[stage], result.artifacts[stage]) for stage in before)
     return Reproduction(result.root, compared, tuple(changes_since(lock)))

@@ -1,6 +1,6 @@
-"""Toneless pinyin of folded text, a code a character: what is said alike becomes alike (时时彩, 石十采).
+"""Toneless pinyin of folded text, one code per character: characters that sound alike become equal (时时彩, 石十采).
 
-One reading a character, the most frequent one; what decides by it must bear that 乐 is also yue.
+One reading per character, the most frequent one; what decides by it must bear that 乐 is also yue.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_examples_that_are_also_questions_are_recorded(tmp_path: Path) -> None:
     dev = written(tmp_path, "q_dev.csv", CMMLU + "2,哪个是动物？,石头,苹果,狗,铁,C\n")
     benchmark = Benchmark(name="q", path=str(questions), fewshot_path=str(dev), shots=3)
     assert read_questionnaire(benchmark).leaked == ("q#0", "q#1")
-    with pytest.raises(InputError, match="answers must not stand in the prompt"):
+    with pytest.raises(InputError, match="answers must not be in the prompt"):
         read_questionnaire(benchmark.model_copy(update={"shots": 2}))
 
 

@@ -113,7 +113,7 @@ def test_hours_and_dollars_buy_what_the_estimate_says(tmp_path: Path) -> None:
             ["--budget-hours", "1", "--devices", "24GB", "--base", "meta-llama/Llama-3.1-405B"],
             "cannot be trained there",
         ),
-        (["--budget-hours", "1", "--base", "somebody/model"], "its size is not known"),
+        (["--budget-hours", "1", "--base", "somebody/model"], "its size is unknown"),
         (["--budget-tokens", "1000000000", "--corpus", "texts.jsonl"], "expected NAME=VALUE"),
         (["--budget-tokens", "1000000000", "--corpus", "zh=nowhere.jsonl"], "no such file"),
     ],
