@@ -37,7 +37,7 @@ class Speed:
 
 
 class TrainLog:
-    """The log of a run below `folder` (`out/logs`), going on after step `done`.
+    """The log of a run below `folder` (`out/logs`), resumed after step `done`.
 
     Rows: step, tokens, loss (nats a target), learning_rate, embedding_learning_rate (null without new rows), grad_norm,
     bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (per second, by all

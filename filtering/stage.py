@@ -1,7 +1,7 @@
 """The filtering stage: people's files in, a Corpus out, with a reason for everything that is left out.
 
 Two passes. The first reads, judges each record on its own (in worker processes) and spools what is kept to
-`work/`, with its hashes; it notes how far it has come, so that a killed run goes on from there. Then copies are
+`work/`, with its hashes; it notes how far it has come, so that a killed run resumes from there. Then copies are
 clustered, and the second pass writes the corpus without them and decides the split.
 """
 

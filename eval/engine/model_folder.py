@@ -1,4 +1,4 @@
-"""A model folder before it is loaded: everything that can be wrong with it is said before any work. No torch."""
+"""A model folder before it is loaded: everything that can be wrong is reported before any work. No torch."""
 
 from __future__ import annotations
 

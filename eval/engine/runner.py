@@ -26,7 +26,7 @@ from hanhua.eval.engine.workers import Workers
 class Runner:
     """One model to ask: it is loaded at the first request that is not answered already.
 
-    The batches depend on the requests alone, and a batch runs whole or not at all; so going on after a
+    The batches depend on the requests alone, and a batch runs whole or not at all; so resuming after a
     kill gives the same numbers, to the last bit, as never having stopped.
     """
 

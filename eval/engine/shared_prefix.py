@@ -44,7 +44,7 @@ def plan_batches(inputs: Sequence[Sequence[int]], *, scored: Sequence[int], batc
     """Return batches that cover every input once; those after one prefix follow each other.
 
     scored: of each input, how many of the last positions are scored; a prefix never reaches into them.
-    The plan depends on the inputs alone, so a run that goes on after a kill makes the same batches.
+    The plan depends on the inputs alone, so a run resumed after a kill makes the same batches.
     """
     lengths = [len(ids) for ids in inputs]
     grouped = _group_by_prefix(inputs, scored)

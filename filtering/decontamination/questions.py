@@ -86,7 +86,7 @@ def read_questions(path: str) -> Iterator[Question]:
 
 
 def _records(file: Path, *, skip: bool) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the records of a file; in a folder, one that cannot be read is said and passed over."""
+    """Yield the records of a file; in a folder, one that cannot be read is reported and skipped."""
     try:
         yield from read_fields(file, on_broken=lambda place, problem: None)
     except InputError as error:

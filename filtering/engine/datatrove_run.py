@@ -1,4 +1,4 @@
-"""The filter inside datatrove's executors (local, Slurm, Ray), for whoever outgrows one machine.
+"""The filter run by datatrove's executors (local, Slurm, Ray), for corpora too large for one machine.
 
     from hanhua.documents.sources import CorpusConfig
     from hanhua.filtering import FilteringConfig

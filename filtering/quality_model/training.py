@@ -57,7 +57,7 @@ def _shortened(codes: Codes) -> Codes:
 
 
 def _rates(logits: Margins, truth: Labels) -> dict[str, float]:
-    """Return how well the two kinds are told apart: chance is .5 for the first."""
+    """Return how well the two kinds are distinguished; for the first figure, chance is 0.5."""
     good, bad = logits[truth == 1], np.sort(logits[truth == 0])
     below = (np.searchsorted(bad, good, side="left") + np.searchsorted(bad, good, side="right")) / 2
     return {

@@ -60,7 +60,7 @@ def chat(
 
 
 def _lines(model: str) -> Iterator[str]:
-    """Yield what is said, stripped: typed at a prompt, or read from stdin."""
+    """Yield the user's lines, stripped: typed at a prompt, or read from stdin."""
     if not sys.stdin.isatty():
         yield from (line.strip() for line in sys.stdin)
         return

@@ -46,7 +46,7 @@ class Reply:
 
 @dataclass
 class Conversation:
-    """A model, its tokenizer, and what was said so far."""
+    """A model, its tokenizer, and the turns so far."""
 
     network: Any
     tokenizer: Any

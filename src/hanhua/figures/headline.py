@@ -1,4 +1,4 @@
-"""The handful of figures a run is about, as data: the console's table and the report's first section show the same."""
+"""A run's key figures, as data: the console's table and the report's first section show the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of a run, in the order they are made: what people call each, and how it is drawn. Listed here only."""
+"""The models of a run, in the order they are made: display name and style of each. Listed only here."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def label_of(name: str) -> str:
-    """Return what people call a model; its name for one that is no run's own."""
+    """Return a model's display name; its own name for a reference model."""
     return BY_NAME[name].label if name in BY_NAME else name

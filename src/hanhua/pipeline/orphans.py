@@ -25,7 +25,7 @@ class Orphan:
 
 
 def find_orphans(run: Path) -> list[Orphan]:
-    """Return what the run's last command did not use, by stage; unfinished work that it would go on with too.
+    """Return what the run's last command did not use, by stage; including unfinished work that it would resume.
 
     Raises InputError for a folder that is no run's.
     """

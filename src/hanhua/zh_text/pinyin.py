@@ -48,7 +48,7 @@ def syllable_codes(folded: Codes) -> Codes:
 
 
 def syllable_text(folded: str) -> str:
-    """Return a folded text as a string of the same length, in which characters said alike are alike."""
+    """Return a folded text as a string of the same length, in which characters with the same sound are equal."""
     codes: npt.NDArray[np.uint32] = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return syllable_codes(codes).tobytes().decode("utf-32-le", "surrogatepass")
 

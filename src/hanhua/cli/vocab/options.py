@@ -21,7 +21,7 @@ class ManyFiles(TyperCommand):
     """A command whose `--corpus` and `--texts` take all arguments up to the next option: `--corpus a.txt b.txt`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option's name before each of its values, as click wants it."""
+        """Repeat the option's name before each of its values, as click requires."""
         spread: list[str] = []
         current, first = "", False
         for word in args:

@@ -1,4 +1,4 @@
-"""`hanhua init`: a recipe from a handful of answers, its settings chosen to fit the hardware and the budget."""
+"""`hanhua init`: a recipe from a few answers, with settings that fit the hardware and the budget."""
 
 from __future__ import annotations
 

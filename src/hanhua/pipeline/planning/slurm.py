@@ -2,7 +2,7 @@
 
 Filtering and learning hold no accelerator, so they are jobs of their own: judging, an array of datatrove's executors;
 then copies, the split, the tokenizer and the new rows. One machine trains by `hanhua run`, which starts its processes
-itself; several by `accelerate launch` on each. All jobs work on one run, and each goes on from what is there.
+itself; several by `accelerate launch` on each. All jobs work on one run, and each continues from what is finished.
 """
 
 from __future__ import annotations
