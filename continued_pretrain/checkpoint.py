@@ -39,7 +39,7 @@ MEAN_OF_STEPS = 20
 
 @dataclass(frozen=True)
 class TrainState:
-    """Where training stands: steps done, sequences and tokens consumed (the data position), losses so far.
+    """The position of training: steps done, sequences and tokens consumed (the data position), losses so far.
 
     mean_loss: running mean over some twenty steps.
     """
@@ -87,7 +87,7 @@ class Checkpoints:
         *,
         write: bool = True,
     ) -> Path:
-        """Write the checkpoint of a step and remove what need not be kept; return its folder.
+        """Write the checkpoint of a step and remove those that need not be kept; return its folder.
 
         Every process calls this, since weights that are shared out are gathered first; one has `write`. Raises
         HanhuaError when it cannot be written, the one before being as it was.

@@ -1,4 +1,4 @@
-"""Stops a run before a step that would do harm: a loss or gradient that is not finite, or a loss that jumps."""
+"""Stops a run before a damaging step: a loss or gradient that is not finite, or a loss that jumps."""
 
 from __future__ import annotations
 

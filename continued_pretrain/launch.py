@@ -29,7 +29,7 @@ from hanhua.progress import say
 Processes = list[subprocess.Popen[bytes]]
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 20.0
-"""For the others to end by themselves when one has failed: they may be waiting for it for ever."""
+"""For the others to end by themselves when one has failed: they may be waiting for it forever."""
 
 
 def is_launched() -> bool:

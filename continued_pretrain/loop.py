@@ -35,7 +35,7 @@ from hanhua.progress import Progress, say
 
 @dataclass
 class Run:
-    """All that a step needs, and where the run stands.
+    """All that a step needs, and the position of the run.
 
     batch_sequences: sequences of a step over all processes. after_step: called in every process.
     """

@@ -56,7 +56,7 @@ def trained_sizes(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: 
 def memory_parts(
     shape: ModelShape, config: ContinuedPretrainConfig, *, new_rows: int, on_gpu: bool, shards: int = 1
 ) -> dict[str, int]:
-    """Return bytes of one device by part. shape: with the new rows. shards: processes that share the weights out."""
+    """Return bytes of one device by part. shape: with the new rows. shards: processes that hold the weights."""
     word = 2 if on_gpu else 4
     trained = trained_sizes(shape, config, new_rows)
     frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters

@@ -25,7 +25,7 @@ TRAINING = "continued_pretrain"
 
 
 def tasks_for(loaded: LoadedRecipe) -> int:
-    """Return into how many tasks a recipe's texts can be shared out: by whole files, and data sets of the Hub."""
+    """Return into how many tasks a recipe's texts can be split: by whole files, and data sets of the Hub."""
     from hanhua.filtering.engine.intake import portions_of
 
     return len(portions_of(loaded.recipe.corpora))

@@ -17,12 +17,12 @@ TEXT_MEGABYTES = {1024: 139, 2048: 237, 4096: 402, 8192: 825, 16384: 1909, 32768
 GAIN = {1024: 1.10, 2048: 1.14, 4096: 1.20, 8192: 1.29, 16384: 1.38, 32768: 1.49}
 """Characters per token over the base's, held out, from the same sweep."""
 BASE_BYTES_PER_TOKEN = 3.18
-"""Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens a gigabyte."""
+"""Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens per gigabyte."""
 SMALL_MODEL_PARAMETERS = 2e9
 LARGEST_FOR_SMALL = 8192
 MAX_PASSES = 4
-"""So many passes over one text are about as good as fresh text; more soon teach nothing (Muennighoff et al. 2023)."""
-"""A model below two billion parameters would spend a large share of them on rows."""
+"""Up to this many passes over one text are about as good as new text; more add little (Muennighoff et al. 2023)."""
+"""In a model below this size, new rows would be a large share of the parameters."""
 
 
 @dataclass(frozen=True)

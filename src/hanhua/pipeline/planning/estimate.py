@@ -1,4 +1,4 @@
-"""What a recipe will take before anything is spent: hours, money, memory, disk and tokens of each stage that would run.
+"""Estimate of a recipe: hours, cost, memory, disk and tokens of each stage that would run.
 
 Training is `continued_pretrain.estimate`'s closed form. Filtering and learning are estimated from the rates measured in
 docs/results/. What is not known (the size of a whole Hub set, a base of unknown shape) is None and said.
@@ -42,7 +42,7 @@ CORPUS_ON_DISK = 0.35
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage. device_hours: of all accelerators together; None: not known. note: what it rests on."""
+    """One stage. device_hours: of all accelerators together; None: unknown. note: what the estimate is based on."""
 
     stage: str
     hours: float | None
@@ -79,7 +79,7 @@ class RecipeEstimate:
 
 
 def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
-    """Return what a recipe takes on the hardware it names. Asks no network and reads no text."""
+    """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
     hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
@@ -154,7 +154,7 @@ def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> i
 
 
 def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None) -> dict[str, float]:
-    """Return how many times training goes over each corpus of known size."""
+    """Return the number of passes of training over each corpus of known size."""
     if recipe.continued_pretrain is None or tokens is None:
         return {}
     weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}

@@ -23,7 +23,7 @@ from hanhua.progress import data_size, duration
 from hanhua.release.licenses import TERMS, family_of
 
 PUBLIC_SETS = "llama-3-8b-zh"
-"""The shipped recipe whose corpora serve when one names none of one's own."""
+"""The shipped recipe whose corpora are used when none are given."""
 CHINESE_SHARE = 0.8
 REPLAY = "hf://datasets/HuggingFaceFW/fineweb-edu:sample-10BT"
 STEP_TOKENS = 262_144
@@ -31,7 +31,7 @@ STEP_TOKENS = 262_144
 
 @dataclass(frozen=True)
 class Answers:
-    """What `hanhua init` was told. corpora: path by name; budget by tokens, hours or dollars, one of them."""
+    """The options of `hanhua init`. corpora: path by name; the budget is one of tokens, hours or dollars."""
 
     base: str
     devices: str
@@ -47,7 +47,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Drafted:
-    """A recipe's text, and why it says what it says."""
+    """A recipe's text, and the reasons for its values."""
 
     text: str
     tokens: int

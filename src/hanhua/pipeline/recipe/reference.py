@@ -81,7 +81,7 @@ def english(model: type[BaseModel]) -> dict[str, str]:
 
 
 def sections(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
-    """Yield every mapping of keys, the outermost first, by its place; `*` stands for a name or number of yours."""
+    """Yield every mapping of keys, the outermost first, by its place; `*` is any name or number of the user's."""
     yield at, model
     for name, field in model.model_fields.items():
         for inner, step in _models(field.annotation):

@@ -1,4 +1,4 @@
-"""YAML with places: every value keeps the file, line and column it came from, so a mistake can point at it."""
+"""YAML with source positions: every value keeps its file, line and column, so that a mistake can point at it."""
 
 from __future__ import annotations
 
