@@ -119,7 +119,7 @@ def test_shots_are_the_subjects_own_where_there_are_enough(tmp_path: Path) -> No
     shared = choose_shots(solved, solved, shots=4, path="dev")
     assert shared.origin == "file"
     assert {tuple(q.id for q in qs) for qs in shared.by_subject.values()} == {("x0", "x1", "x2", "y0")}
-    with pytest.raises(InputError, match="dev: 6 solved examples, where 7 shots"):
+    with pytest.raises(InputError, match="dev: 6 solved examples, but 7 shots"):
         choose_shots(solved, solved, shots=7, path="dev")
     drawn = draw_items(solved, max_questions=2)
     assert [item.subject for item in drawn] == ["x", "x", "y", "y"]
