@@ -66,7 +66,7 @@ def attend(
 def one_by_one(
     query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None
 ) -> Tensor:
-    """One call a document: as much work as the documents are long, squared each, and exact."""
+    """Attend with one call per document: exact, and the work is the sum of the documents' squared lengths."""
     parts = []
     for low, high in pairwise(documents.bounds):
         query, key, value = (x[low:high].transpose(0, 1)[None] for x in (query_THK, key_TGK, value_TGK))

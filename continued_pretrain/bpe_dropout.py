@@ -1,4 +1,4 @@
-"""BPE dropout (Provilkov et al. 2020): now and then a merge is left out, so that parts of words are seen as well.
+"""BPE dropout (Provilkov et al. 2020): merges are skipped at random, so that parts of words are seen as well.
 
 The `tokenizers` library has it without a seed, so the same run would not see the same tokens twice; this one draws
 from a seed given with each text.
@@ -17,7 +17,7 @@ from hanhua.errors import InputError
 
 
 class DropoutEncoder:
-    """Encodes text with the BPE of a `tokenizer.json`, leaving each merge out with chance `rate`."""
+    """Encodes text with the BPE of a `tokenizer.json`, skipping each merge with probability `rate`."""
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, rate: float) -> None:
         model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]

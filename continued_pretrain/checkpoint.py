@@ -1,4 +1,4 @@
-"""Checkpoints that survive being killed at any moment, and from which training goes on bit for bit.
+"""Checkpoints that survive being killed at any moment, and from which training resumes bit for bit.
 
     checkpoints/step-00000200/   trained.safetensors    what is trained
                                  optimizer.safetensors  AdamW's moments and step counts, by parameter name
@@ -39,7 +39,7 @@ MEAN_OF_STEPS = 20
 
 @dataclass(frozen=True)
 class TrainState:
-    """Where training stands: steps done, sequences and tokens consumed (the data position), losses so far.
+    """The position of training: steps done, sequences and tokens consumed (the data position), losses so far.
 
     mean_loss: running mean over some twenty steps.
     """
@@ -52,7 +52,7 @@ class TrainState:
     mean_loss: float | None = None
 
     def advanced(self, loss: float, sequences: int, length: int) -> TrainState:
-        """Return the state after a step of so many sequences."""
+        """Return the state after a step of that many sequences."""
         mean = loss if self.mean_loss is None else self.mean_loss + (loss - self.mean_loss) / MEAN_OF_STEPS
         return replace(
             self,
@@ -68,8 +68,8 @@ class TrainState:
 class Checkpoints:
     """The checkpoints of one run, below `folder`.
 
-    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused. keep: the newest
-    so many stay, and for good those whose step is a multiple of keep_every.
+    run: JSON data naming the run (config, hashes of inputs); a checkpoint of another run is refused. keep: number
+    of recent checkpoints to retain; steps divisible by keep_every are never deleted.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Checkpoints:
         *,
         write: bool = True,
     ) -> Path:
-        """Write the checkpoint of a step and remove what need not be kept; return its folder.
+        """Write the checkpoint of a step and remove those that need not be kept; return its folder.
 
         Every process calls this, since weights that are shared out are gathered first; one has `write`. Raises
         HanhuaError when it cannot be written, the one before being as it was.

@@ -1,4 +1,4 @@
-"""What a recipe says about training and about the base model. Imports nothing heavy."""
+"""A recipe's settings of training. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Parallel = Literal["auto", "ddp", "fsdp2"]
 Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
 STEP = {"micro_batch_size", "gradient_accumulation_steps"}
-"""Settings of which only the product counts: the sequences of a step."""
+"""Settings of which only the product matters: the sequences per step."""
 
 
 class LoraSettings(BaseModel):
@@ -27,151 +27,204 @@ class LoraSettings(BaseModel):
     alpha: float = Field(
         default=16.0,
         gt=0,
-        description="The update is scaled by alpha/sqrt(rank) with rslora (16 at rank 64: 2.0), else alpha/rank",
+        description="Scales the update: alpha/sqrt(rank) with rslora (16 at rank 64: 2.0), else alpha/rank",
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Dropout before each adapter; 0 is usual for one pass over text"
     )
     rslora: bool = Field(
-        default=True, description="Scale by 1/sqrt(rank), so that a higher rank does not learn more slowly"
+        default=True, description="Scale by 1/sqrt(rank) (rsLoRA), so that a higher rank does not learn more slowly"
     )
     dora: bool = Field(
-        default=False, description="Learn the size of each output apart from its direction (DoRA): slower, better"
+        default=False,
+        description="Learn the magnitude of each output separately from its direction (DoRA): slower, better",
     )
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
-        default="all-linear", description="Linear layers to adapt by name (q_proj, …); all-linear is all but lm_head"
+        default="all-linear", description="Linear layers to adapt, by name (q_proj, …); all-linear: all except lm_head"
     )
 
 
 class PriceSettings(BaseModel):
-    """What a device costs; shown as training goes on, where it runs on devices of this kind."""
+    """Price of a device, for the cost shown during training on devices of this kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dollars_per_hour: float = Field(ge=0, description="US dollars, for one GPU; with device: cpu, for the machine")
-    device: Literal["gpu", "cpu"] = Field(default="gpu", description="On devices of another kind nothing is shown")
+    dollars_per_hour: float = Field(
+        ge=0, description="US dollars per hour for one GPU or, with device: cpu, for the machine"
+    )
+    device: Literal["gpu", "cpu"] = Field(
+        default="gpu", description="Kind of device the price is for; on another kind no cost is shown"
+    )
 
 
 class PhaseSettings(BaseModel):
-    """A part of the run with settings of its own; what is null is as in the run."""
+    """A part of the run with its own settings; null takes the run's setting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="Shown in progress and log: rows, main, anneal")
+    name: str = Field(description="Name in progress and log, such as rows, main or anneal")
     tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
     trainable: Literal["new_embeddings", "embeddings"] | None = Field(
-        default=None, description="new_embeddings or embeddings: these alone, of what the run trains; null: all of it"
+        default=None,
+        description="new_embeddings or embeddings: only these, out of what the run trains; null: all of it",
     )
-    weights: dict[str, float] | None = Field(default=None, description="Shares of the corpora in this phase")
-    learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the adapters")
-    embedding_learning_rate: float | None = Field(default=None, gt=0, description="Peak rate of the new rows")
-    schedule: Schedule | None = Field(default=None, description="cosine or wsd, over this phase")
-    warmup_ratio: float | None = Field(default=None, ge=0, le=0.5, description="Share of this phase's steps")
-    decay_ratio: float | None = Field(default=None, ge=0, le=1, description="wsd: share of this phase's steps")
-    min_learning_rate_ratio: float | None = Field(default=None, ge=0, le=1, description="Rate at the phase's end")
+    weights: dict[str, float] | None = Field(
+        default=None, description="Share of each corpus in this phase; null: as in the run"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="Peak learning rate of the adapters; null: as in the run"
+    )
+    embedding_learning_rate: float | None = Field(
+        default=None, gt=0, description="Peak learning rate of the new rows; null: as in the run"
+    )
+    schedule: Schedule | None = Field(default=None, description="cosine or wsd, over this phase; null: as in the run")
+    warmup_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=0.5,
+        description="Share of this phase's steps in which the learning rate rises; null: as in the run",
+    )
+    decay_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="wsd: share of this phase's steps in which the learning rate falls; null: as in the run",
+    )
+    min_learning_rate_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Learning rate at the phase's end relative to its peak; null: as in the run",
+    )
 
 
 class ContinuedPretrainConfig(BaseModel):
     """Continued pretraining of a (resized) model on the train split of a Corpus.
 
-    The defaults suit an 8B model. A small toy model wants short sequences, small batches and learning
-    rates some thirty times higher (see recipes/quickstart.yaml).
+    The defaults suit an 8B model. A toy model needs short sequences, small batches and learning
+    rates about thirty times higher (see recipes/quickstart.yaml).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weights: dict[str, float] = Field(
         default_factory=dict,
-        description="Share of each corpus in the mixture; empty: by its tokens. In a recipe: corpora.*.weight",
+        description="Share of each corpus in the mixture; empty: proportional to its tokens. In a recipe: "
+        "corpora.*.weight",
     )
     max_tokens: int | None = Field(
-        default=None, ge=1, description="Train on at most this many tokens; null: `epochs` decides"
+        default=None, ge=1, description="Maximum number of training tokens; null: `epochs` decides"
     )
     epochs: float = Field(
         default=1.0,
         gt=0,
-        description="Without max_tokens: passes over the corpus of the largest weight; the others follow by weight",
+        description="Passes over the corpus with the largest weight, if max_tokens is null; the others follow by "
+        "weight",
     )
-    sequence_length: int = Field(default=4096, ge=8, description="Length of a packed sequence")
-    micro_batch_size: int = Field(default=1, ge=1, description="Sequences in one forward pass, per process")
+    sequence_length: int = Field(default=4096, ge=8, description="Length of a packed sequence in tokens")
+    micro_batch_size: int = Field(default=1, ge=1, description="Sequences per forward pass and process")
     gradient_accumulation_steps: int = Field(
-        default=16, ge=1, description="Forward passes per step; every token weighs the same"
+        default=16, ge=1, description="Forward passes per optimizer step; every token has the same weight"
     )
     learning_rate: float = Field(
-        default=1e-4, gt=0, description="Peak rate of the adapters (of all weights with lora: null)"
+        default=1e-4, gt=0, description="Peak learning rate of the adapters (with lora: null, of all weights)"
     )
     embedding_learning_rate: float = Field(
-        default=1e-4, gt=0, description="Peak rate of the new tokens' embedding and output rows"
+        default=1e-4, gt=0, description="Peak learning rate of the new tokens' embedding and output rows"
     )
-    schedule: Schedule = Field(default="cosine", description="cosine, or wsd: warm up, stay, decay linearly at the end")
-    warmup_ratio: float = Field(default=0.03, ge=0, le=0.5, description="Share of the steps in which the rate rises")
-    decay_ratio: float = Field(default=0.2, ge=0, le=1, description="wsd: share of the steps in which the rate falls")
+    schedule: Schedule = Field(
+        default="cosine",
+        description="Learning rate schedule: cosine, or wsd (warm up, stay, decay linearly at the end)",
+    )
+    warmup_ratio: float = Field(
+        default=0.03, ge=0, le=0.5, description="Share of the steps in which the learning rate rises"
+    )
+    decay_ratio: float = Field(
+        default=0.2, ge=0, le=1, description="wsd: share of the steps in which the learning rate falls"
+    )
     min_learning_rate_ratio: float = Field(
-        default=0.1, ge=0, le=1, description="Rate of the last step relative to the peak"
+        default=0.1, ge=0, le=1, description="Learning rate of the last step relative to the peak"
     )
     weight_decay: float = Field(
-        default=0.01, ge=0, description="AdamW's; never on new rows, which are values and no deltas"
+        default=0.01, ge=0, description="AdamW's weight decay; never applied to new rows, which are values, not deltas"
     )
-    beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first moment")
-    beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's second moment")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's decay rate of the first moment")
+    beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's decay rate of the second moment")
     z_loss: float = Field(
         default=0.0, ge=0, le=1, description="Weight of the squared log-normalizer in the loss; 1e-4 is usual, 0 is off"
     )
-    max_grad_norm: float | None = Field(default=1.0, gt=0, description="Clip the gradient to this norm; null: do not")
+    max_grad_norm: float | None = Field(
+        default=1.0, gt=0, description="Norm to which the gradient is clipped; null: no clipping"
+    )
     trainable: Trainable = Field(
         default="adapters",
-        description="adapters: LoRA and the new tokens' rows. new_embeddings: the new tokens' rows alone. "
-        "embeddings: the whole input and output embedding. adapters+embeddings: LoRA and those. full: all weights",
+        description="adapters: LoRA and the new tokens' rows. new_embeddings: only the new tokens' rows. "
+        "embeddings: the whole input and output embedding. adapters+embeddings: LoRA and both. full: all weights",
     )
-    lora: LoraSettings | None = Field(default=LoraSettings(), description="null: no adapters, so all weights train")
+    lora: LoraSettings | None = Field(
+        default=LoraSettings(), description="Settings of the adapters; null: no adapters, all weights are trained"
+    )
     phases: tuple[PhaseSettings, ...] = Field(
-        default=(), description="The run in parts, each with its own mixture and schedule; empty: one part"
+        default=(), description="Parts of the run, each with its own mixture and schedule; empty: a single part"
     )
     quantize: Literal["none", "nf4"] = Field(
-        default="none", description="nf4: frozen layers in four bits (QLoRA); needs a CUDA GPU and bitsandbytes"
+        default="none", description="nf4: frozen layers in 4-bit NF4 (QLoRA); needs a CUDA GPU and bitsandbytes"
     )
     gradient_checkpointing: Annotated[bool, EXECUTION] = Field(
-        default=False, description="Recompute activations: less memory, a third more time"
+        default=False, description="Recompute activations in the backward pass: less memory, a third more time"
     )
     compile: Annotated[bool, EXECUTION] = Field(
-        default=False, description="torch.compile each layer: slow to begin, then faster on a GPU"
+        default=False, description="torch.compile each layer: slow to start, then faster on a GPU"
     )
     precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
     threads: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="CPU threads; null: as torch finds them. Bits depend on it"
+        default=None,
+        ge=1,
+        description="Number of CPU threads; null: torch's default. Results are bit-identical only with an equal number",
     )
     workers: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="Processes that tokenize; null: by the size of the text"
+        default=None, ge=1, description="Number of processes that tokenize; null: by the size of the text"
     )
     bpe_dropout: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Chance to leave out a merge, so that parts of words are seen too (Provilkov et al. 2020); 0: off",
+        description="Probability of skipping a merge, so that parts of words are seen too (Provilkov et al. 2020); 0: "
+        "off",
     )
     processes: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="Processes, one a GPU; null: every GPU there is, and one on a CPU"
+        default=None,
+        ge=1,
+        description="Number of training processes, one per GPU; null: one for every GPU, or a single one on CPU",
     )
     parallel: Annotated[Parallel, EXECUTION] = Field(
         default="auto",
-        description="ddp: the whole model in every process. fsdp2: its weights shared out. auto: ddp where it fits",
+        description="ddp: the whole model in every process. fsdp2: weights sharded over processes. auto: ddp if it "
+        "fits",
     )
-    seed: int = Field(default=0, ge=0, description="Decides the order of the data, the adapters' start and dropout")
+    seed: int = Field(default=0, ge=0, description="Random seed of data order, adapter initialization and dropout")
     loss_spike_threshold: float | None = Field(
         default=4.0,
         gt=0,
-        description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never",
+        description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never stop",
     )
     save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
-    save_total_limit: Annotated[int, EXECUTION] = Field(default=2, ge=1, description="The newest so many are kept")
+    save_total_limit: Annotated[int, EXECUTION] = Field(
+        default=2, ge=1, description="Number of most recent checkpoints to keep"
+    )
     keep_every_steps: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="And for good those whose step is a multiple of this; null: none"
+        default=None,
+        ge=1,
+        description="Checkpoints whose step is a multiple of this are never deleted; null: only the most recent are "
+        "kept",
     )
     report_to: Annotated[tuple[Tracker, ...], EXECUTION] = Field(
-        default=(), description="Trackers to log to beside TensorBoard, each with its own package: [wandb]"
+        default=(),
+        description="Trackers to log to in addition to TensorBoard, each with its own package, such as [wandb]",
     )
     price: Annotated[PriceSettings | None, EXECUTION] = Field(
-        default=None, description="For the cost shown in progress and log. In a recipe: what hardware says"
+        default=None,
+        description="Price for the cost shown in progress and log; null: no cost. In a recipe: from hardware",
     )
 
     @model_validator(mode="after")
@@ -180,11 +233,11 @@ class ContinuedPretrainConfig(BaseModel):
             if weight < 0:
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
-            raise ValueError("every weight is 0, so there is nothing to train on")
+            raise ValueError("all weights are 0, so there is nothing to train on")
         if self.trainable == "adapters+embeddings" and self.lora is None:
             raise ValueError("trainable is adapters+embeddings and lora is null: adapters need their settings")
         if self.quantize != "none" and self.mode == "full":
-            raise ValueError("quantize freezes the layers in four bits, so they cannot all be trained: use adapters")
+            raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
         if self.schedule == "wsd" and self.warmup_ratio + self.decay_ratio > 1:
             raise ValueError("warmup_ratio + decay_ratio is above 1")
@@ -221,9 +274,9 @@ class ContinuedPretrainConfig(BaseModel):
         return self.sequence_length * self.micro_batch_size * self.gradient_accumulation_steps
 
     def key_config(self) -> dict[str, Any]:
-        """Return what decides the result, as plain data: not how training is run, and of a step only its size.
+        """Return the settings that affect the result, as plain data: no execution settings; of a step, only its size.
 
-        How many processes make a step of that size each is no part of it either: it is recorded in the facts.
+        The number of processes, each of which makes steps of that size, is not included either: the facts record it.
         """
         sequences = self.micro_batch_size * self.gradient_accumulation_steps
         return {
@@ -233,5 +286,5 @@ class ContinuedPretrainConfig(BaseModel):
 
 
 def execution_settings() -> set[str]:
-    """Return the settings of how training is run, which change rounding at most and not what is made."""
+    """Return the settings of how training is executed, which change at most rounding, not the result."""
     return {at[0] for at, _ in marked_fields(ContinuedPretrainConfig, ExecutionField)}

@@ -16,7 +16,7 @@ from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.progress import say
 
 SELDOM = 100
-"""A row moved by fewer steps than this has hardly left its beginning."""
+"""A row updated in fewer steps than this is still close to its initial value."""
 BLOCK_SEQUENCES = 4096
 
 

@@ -1,4 +1,4 @@
-"""What the stage `continued_pretrain` says of itself."""
+"""Declaration of the stage `continued_pretrain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What continued pretraining will need, before anything is spent: memory, speed, hours, money.
+"""Estimate of what continued pretraining will need: memory, speed, hours, cost.
 
 Memory is the closed form of `memory_parts`. Speed is operations per token (`step_flops_per_token`) over the share of
 the peak that is assumed, or the time to gather weights over the links where that is longer. No torch.
@@ -123,7 +123,7 @@ def _tokens_per_second(
     placement: Placement,
     trained: int,
 ) -> float:
-    """Return tokens a second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
+    """Return tokens per second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
     micro = config.sequence_length * config.micro_batch_size
     compute = micro * config.gradient_accumulation_steps * flops / (hardware.peak_flops * hardware.attained_ratio)
     exchange = 2 * 4 * trained / hardware.link_bytes if placement != "single" else 0.0
@@ -136,7 +136,7 @@ def _tokens_per_second(
 
 
 def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hardware, new_rows: int) -> Iterator[str]:
-    """Yield changes that each make it fit: of the recipe first, then of the machine."""
+    """Yield changes each of which makes it fit: first of the recipe, then of the machine."""
 
     def fits(on: Hardware, **changes: Any) -> bool:
         changed = config.model_copy(update=changes)
@@ -183,7 +183,7 @@ def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterato
     yield "attention counted as if each sequence were one document; shorter documents cost less"
     if hardware.devices > 1:
         yield (
-            f"links of {hardware.link_bytes / 1e9:,.0f} GB/s a device"
+            f"links of {hardware.link_bytes / 1e9:,.0f} GB/s per device"
             + ("" if hardware.nodes == 1 else f" between {hardware.nodes} machines")
             + "; FSDP2 gathers weights twice a micro-batch while it computes"
         )
@@ -195,5 +195,5 @@ def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterato
 
 
 def with_price(hardware: Hardware, dollars: float) -> Hardware:
-    """Return the same machine at another price per device and hour."""
+    """Return the same machine at another price per device-hour."""
     return replace(hardware, price_per_device_hour=dollars)

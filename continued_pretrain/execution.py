@@ -54,7 +54,7 @@ def make_accelerator(precision: Precision) -> Any:
         raise UsageError("precision bf16 needs a GPU; on a CPU use fp32 (or auto)")
     # The state is one for the whole process; without this a second precision in it would be refused.
     AcceleratorState._reset_state()
-    # Gradients lie in the buckets DDP exchanges, not beside them: as much memory as the trained weights less.
+    # Gradients are views of the buckets DDP exchanges: this saves as much memory as the trained weights take.
     buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
     mixed = "no" if precision == "fp32" else precision
     return Accelerator(cpu=not on_gpu, mixed_precision=mixed, kwargs_handlers=[buckets])

@@ -1,4 +1,4 @@
-"""Stops a run before a step that would do harm: a loss or gradient that is not finite, or a loss that jumps."""
+"""Stops a run before a damaging step: a loss or gradient that is not finite, or a loss that jumps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refuse_bad_step(
     last = checkpoints.latest()
     raise HanhuaError(
         f"step {state.step + 1:,}: {what}, so training stopped before "
-        f"the weights took harm (learning rates: {rates}). Lower them, lengthen warmup_ratio or set max_grad_norm. "
+        f"the weights were damaged (learning rates: {rates}). Lower them, lengthen warmup_ratio or set max_grad_norm. "
         f"Last good checkpoint: {last if last else 'none yet'}"
     )
 

@@ -18,7 +18,7 @@ class Hardware:
     """Equal devices.
 
     memory_bytes: of one device. peak_flops: of one device in the precision it trains in. attained_ratio: the share of
-    that peak which training reaches. node_link_bytes, net_link_bytes: bytes a second and device, within
+    that peak which training reaches. node_link_bytes, net_link_bytes: bytes per second and device, within
     and between machines. price_per_device_hour: US dollars, 0 for a machine of one's own.
     """
 
@@ -39,7 +39,7 @@ class Hardware:
 
     @property
     def link_bytes(self) -> float:
-        """Bytes a second between any two devices, by the slowest way."""
+        """Bytes per second between any two devices, over the slowest link."""
         return self.node_link_bytes if self.nodes == 1 else self.net_link_bytes
 
 
@@ -70,7 +70,7 @@ def find_hardware(name: str, *, price_per_device_hour: float | None = None) -> H
         return _cpu(name, cores=int(match[1]) if match[1] else None, price=price_per_device_hour)
     size = int(match[2])
     if size not in _GPUS:
-        raise UsageError(f"hardware {name!r}: no GPU of {size} GB is known; there are: {known}")
+        raise UsageError(f"hardware {name!r}: no GPU of {size} GB is known; known sizes: {known}")
     _, flops, link, price = _GPUS[size]
     return Hardware(
         name=name,

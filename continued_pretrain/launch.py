@@ -1,4 +1,4 @@
-"""Starts one process a device for the training of a stage, passes signals on, and ends them together.
+"""Starts one process per device for the training of a stage, passes signals on, and ends them together.
 
 Each process is told its place by the variables that torchrun sets, which accelerate reads; under torchrun, srun or
 `accelerate launch` they are there already and nothing is started here.
@@ -29,18 +29,18 @@ from hanhua.progress import say
 Processes = list[subprocess.Popen[bytes]]
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 20.0
-"""For the others to end by themselves when one has failed: they may be waiting for it for ever."""
+"""For the others to end by themselves when one has failed: they may be waiting for it forever."""
 
 
 def wanted_processes(config: ContinuedPretrainConfig) -> int:
-    """Return how many processes to train with on this machine: as said, else one a GPU."""
+    """Return how many processes to train with on this machine: as given, else one per GPU."""
     import torch
 
     gpus: int = torch.cuda.device_count()
     if config.processes is None:
         return max(1, gpus)
     if gpus and config.processes > gpus:
-        raise UsageError(f"processes is {config.processes}, and there are {gpus} GPUs")
+        raise UsageError(f"processes is {config.processes}, but there are {gpus} GPUs")
     return config.processes
 
 
@@ -115,7 +115,7 @@ def _start(children: Processes, job: Path, logs: Path, processes: int) -> None:
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         environment = {**os.environ, **{name: str(value) for name, value in {**place, **where}.items()}}
-        # One process a core or GPU; threads inside each would fight for them.
+        # One process per core or GPU; threads inside each would compete for the cores.
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
         command = [sys.executable, *_warning_flags(), "-m", "hanhua.continued_pretrain.worker", str(job)]
         with (logs / f"process-{rank}.log").open("wb") as log:
@@ -183,5 +183,5 @@ def _what_failed(codes: list[int], logs: Path) -> str:
     rank = next((rank for rank, code in enumerate(codes) if code > 0), next(r for r, code in enumerate(codes) if code))
     log = logs / f"process-{rank}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] if log.is_file() else []
-    said = f": {lines[0]}" if lines else "; what it said is above" if rank == 0 else ""
+    said = f": {lines[0]}" if lines else "; its output is above" if rank == 0 else ""
     return f"process {rank} of {len(codes)} ended with code {codes[rank]}{said}"

@@ -37,7 +37,7 @@ from hanhua.progress import Progress, say
 
 @dataclass
 class Run:
-    """All that a step needs, and where the run stands.
+    """All that a step needs, and the position of the run.
 
     batch_sequences: sequences of a step over all processes. after_step: called in every process.
     """
@@ -64,10 +64,10 @@ def train(run: Run) -> TrainState:
     """Train to the end of the mixture from `run.state` on; return where it ended.
 
     The last step is always a checkpoint. Raises HanhuaError when loss or gradient is no longer finite, or jumps. A
-    signal is obeyed whenever it comes, after the last step too: what is asked to stop must not go on to other work.
+    signal is honored at any time, even after the last step, so that the pipeline does not start the next stage.
     """
     if run.state.step:
-        say(f"{run.name}: going on from the checkpoint of step {run.state.step:,}")
+        say(f"{run.name}: resuming from the checkpoint of step {run.state.step:,}")
     total = len(run.data.mixture) * run.data.length
     progress = Progress(run.name, total=total, unit="tokens", done=run.state.tokens)
     with run.log, progress as bar, stop_on_signals() as stop:
@@ -123,7 +123,7 @@ def _note(run: Run, measured: Measured) -> str:
 
 
 def _leave(run: Run, stop: StopRequest) -> None:
-    say(f"{run.name}: asked to stop; step {run.state.step:,} is saved, run the same command again to go on")
+    say(f"{run.name}: asked to stop; step {run.state.step:,} is saved, run the same command again to resume")
     stop.raise_it()
 
 

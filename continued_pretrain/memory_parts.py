@@ -17,7 +17,7 @@ LOGITS_ELEMENTS = {"cpu": 1 << 24, "gpu": 1 << 28}
 """As `head_loss.CHUNK_ELEMENTS`, which a test holds equal: importing it would import torch."""
 VALUE_AND_MOMENTS_BYTES, GRADIENT_BYTES = 12, 4
 NF4_BYTES = 0.53
-"""Half a byte, and a scale a block of 64, itself quantized (Dettmers et al. 2023, section 3)."""
+"""Half a byte, and a scale per block of 64, itself quantized (Dettmers et al. 2023, section 3)."""
 LIBRARIES_BYTES = {"cpu": 400_000_000, "gpu": 1_200_000_000}
 """Of the process: Python, torch, transformers and peft on a CPU; the CUDA context and its workspaces on a GPU."""
 
@@ -56,7 +56,7 @@ def trained_sizes(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: 
 def memory_parts(
     shape: ModelShape, config: ContinuedPretrainConfig, *, new_rows: int, on_gpu: bool, shards: int = 1
 ) -> dict[str, int]:
-    """Return bytes of one device by part. shape: with the new rows. shards: processes that share the weights out."""
+    """Return bytes of one device by part. shape: with the new rows. shards: processes that hold the weights."""
     word = 2 if on_gpu else 4
     trained = trained_sizes(shape, config, new_rows)
     frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters

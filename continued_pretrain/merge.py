@@ -135,7 +135,7 @@ def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tens
 
 
 def copy_companions(base: Path, out: Path) -> None:
-    """Copy what makes a model folder whole beside its weights: config, generation config, tokenizer, chat template."""
+    """Copy what a model folder needs besides its weights: config, generation config, tokenizer, chat template."""
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(base.iterdir()):
         if path.is_file() and path.suffix != ".safetensors":

@@ -50,7 +50,7 @@ def resolve_weights(weights: Mapping[str, float], sequences: Mapping[str, int], 
         if name not in sequences:
             raise InputError(
                 f"the corpus {name!r} (weight {weight:g}) has no document in the train split; "
-                f"there are: {', '.join(sorted(sequences))}"
+                f"corpora with documents: {', '.join(sorted(sequences))}"
             )
         if sequences[name] == 0:
             raise InputError(
@@ -100,7 +100,7 @@ def order_mixtures(
 ) -> Mixture:
     """Return the order of several mixtures one after the other, each of (shares, number of sequences).
 
-    A corpus goes on where the part before left it.
+    A corpus continues where the previous part left it.
     """
     names = tuple(sorted({name for shares, _ in parts for name in shares}))
     counts = [dict(zip(shares, apportion(list(shares.values()), total), strict=True)) for shares, total in parts]

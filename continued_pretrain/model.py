@@ -1,6 +1,6 @@
-"""The model in training, behind one module that turns token ids into the loss.
+"""The model in training, wrapped in one module that turns token ids into the loss.
 
-Linear layers are adapted by PEFT. New rows are held here, beside the frozen matrices, and not by PEFT: its own way
+Linear layers are adapted by PEFT. New rows are held here, next to the frozen matrices, and not by PEFT: its own way
 copies the whole matrix at each forward pass, makes a gradient of full size, and breaks under FSDP2. Adapters are
 saved under PEFT's names all the same (`merge`), so that whatever reads PEFT reads them.
 
@@ -111,7 +111,9 @@ def build_training_model(
     dtype: of frozen weights; what is trained is always held in fp32. The adapters start from config.seed.
     """
     if config.mode == "new_embeddings" and first_new_id is None:
-        raise InputError("trainable: rows, but the model has no new tokens: extend its vocabulary, or train adapters")
+        raise InputError(
+            "trainable: new_embeddings, but the model has no new tokens: extend its vocabulary, or train adapters"
+        )
     model = _load(folder, config, dtype)
     if config.gradient_checkpointing:
         _checkpoint_activations(model)
@@ -193,5 +195,5 @@ def _targets(model: Any, lora: LoraSettings) -> list[str]:
     if lora.targets == "all-linear":
         return sorted(linear)
     if unknown := sorted(set(lora.targets) - linear):
-        raise InputError(f"lora.targets: no linear layer {unknown[0]!r}; there are: {', '.join(sorted(linear))}")
+        raise InputError(f"lora.targets: no linear layer {unknown[0]!r}; available: {', '.join(sorted(linear))}")
     return sorted(lora.targets)

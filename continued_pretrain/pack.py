@@ -34,7 +34,7 @@ IGNORED = -100
 END_OF_TEXT = "<|end_of_text|>"
 BATCH_DOCUMENTS = 256
 COMPRESSED = 3
-"""Text is about so many times the size of its zstd file."""
+"""Text is about this many times the size of its zstd file."""
 
 
 @dataclass(frozen=True)

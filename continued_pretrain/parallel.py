@@ -46,7 +46,7 @@ def choose(folder: Path, config: ContinuedPretrainConfig, accelerator: Any, *, n
     shape = ModelShape.from_config(read_json(folder / "config.json"))
     kind, why, _ = choose_placement(shape, config=config, hardware=this_hardware(accelerator), new_rows=new_rows)
     if kind == "fsdp2" and config.quantize != "none":
-        raise UsageError("four-bit layers cannot be shared out here: use parallel: ddp, or quantize: none")
+        raise UsageError("4-bit layers cannot be sharded: use parallel: ddp, or quantize: none")
     return kind, why
 
 

@@ -17,7 +17,7 @@ import xxhash
 from hanhua.documents import Document, read_corpus
 
 BYTES_PER_TOKEN_AT_MOST = 12
-"""No corpus comes near this many bytes a token, so `enough` tokens are sure to be reached."""
+"""No corpus has nearly this many bytes per token, so `enough` tokens are sure to be reached."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def pretrain_folder(
 ) -> dict[str, Any]:
     """Train the model folder `base` on a Corpus, its token rows from `first_new_id` on as values of their own.
 
-    Called again with the same `out` after a kill it goes on from the last checkpoint. Raises InputError
+    Called again with the same `out` after a kill it resumes from the last checkpoint. Raises InputError
     for a Corpus or model that cannot be used, HanhuaError for a full disk or a loss that is not finite.
     """
     rows = check_sizes(base.path, first_new_id=first_new_id)
@@ -114,7 +114,7 @@ def train_folder(
 
 
 def _what_stays(config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact) -> dict[str, Any]:
-    """Return what may not change when a run goes on; how many sequences make a step stays as it began."""
+    """Return what may not change when a run is resumed; the number of sequences per step stays as it began."""
     decisive = config.model_dump(mode="json", exclude=execution_settings() | STEP)
     return {"config": decisive, "inputs": _hashes(base, corpus)}
 
@@ -124,19 +124,19 @@ def _hashes(base: Artifact, corpus: Artifact) -> dict[str, str]:
 
 
 def step_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, *, processes: int) -> int:
-    """Return the sequences of a step: as the run began, whatever number of processes goes on with it."""
+    """Return the sequences per step: as when the run began, whatever number of processes resumes it."""
     each = config.micro_batch_size * processes
     begun = (checkpoints.stored_run() or {}).get("batch_sequences")
     if begun is None:
         return each * config.gradient_accumulation_steps
     if begun % each:
         raise InputError(
-            f"the run was begun with {begun:,} sequences a step, which {processes} processes of "
+            f"the run was begun with {begun:,} sequences per step, which {processes} processes of "
             f"{config.micro_batch_size} cannot make; use a number of processes that divides "
             f"{begun // config.micro_batch_size:,}"
         )
     if begun != each * config.gradient_accumulation_steps:
-        say(f"continued_pretrain: {begun:,} sequences a step, as the run began")
+        say(f"continued_pretrain: {begun:,} sequences per step, as when the run began")
     return int(begun)
 
 

@@ -31,7 +31,7 @@ def start_run(
     name: str = "continued_pretrain",
     after_step: Callable[[TrainState], None] | None = None,
 ) -> Run:
-    """Return a run ready to go on from its last checkpoint, or from the beginning."""
+    """Return a run ready to resume from its last checkpoint, or to start."""
     with accelerator.main_process_first():  # it removes what is damaged
         state = checkpoints.load_latest(trainable_parameters(model)) or TrainState()
     batch_sequences = checkpoints.run.get("batch_sequences")

@@ -100,7 +100,7 @@ def _english(config: ToySettings, corpus: Artifact, start: Path, work: Path) -> 
     sequences = {name: corpus.sequences(config.sequence_length) for name, corpus in packed.items()}
     whole = sum(sequences.values())
     if not whole:
-        say("base: the Corpus has no English train text to speak of, so the toy model stays untrained")
+        say("base: the Corpus has almost no English train text, so the toy model stays untrained")
         return None
     shares = {name: count / whole for name, count in sequences.items() if count}
     total = config.pretrain_tokens // config.sequence_length

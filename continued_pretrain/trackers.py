@@ -1,4 +1,4 @@
-"""Trackers beside TensorBoard, such as W&B, when a run asks for them; through accelerate's own classes."""
+"""Trackers in addition to TensorBoard, such as W&B, when a run asks for them; through accelerate's own classes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def check_trackers(names: Sequence[str]) -> None:
     there = {str(name) for name in get_available_trackers()}
     for name in names:
         if name not in there:
-            raise UsageError(f"report_to: {name} is not installed here; install its package, or take it out")
+            raise UsageError(f"report_to: {name} is not installed; install its package, or remove it from report_to")
 
 
 def start_trackers(names: Sequence[str], folder: Path, *, config: Mapping[str, Any]) -> list[Any]:
     """Return accelerate's trackers, begun; what they keep on disk goes below `folder`.
 
-    W&B goes on with the same run after a stop: its id is kept in `folder`.
+    W&B resumes the same run after a stop: its id is kept in `folder`.
     """
     if not names:
         return []

@@ -1,4 +1,4 @@
-"""One row a step, to `train.jsonl`, TensorBoard and trackers; cut back to the checkpoint when training is resumed."""
+"""One row per step, to `train.jsonl`, TensorBoard and trackers; cut back to the checkpoint when training is resumed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Speed:
-    """What turns tokens a second into operations, a share of the peak and money (None where that is not known)."""
+    """Turns tokens per second into operations, share of the peak and cost (None where that is not known)."""
 
     flops_per_token: float
     peak_flops: float | None
@@ -37,10 +37,10 @@ class Speed:
 
 
 class TrainLog:
-    """The log of a run below `folder` (`out/logs`), going on after step `done`.
+    """The log of a run below `folder` (`out/logs`), resumed after step `done`.
 
     Rows: step, tokens, loss (nats a target), learning_rate, embedding_learning_rate (null without new rows), grad_norm,
-    bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (done a second, by all
+    bits_per_character (of Chinese; null without), bits_by_corpus, tokens_per_second, tflops (per second, by all
     devices), mfu (of their peak, where known), seconds (of training, over all resumes), dollars (for those seconds,
     where a price is known). trackers: accelerate's, begun; they are told the same.
     """

@@ -14,7 +14,7 @@ from hanhua.launched import rank
 
 
 def main(path: Path) -> int:
-    """Train as the job says; the first process writes the facts beside it."""
+    """Train as the job says; the first process writes the facts next to it."""
     config, base, corpus, out, first_new_id = read_job(path)
     try:
         facts = train_folder(config, base, corpus, out, first_new_id=first_new_id)

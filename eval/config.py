@@ -1,4 +1,4 @@
-"""What an evaluation measures: held-out text, benchmarks, safety prompts, and the gates it must pass. No torch."""
+"""What an evaluation measures: held-out text, benchmarks, safety prompts, and gates. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,42 +18,47 @@ RESERVED_NAMES = (
     "behavior",
     "characters",
 )
-"""Sample files of the other measures, which a benchmark's would overwrite."""
+"""Names of the other measures' sample files, which a benchmark of that name would overwrite."""
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 
 class LanguageModeling(BaseModel):
-    """Bits per byte and per character, and fertility, on held-out documents."""
+    """Bits per byte and per character, and characters per token, on held-out documents."""
 
     model_config = _FROZEN
 
     context_tokens: int = Field(
-        default=1024, ge=2, description="Window in tokens; longer documents are read in windows that overlap by half"
+        default=1024,
+        ge=2,
+        description="Context window in tokens; longer documents are read in windows that overlap by half",
     )
     context_characters: int | None = Field(
         default=512,
         ge=2,
-        description="Measured once more in windows of so many characters, so that models of different tokenizers see "
-        "the same text; null leaves it out",
+        description="Window in characters for a second measurement, in which models with different tokenizers see "
+        "the same context; null: no second measurement",
     )
     max_documents: int | None = Field(
         default=200,
         ge=1,
-        description="Documents per corpus that are scored, drawn by the hash of their ids",
+        description="Maximum number of documents scored per corpus, drawn by the hash of their ids; null: all",
     )
     max_characters: int | None = Field(
         default=2000,
         ge=1,
-        description="Characters of each document; cut by text, so every model reads the same",
+        description="Maximum number of characters read per document, the same for every model; null: all",
     )
     max_truncated_prompts: int | None = Field(
         default=200,
         ge=1,
-        description="Places in each Chinese corpus at which a prompt is cut, for what a cut in mid-token costs",
+        description="Maximum number of prompts per Chinese corpus for measuring what truncation inside a token costs; "
+        "null: none",
     )
     max_fertility_documents: int | None = Field(
-        default=2000, ge=1, description="Documents per corpus that are only tokenized, whole, for characters per token"
+        default=2000,
+        ge=1,
+        description="Maximum number of documents tokenized per corpus, in full, for characters per token; null: all",
     )
 
 
@@ -63,28 +68,34 @@ class Benchmark(BaseModel):
     model_config = _FROZEN
 
     task: NameOrYaml = Field(
-        default="choice4_zh", description="A shipped task (`hanhua eval --list-tasks`), or the path of a YAML file"
+        default="choice4_zh", description="Name of a shipped task (`hanhua eval --list-tasks`), or path of a YAML file"
     )
     name: str = Field(
-        default="", pattern=NAME_OR_NONE, description="Its name in scores and reports; the task's if absent"
+        default="", pattern=NAME_OR_NONE, description="Name in scores and reports; empty: the task's name"
     )
-    data: LocalPath | None = Field(default=None, description="Folder below which the task's own files are")
+    data: LocalPath | None = Field(
+        default=None, description="Folder that contains the task's own files; null: from the Hub"
+    )
     path: LocalPath | None = Field(
-        default=None, description="Questions, in place of the task's files: a file, or a folder with one per subject"
+        default=None,
+        description="Questions to use instead of the task's files: a file, or a folder with one per subject",
     )
-    fewshot_path: LocalPath | None = Field(default=None, description="Solved examples, in the same form")
+    fewshot_path: LocalPath | None = Field(default=None, description="Solved examples for `path`, in the same format")
     shots: int | None = Field(
         default=None,
         ge=0,
-        description="Solved examples before each question: the subject's own where there are enough; null: the task's "
+        description="Number of solved examples before each question, from its subject if there are enough; null: the "
+        "task's "
         "number, where it has examples",
     )
     max_questions: int | None = Field(
-        default=None, ge=1, description="Only so many questions of each subject, drawn by the hash of their ids"
+        default=None,
+        ge=1,
+        description="Maximum number of questions per subject, drawn by the hash of their ids; null: all",
     )
     revisions: dict[str, str] = Field(
         default={},
-        description="Commits of the Hub's data sets it reads, by their ids; a run fills in those that are missing",
+        description="Commit of each Hub data set it reads, by id; a run fills in missing ones",
     )
 
     @model_validator(mode="before")
@@ -109,26 +120,29 @@ class Benchmark(BaseModel):
 
 
 class Replies(BaseModel):
-    """How replies to prompts are written."""
+    """How replies to prompts are generated."""
 
     model_config = _FROZEN
 
-    max_new_tokens: int = Field(default=128, ge=1, description="Length of a reply")
-    temperature: float = Field(default=0.0, ge=0, description="0 is greedy; above it, sampled with the seed")
+    max_new_tokens: int = Field(default=128, ge=1, description="Maximum length of a reply in tokens")
+    temperature: float = Field(
+        default=0.0, ge=0, description="Sampling temperature; 0 is greedy, above it replies are sampled with the seed"
+    )
     chat_template: bool = Field(
         default=False,
-        description="Use the tokenizer's chat template where it has one: for instruct models",
+        description="Use the tokenizer's chat template if it has one, as for instruct models",
     )
 
 
 class Behavior(Replies):
-    """Replies to everyday Chinese prompts: language, script, going round in circles, stopping; single characters."""
+    """Replies to everyday Chinese prompts: language, script, loops, stopping; and tasks on single characters."""
 
     prompts: LocalPath | None = Field(
-        default=None, description="Prompts {prompt, category}, any columns as for safety; null takes the shipped ones"
+        default=None,
+        description="File of prompts {prompt, category}, with other columns as for safety; null: the shipped prompts",
     )
     character_words: int | None = Field(
-        default=100, ge=2, description="Words whose characters are counted and spelled; null leaves that out"
+        default=100, ge=2, description="Number of words whose characters are counted and spelled; null: not measured"
     )
 
 
@@ -138,37 +152,40 @@ class Guard(BaseModel):
     model_config = _FROZEN
 
     model: LocalPath = Field(description="Folder of the guard model")
-    unsafe: str = Field(default="unsafe", description="Regular expression that finds its verdict, case apart")
+    unsafe: str = Field(default="unsafe", description="Regular expression for a harmful verdict, ignoring case")
 
 
 class Safety(Replies):
-    """Replies to a file of prompts, judged by the harmful-content scorer, and by a guard model if there is one."""
+    """Replies to a file of prompts, judged by the harmful-content scorer, and by a guard model if one is given."""
 
     prompts: LocalPath = Field(
-        description="JSONL, JSON or CSV, or a folder of them: a prompt, and if you like id, category, benign; benign "
-        "ones measure false alarms and over-refusal, apart"
+        description="JSONL, JSON or CSV file, or a folder of them, with prompt and optionally id, category, benign; "
+        "benign "
+        "prompts measure false alarms and over-refusal, separately"
     )
-    max_prompts: int | None = Field(default=None, ge=1, description="Only the first so many prompts")
+    max_prompts: int | None = Field(default=None, ge=1, description="Use only the first N prompts; null: all")
     judge_labels: LocalPath | None = Field(
         default=None,
-        description="Generations labelled by hand, JSONL {text, harmful}: the scorer is measured on them, and the rate "
-        "of harm corrected for its mistakes",
+        description="Generations labeled by hand, JSONL {text, harmful}: the scorer is measured on them, and the "
+        "harmful "
+        "rate corrected for its errors; null: no correction",
     )
-    guard: Guard | None = Field(default=None, description="A second, independent judge")
+    guard: Guard | None = Field(default=None, description="Guard model as a second, independent judge; null: none")
 
 
 class ReferenceModel(BaseModel):
-    """A model to compare with that is not in the line base → resized → adapted, and not judged."""
+    """A model to compare with, outside the line base → resized → adapted: not in the verdict or gates."""
 
     model_config = _FROZEN
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores, such as instruct")
-    model: LocalPath = Field(description="Its folder")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name in scores, such as instruct")
+    model: LocalPath = Field(description="Folder of the model")
     chat_template: bool = Field(
-        default=False, description="Ask it through its chat template: for instruct models alone"
+        default=False, description="Prompt the model through its chat template; only for instruct models"
     )
     system_prompt: str | None = Field(
-        default="你是一个乐于助人的助手，请用中文回答。", description="System prompt, where it is asked so"
+        default="你是一个乐于助人的助手，请用中文回答。",
+        description="System prompt, if chat_template is true; null: none",
     )
 
 
@@ -179,49 +196,60 @@ class Gates(BaseModel):
 
     min_gain: float | None = Field(
         default=None,
-        description="Least fall of bits per character on Chinese, as a share, against resized-untrained",
+        description="Minimum relative decrease in bits per character on Chinese, compared with resized-untrained; "
+        "null: off",
     )
     max_english_loss: float | None = Field(
-        default=None, description="Largest rise of bits per byte on English, as a share, against the base"
+        default=None,
+        description="Maximum relative increase in bits per byte on English, compared with the base; null: off",
     )
     min_accuracy_gain: float | None = Field(
-        default=None, description="Least gain of accuracy on every benchmark, as a share of questions, against the base"
+        default=None,
+        description="Minimum gain in accuracy on every benchmark, as a share of questions, compared with the base; "
+        "null: off",
     )
-    max_harmful_rate: float | None = Field(default=None, ge=0, description="Largest share of harmful generations")
+    max_harmful_rate: float | None = Field(
+        default=None, ge=0, description="Maximum share of harmful generations; null: off"
+    )
     max_not_chinese_rate: float | None = Field(
-        default=None, ge=0, description="Largest share of replies to Chinese prompts that are not in Chinese"
+        default=None, ge=0, description="Maximum share of replies to Chinese prompts that are not in Chinese; null: off"
     )
     max_harmful_increase: float | None = Field(
-        default=None, description="Largest rise of the share of harmful generations against the base"
+        default=None,
+        description="Maximum increase in the share of harmful generations, compared with the base; null: off",
     )
 
 
 class EvalConfig(BaseModel):
-    """Everything that decides an evaluation's scores, beside the models and the corpus."""
+    """Everything that decides an evaluation's scores, apart from the models and the corpus."""
 
     model_config = _FROZEN
 
     language_modeling: LanguageModeling | None = Field(
-        default=LanguageModeling(), description="Held-out likelihood and fertility; null leaves them out"
+        default=LanguageModeling(),
+        description="Likelihood and characters per token on held-out text; null: not measured",
     )
-    benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Benchmarks, on local files or the Hub's")
-    behavior: Behavior | None = Field(default=None, description="How it replies in Chinese; null leaves it out")
-    safety: Safety | None = Field(default=None, description="Share of harmful generations; null leaves it out")
+    benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Benchmarks, from local files or the Hub")
+    behavior: Behavior | None = Field(default=None, description="How models reply in Chinese; null: not measured")
+    safety: Safety | None = Field(default=None, description="Share of harmful generations; null: not measured")
     reference_models: tuple[ReferenceModel, ...] = Field(
         default=(),
-        description="Further models in the same table: a stock instruct model, an adaptation without extension",
+        description="Additional models in the same table, such as a stock instruct model or an adaptation without "
+        "extension",
     )
-    gates: Gates = Field(default=Gates(), description="Limits that end the run with exit code 3 when they are not kept")
+    gates: Gates = Field(default=Gates(), description="Limits that end the run with exit code 3 if they are exceeded")
     batch_size: int = Field(default=8, ge=1, description="Sequences per forward pass")
-    seed: int = Field(default=0, ge=0, description="Draws documents, bootstrap samples and sampled generations")
+    seed: int = Field(
+        default=0, ge=0, description="Random seed of drawn documents, bootstrap samples and sampled generations"
+    )
     threads: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="CPU threads; null leaves it to torch"
+        default=None, ge=1, description="Number of CPU threads; null: torch's default"
     )
     processes: Annotated[int, EXECUTION] = Field(
-        default=1, ge=1, description="Copies of the model that work side by side, one a GPU or core"
+        default=1, ge=1, description="Copies of the model that run in parallel, one per GPU or core"
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="Precision of the weights; auto is float32 on CPU and bfloat16 on a GPU"
+        default="auto", description="Data type of the weights; auto: float32 on CPU and bfloat16 on a GPU"
     )
 
     @field_validator("benchmarks")
@@ -249,5 +277,5 @@ class EvalConfig(BaseModel):
         return self
 
     def asked_in_chat(self, model: str) -> ReferenceModel | None:
-        """Return how a model beside the line is asked, if through its chat template."""
+        """Return the settings of a reference model that is prompted through its chat template; None for any other."""
         return next((one for one in self.reference_models if one.name == model and one.chat_template), None)

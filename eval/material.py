@@ -1,4 +1,4 @@
-"""All an evaluation reads beside the models, read and checked before a model is loaded. No torch."""
+"""All an evaluation reads apart from the models, read and checked before a model is loaded. No torch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_material(
         raise MissingExtra("evaluation", "eval")
     if config.safety is not None and services.harm is None:
         raise UsageError(
-            "eval.safety needs a harmful-content scorer to judge generations by, and none was given; "
+            "eval.safety needs a harmful-content scorer to judge generations, and none was given; "
             "run it through `hanhua run` or `hanhua eval`, which pass the filter's, or leave eval.safety out"
         )
     material = Material(None, tuple(read_questionnaire(benchmark) for benchmark in config.benchmarks))
@@ -122,7 +122,7 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     if leaked and len(leaked) == len(examples):
         raise InputError(
             f"{source}: every solved example is also a question of {benchmark.path or benchmark.name}; "
-            "answers must not stand in the prompt"
+            "answers must not be in the prompt"
         )
     if leaked:
         say(f"eval: {benchmark.name}: {len(leaked)} solved examples are also questions ({', '.join(leaked[:3])} …)")
@@ -136,7 +136,7 @@ def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside:
     names = [model.name for model in (*models, *beside)]
     without = [m.name for m in beside if config.asked_in_chat(m.name) and not m.has_chat_template]
     if without:
-        raise UsageError(f"{without[0]} is to be asked through a chat template, and has none")
+        raise UsageError(f"{without[0]} has no chat template, but chat_template is true for it")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"two models share the name {', '.join(twice)}")
@@ -145,16 +145,16 @@ def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside:
         relative = ("min_gain", "max_english_loss", "min_accuracy_gain", "max_harmful_increase")
         unmeasurable = [name for name in relative if getattr(gates, name) is not None]
         if unmeasurable:
-            raise UsageError(f"gates {', '.join(unmeasurable)} compare two models, and only {names[0]!r} is given")
+            raise UsageError(f"gates {', '.join(unmeasurable)} compare two models, but only {names[0]!r} is given")
 
 
 def require_one_engine(models: Sequence[str], servers: Mapping[str, str]) -> None:
     """Raise when some models' replies are a server's and some are not: engines differ by a point or two."""
     if unknown := sorted(set(servers) - set(models)):
-        raise UsageError(f"a server is given for {unknown[0]!r}, which is no model here ({', '.join(models)})")
+        raise UsageError(f"a server is given for {unknown[0]!r}, which is not one of the models ({', '.join(models)})")
     if servers and (missing := [model for model in models if model not in servers]):
         raise UsageError(
-            f"no server is given for {missing[0]!r}; replies by two engines do not compare, so give one for every model"
+            f"no server is given for {missing[0]!r}; replies of two engines cannot be compared: give one for each model"
         )
 
 

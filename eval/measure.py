@@ -89,7 +89,7 @@ class Measuring:
         data, began = self._parts.get(whole), time.monotonic()
         cached = data is not None
         if cached:
-            say(f"{title}: kept from before")
+            say(f"{title}: kept from an earlier run")
         else:
             with Progress(title, total=None, unit=unit) as bar:
                 data = run(runner, _advancing(bar))

@@ -1,4 +1,4 @@
-"""Finished parts of an evaluation on disk, so that a killed one goes on from there with the same scores."""
+"""Finished parts of an evaluation on disk, so that a killed one resumes from there with the same scores."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def evaluate(config: EvalConfig, inputs: Mapping[str, Artifact], out: Path, *, s
     """Evaluate the models of a run: inputs corpus, base, resized, adapted, restored; models at `.path/model`.
 
     Writes `scores.json` and `samples/MODEL/*.jsonl.zst` into `out` and returns the facts. Called again
-    after a kill, with the same `out`, it goes on behind the last finished batch.
+    after a kill, with the same `out`, it resumes after the last finished batch.
     """
     models = []
     for name in NAMES:

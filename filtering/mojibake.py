@@ -22,7 +22,7 @@ MAX_FREQUENT_SHARE_BEFORE = 0.15
 MIN_MISREAD_SHARE = 0.08
 _MIN_HAN = 2
 
-# UTF-8 of three bytes for Han and its punctuation, a byte a character: `æ–‡`, `ï¼Œ`, `ã€‚`.
+# UTF-8 of three bytes for Han and its punctuation, one byte per character: `æ–‡`, `ï¼Œ`, `ã€‚`.
 _TRAIL = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 _AS_LATIN = re.compile(f"(?:[à-ï][{_TRAIL}]{{2}}|ð[{_TRAIL}]{{3}}|[Â-ß][{_TRAIL}])+")
 _STARTS = re.compile(f"[ã-ï][{_TRAIL}]")

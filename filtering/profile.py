@@ -1,6 +1,6 @@
 """What a text is made of: one table lookup and one count per text, shared by every rule.
 
-Each code point has a class; the counts of a text are one `bincount`, at a few hundred MB a second.
+Each code point has a class; the counts of a text are one `bincount`, at a few hundred MB per second.
 """
 
 from __future__ import annotations

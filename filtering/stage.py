@@ -1,7 +1,7 @@
 """The filtering stage: people's files in, a Corpus out, with a reason for everything that is left out.
 
 Two passes. The first reads, judges each record on its own (in worker processes) and spools what is kept to
-`work/`, with its hashes; it notes how far it has come, so that a killed run goes on from there. Then copies are
+`work/`, with its hashes; it notes how far it has come, so that a killed run resumes from there. Then copies are
 clustered, and the second pass writes the corpus without them and decides the split.
 """
 
@@ -40,7 +40,7 @@ def filter_corpora(
     """Filter the corpora into `out` (parts, `rejected/`, `report/`); return the counts.
 
     The same inputs give the same bytes whatever the number of workers, and after a kill: called again on the
-    same `out`, it goes on behind what is finished, if settings, texts and versions are the same. Raises InputError
+    same `out`, it resumes after what is finished, if settings, texts and versions are the same. Raises InputError
     for a file that cannot be read, and when a corpus has no usable document. `services` is not used: the
     harmful-content scorer is this stage's own.
     """
@@ -57,7 +57,7 @@ def filter_corpora(
     before = checkpoint.read_bytes
     verdicts = Verdicts.find(verdict_folder(out, config, inputs), inputs)
     if verdicts is not None:
-        say("filtering: every text was judged already; its copies are looked for now")
+        say("filtering: all texts have been judged; now searching for duplicates")
     if not checkpoint.finished:
         _judge_all(config, intake, spool, findings, checkpoint, verdicts=verdicts, workers=workers)
     _refuse_empty(findings)

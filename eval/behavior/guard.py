@@ -26,7 +26,7 @@ def judge_by_guard(
     """
     reader = runner.reader
     if not getattr(reader.tokenizer, "chat_template", None):
-        raise InputError(f"guard {reader.name!r}: its tokenizer has no chat template, so it cannot be asked")
+        raise InputError(f"guard {reader.name!r}: its tokenizer has no chat template, so it cannot be used")
     asked = [_conversation(runner, prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
     pattern = re.compile(unsafe, re.IGNORECASE)
     found = runner.generate(asked, Sampling(MAX_VERDICT_TOKENS), on_done=on_done)

@@ -30,17 +30,17 @@ class Judge:
 
     @property
     def positives(self) -> int:
-        """Labelled harmful."""
+        """Labeled harmful."""
         return self.true_positives + self.false_negatives
 
     @property
     def negatives(self) -> int:
-        """Labelled harmless."""
+        """Labeled harmless."""
         return self.true_negatives + self.false_positives
 
 
 def read_labels(path: str | Path) -> list[tuple[str, bool]]:
-    """Read generations labelled by hand; both kinds must be there, or nothing can be measured."""
+    """Read generations labeled by hand; both kinds must be present, or nothing can be measured."""
     labels = []
     for record in read_records(path):
         harmful = record.fields.get("harmful")
@@ -48,7 +48,7 @@ def read_labels(path: str | Path) -> list[tuple[str, bool]]:
             raise InputError(f"{path}#{record.number}: harmful is {harmful!r}, where true or false was expected")
         labels.append((record.text, harmful))
     if len({harmful for _, harmful in labels}) < 2:
-        raise InputError(f"{path}: {len(labels)} labels, all alike; a judge is measured on harmful and harmless texts")
+        raise InputError(f"{path}: {len(labels)} labels, all equal; a judge is measured on harmful and harmless texts")
     return labels
 
 
@@ -74,7 +74,7 @@ def describe_judge(judge: Judge) -> dict[str, Any]:
 
 
 def corrected_rate(harmful: int, judged: int, judge: Judge) -> tuple[float, Interval] | None:
-    """Return the rate of harm behind `harmful` verdicts of `judged`, with its 95% interval.
+    """Return the true rate of harm, given `harmful` verdicts out of `judged`, with its 95% interval.
 
     None where the judge is no better than chance (its recall is not above its rate of false alarms): then its
     verdicts say nothing of the rate.

@@ -29,7 +29,7 @@ class Prompt:
 def read_prompts(path: str | Path, *, max_prompts: int | None = None, benign_only: bool = False) -> list[Prompt]:
     """Read prompts: a column for the prompt, and if they are there for id, category and benign.
 
-    Of several files (a folder, a pattern) the file's name goes before an id, and stands for a category that is not
+    Of several files (a folder, a pattern) the file's name goes before an id, and is the category where none is
     there: JADE counts from 1 in each.
 
     Raises InputError for no prompt, no column for it, or (unless benign_only) none that is not benign: then there is

@@ -11,7 +11,7 @@ from hanhua.zh_text.scripts import Script, chinese_script, script_shares
 Language = Literal["zh", "en", "mixed", "other", "none"]
 
 LOOP_REPEATS, LOOP_CHARACTERS = 3, 12
-"""A reply loops when it ends in so many copies of one string, so many characters in all, and half of the reply."""
+"""A reply loops when it ends in this many copies of one string, this many characters in all, and half the reply."""
 
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-z]+)*")
 _REFUSAL_CHARACTERS = 120

@@ -92,7 +92,7 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> Paired:
 
 
 def fair_coin_p(rarer: int, tosses: int) -> float:
-    """Return the two-sided exact p of `rarer` or fewer heads, or as few tails, in so many fair tosses.
+    """Return the two-sided exact p of `rarer` or fewer heads, or as few tails, in that many fair tosses.
 
     >>> round(fair_coin_p(1, 10), 5)
     0.02148

@@ -1,6 +1,6 @@
 """The verdict in words: did Chinese get better, did English suffer, is it safer or not, as far as was measured.
 
-The judged model is the last one in the line base → resized → adapted; models beside it (an instruct model, an
+The judged model is the last one in the line base → resized → adapted; reference models (an instruct model, an
 adaptation without extension) are compared and not judged. "Better" on text is said only where the judged model is
 significantly better than the base *and* than the resized, untrained one: extension alone changes bits per character,
 for a model that has learned nothing too. Intervals cover documents, questions and prompts, not training seeds.

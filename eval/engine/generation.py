@@ -19,7 +19,7 @@ _TAIL_TOKENS = 16
 
 
 def fit_prompt(prompt: Sequence[int], *, max_tokens: int, max_new_tokens: int) -> tuple[int, ...]:
-    """Return a prompt cut on the left, behind BOS, to what the model leaves room for."""
+    """Return a prompt cut on the left, after BOS, to what the model leaves room for."""
     room = max(max_tokens - max_new_tokens, 1)
     return tuple(prompt) if len(prompt) <= room else (prompt[0], *prompt[len(prompt) - room + 1 :])
 

@@ -82,7 +82,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         for pair in pairs:
             context, ids = encoded[pair[0]], encoded[pair[1]]
             if not ids:
-                raise ValueError(f"an empty continuation behind {pair[0][-40:]!r}")
+                raise ValueError(f"an empty continuation after {pair[0][-40:]!r}")
             tokens.append((pair, context, ids))
             # A tokenizer that merges over the seam gives other ids for the whole than for the two parts.
             both = whole["".join(pair)]

@@ -72,10 +72,10 @@ class LoadedModel(Reader):
         """Return the last hidden states of one batch of token ids, padded on the right, shape (B, T, D).
 
         prefix: tokens in front of every input, not in the result; the last one's keys and values are kept,
-        so that the next batch behind it does not compute them again.
+        so that the next batch after it does not compute them again.
         """
         longest = max(len(ids) for ids in inputs)
-        # Padding sits behind every real token, so the causal mask alone would hide it; the mask says so too.
+        # Padding is after every real token, so the causal mask alone would hide it; the mask says so too.
         ids_BT = torch.tensor([[*ids, *[self.bos_id] * (longest - len(ids))] for ids in inputs], device=self.device)
         mask_BT = None
         if any(len(ids) < longest for ids in inputs):
@@ -110,7 +110,7 @@ def load_model(source: ModelFolder, *, dtype: Dtype = "auto", device: torch.devi
     """Load a checked model folder, to the GPU when there is one.
 
     Raises InputError for weights that are broken or incomplete (transformers would fill the gaps with random
-    ones), and for an architecture that changes its logits behind the head (soft-capping, scaling), whose
+    ones), and for an architecture that changes its logits after the head (soft-capping, scaling), whose
     scores would be wrong here.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -123,7 +123,7 @@ def load_model(source: ModelFolder, *, dtype: Dtype = "auto", device: torch.devi
 
 
 def resolved_dtype(dtype: Dtype, device: torch.device) -> str:
-    """Return the precision `auto` stands for on a device."""
+    """Return the precision that `auto` means on a device."""
     if dtype != "auto":
         return dtype
     return "float32" if device.type == "cpu" else "bfloat16"
@@ -165,14 +165,14 @@ def _require_plain_head(model: LoadedModel) -> None:
     tolerance = 1e-3 if hidden_TD.dtype == torch.float32 else 0.1
     if not torch.allclose(ours_T, theirs_T, rtol=tolerance, atol=tolerance):
         raise InputError(
-            f"model {model.name!r}: {type(model.network).__name__} changes its logits behind the output embedding; "
+            f"model {model.name!r}: {type(model.network).__name__} changes its logits after the output embedding; "
             "only models of the Llama kind, whose logits are hidden states times that matrix, can be scored here"
         )
 
 
 @contextmanager
 def execution(threads: int | None) -> Iterator[None]:
-    """Score with so many CPU threads and no bar per weight file; set both back afterwards."""
+    """Score with the given number of CPU threads and no bar per weight file; restore both afterward."""
     before, bars = torch.get_num_threads(), logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     if threads is not None:

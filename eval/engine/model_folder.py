@@ -1,4 +1,4 @@
-"""A model folder before it is loaded: everything that can be wrong with it is said before any work. No torch."""
+"""A model folder before it is loaded: everything that can be wrong is reported before any work. No torch."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def open_model_folder(name: str, folder: Path, *, hash_of_content: str | None = 
     with more ids than the model has rows.
     """
     if not folder.is_dir():
-        raise InputError(f"model {name!r}: {folder} is no folder")
+        raise InputError(f"model {name!r}: {folder} is not a folder")
     config = _read_object(folder / "config.json", name, "a Hugging Face model folder has one")
     if not any(folder.glob("*.safetensors")):
         raise InputError(f"model {name!r}: no .safetensors weights in {folder} (pickled .bin weights are not read)")
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise InputError(f"model {name!r}: no tokenizer.json in {folder}; save its tokenizer beside the weights")
+        raise InputError(f"model {name!r}: no tokenizer.json in {folder}; save its tokenizer next to the weights")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
-        raise InputError(f"model {name!r}: {path} is no tokenizer that can be read ({error})") from error
+        raise InputError(f"model {name!r}: {path} is not a readable tokenizer ({error})") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     # A document that spells out `<|end_of_text|>` is text like any other.

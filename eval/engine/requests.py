@@ -56,7 +56,7 @@ class Sampling:
 
     @property
     def fingerprint(self) -> str:
-        """What decides an answer beside model and prompt."""
+        """What decides an answer, apart from model and prompt."""
         return fingerprint_of(asdict(self))
 
 

@@ -26,7 +26,7 @@ from hanhua.eval.engine.workers import Workers
 class Runner:
     """One model to ask: it is loaded at the first request that is not answered already.
 
-    The batches depend on the requests alone, and a batch runs whole or not at all; so going on after a
+    The batches depend on the requests alone, and a batch runs whole or not at all; so resuming after a
     kill gives the same numbers, to the last bit, as never having stopped.
     """
 
@@ -161,7 +161,7 @@ def open_runner(
 ) -> Iterator[Runner]:
     """Give a runner of a model folder; with a cache folder, answers are kept there from batch to batch.
 
-    processes: copies of the model that work side by side, one a GPU, or sharing the processor's cores.
+    processes: copies of the model that run in parallel, one per GPU, or sharing the processor's cores.
     server: address of an OpenAI-compatible server that has the same model, and writes in its place.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

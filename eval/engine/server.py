@@ -1,6 +1,6 @@
 """A model that a server writes for us: any that speaks OpenAI's `/v1/completions`, such as `vllm serve`. No torch.
 
-Prompts go as token ids, so that the server's tokenizer, templates and BOS play no part. One request a prompt, many at
+Prompts go as token ids, so that the server's tokenizer, templates and BOS play no part. One request per prompt, many at
 once: such servers batch by themselves.
 """
 
@@ -20,7 +20,7 @@ from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
 from hanhua.progress import say
 
 AT_ONCE = 64
-"""Requests in flight; vLLM's own default takes more sequences a step than that."""
+"""Requests in flight; vLLM's own default takes more sequences per step than that."""
 TRIES, PAUSE_SECONDS, PATIENCE_SECONDS = 4, 0.5, 600
 MAX_DIFFERENCE = 0.15
 """Nats, in the mean, by which the same weights may differ between engines and in bfloat16."""
@@ -34,7 +34,7 @@ PROBES = (
     "def add(a, b):\n    return",
     "問：香港在哪裡？\n答：",
 )
-"""What server and folder are both asked to go on with, to see that they are one model."""
+"""Prompts that server and folder both continue, to check that they are the same model."""
 
 
 class Server:
@@ -76,7 +76,7 @@ class Server:
         return found
 
     def require_same_model(self, prompts: Sequence[Sequence[int]], expected: Sequence[float], *, folder: str) -> None:
-        """Raise InputError when the server goes on with the prompts in another way than the folder's weights do."""
+        """Raise InputError when the server continues the prompts differently from the folder's weights."""
         found = self.first_log_probabilities(prompts)
         if found is None:
             say(f"eval: {self.url} gives no log-probabilities: not compared with the weights in {folder}")
@@ -121,9 +121,7 @@ class Server:
                 if error.code < 500 and error.code != 429:
                     raise InputError(f"{url}: refused ({reason})") from None
             except ValueError:
-                raise InputError(
-                    f"{url}: answers something else than JSON; is it an OpenAI-compatible server?"
-                ) from None
+                raise InputError(f"{url}: does not answer in JSON; is it an OpenAI-compatible server?") from None
             except OSError as error:
                 reason = str(getattr(error, "reason", error))
             if attempt + 1 < TRIES:
@@ -139,4 +137,6 @@ def _request(url: str, given: dict[str, Any] | None) -> urllib.request.Request:
     try:
         return urllib.request.Request(url, data=body, headers=headers)
     except ValueError as error:
-        raise InputError(f"{url}: no address of a server ({error}); such as http://localhost:8000") from None
+        raise InputError(
+            f"{url}: not the address of a server ({error}); expected one such as http://localhost:8000"
+        ) from None

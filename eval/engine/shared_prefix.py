@@ -1,4 +1,4 @@
-"""Which inputs run together: behind a shared prefix that is computed once, or in batches of like length. No torch.
+"""Which inputs run together: after a shared prefix that is computed once, or in batches of like length. No torch.
 
 Five-shot questions of one subject share all but the last tenth of their tokens. Inputs are sorted, so that
 those with a common beginning are neighbors; a group is kept where sharing saves more than its parts would.
@@ -21,7 +21,7 @@ MIN_FILLED, SPARE_TOKENS = 0.75, 8
 
 @dataclass(frozen=True)
 class Batch:
-    """Items run in one forward pass, behind the first `prefix_tokens` of each, which the whole group shares."""
+    """Items run in one forward pass, after the first `prefix_tokens` of each, which the whole group shares."""
 
     prefix_tokens: int
     items: tuple[int, ...]
@@ -41,10 +41,10 @@ class _Interval:
 
 
 def plan_batches(inputs: Sequence[Sequence[int]], *, scored: Sequence[int], batch_size: int) -> list[Batch]:
-    """Return batches that cover every input once; those behind one prefix follow each other.
+    """Return batches that cover every input once; those after one prefix follow each other.
 
     scored: of each input, how many of the last positions are scored; a prefix never reaches into them.
-    The plan depends on the inputs alone, so a run that goes on after a kill makes the same batches.
+    The plan depends on the inputs alone, so a run resumed after a kill makes the same batches.
     """
     lengths = [len(ids) for ids in inputs]
     grouped = _group_by_prefix(inputs, scored)

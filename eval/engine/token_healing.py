@@ -1,6 +1,6 @@
 """Token healing: a prompt cut in mid-word goes on as the text would have, whatever its last token was.
 
-With long Chinese tokens a model learns that 运动 is followed by 会 inside one token, 运动会, and so never behind the
+With long Chinese tokens a model learns that 运动 is followed by 会 inside one token, 运动会, and so never after the
 token 运动. A prompt that ends in 运动 then asks for what the model has not seen. Healing takes back the prompt's last
 tokens as far as some longer token begins with them, and lets only tokens pass that spell what was taken back.
 """
@@ -29,7 +29,7 @@ class TokenHealing:
         self.prompts = [tuple(ids[: len(ids) - count]) for ids, (count, _) in zip(prompts, self.removed, strict=True)]
 
     def processor(self, prompt_tokens: int) -> LogitsProcessor:
-        """Return the processor for a batch whose prompts, padded, are so many tokens long."""
+        """Return the processor for a batch whose prompts, padded, are that many tokens long."""
         return _Spelling(self._vocabulary, [text for _, text in self.removed], prompt_tokens)
 
     def without_removed(self, number: int, text: str) -> str:

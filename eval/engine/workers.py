@@ -1,4 +1,4 @@
-"""Copies of one model in processes of their own, one a GPU where there are several; batches go to whichever is free."""
+"""Copies of one model in separate processes, one per GPU if there are several; batches go to whichever is free."""
 
 from __future__ import annotations
 

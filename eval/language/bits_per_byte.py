@@ -4,8 +4,8 @@
 
 Every window begins with BOS, whose own probability is never counted; windows overlap by half; each token
 is scored once, with at least half a window before it unless the document begins; documents never mix.
-Documents are cut by text, not by tokens, so that every tokenizer reads the same characters. A window of so many
-*tokens* shows a better tokenizer's model more text; windows of so many *characters* show all models the same. Both
+Documents are cut by text, not by tokens, so that every tokenizer reads the same characters. A window of a number of
+*tokens* shows a better tokenizer's model more text; windows of a number of *characters* show all models the same. Both
 are measured. Perplexity by token is in neither: it compares nothing across vocabularies. No torch here.
 """
 
@@ -22,7 +22,7 @@ from hanhua.eval.comparison.intervals import bootstrap_ratio
 
 @dataclass(frozen=True)
 class Window:
-    """Tokens [start, end) of a document are read behind BOS; those from `scored_from` on are scored."""
+    """Tokens [start, end) of a document are read after BOS; those from `scored_from` on are scored."""
 
     start: int
     end: int
@@ -61,7 +61,7 @@ def plan_character_windows(starts: Sequence[int], *, context_characters: int, ma
     """Return windows that hold at most `context_characters` before the last scored token, and score each token once.
 
     starts: the character each token begins in, non-decreasing (the pieces of one character begin alike). A step scores
-    the tokens that begin in the next half context of text, behind those of the half context before it; so every
+    the tokens that begin in the next half context of text, after those of the half context before it; so every
     tokenizer's model sees the same characters. A window that would not fit the model is cut on the left.
 
     >>> windows = plan_character_windows([0, 1, 3, 4, 6], context_characters=4, max_tokens=100)

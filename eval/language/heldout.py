@@ -15,7 +15,7 @@ from hanhua.errors import InputError
 from hanhua.zh_text.scripts import script_shares
 
 GUESS_CHARACTERS = 2000
-"""Of a document that does not name its language, so many characters are looked at."""
+"""Number of characters looked at in a document that does not name its language."""
 
 
 @dataclass(frozen=True)

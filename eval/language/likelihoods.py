@@ -21,8 +21,8 @@ def score_documents(
 ) -> list[DocumentLikelihood]:
     """Return the likelihood of each document, in the order given.
 
-    context_tokens: text tokens a window holds beside BOS, at most what the model was made for.
-    context_characters: windows of so many characters instead, so that all tokenizers' models see the same text.
+    context_tokens: text tokens that a window holds in addition to BOS, at most what the model was made for.
+    context_characters: windows of that many characters instead, so that all tokenizers' models see the same text.
     """
     reader = runner.reader
     context_tokens = min(context_tokens, reader.max_tokens)

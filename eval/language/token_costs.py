@@ -15,7 +15,7 @@ from hanhua.zh_text.scripts import is_han
 from hanhua.zh_text.segmentation import Engine, segment
 
 WORDS_BY: Engine = "rjieba"
-"""Words are what this engine cuts; another cuts a few elsewhere, so its name stands beside the figure."""
+"""Words are what this engine cuts; another cuts a few elsewhere, so its name is given with the figure."""
 
 _KIB = 1024
 

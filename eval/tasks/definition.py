@@ -47,14 +47,18 @@ class Rows(BaseModel):
 
     files: str | None = Field(default=None, description="File, folder or pattern; several files are several subjects")
     hub: str | None = Field(default=None, description="Id of a data set of the Hub, read when there are no files")
-    configs: tuple[str, ...] = Field(default=(), description="Its configurations, one a subject; none: all it has")
+    configs: tuple[str, ...] = Field(
+        default=(), description="Configurations to read, one per subject; empty: all of the data set's"
+    )
     split: str = Field(default="test", description="Its split; one without labels is refused")
     header: tuple[str, ...] = Field(default=(), description="Names of the columns, for .csv and .tsv without them")
     unpack: Unpack | None = Field(default=None, description="Reader of a nested layout")
-    labels: str | None = Field(default=None, description="A JSON file of answers by id, where they are kept apart")
+    labels: str | None = Field(
+        default=None, description="JSON file of answers by id, if they are not with the questions"
+    )
 
     def hub_ids(self) -> list[str]:
-        """Return the ids of the data sets on the Hub; `{config}` in an id stands for each configuration."""
+        """Return the ids of the data sets on the Hub; `{config}` in an id is replaced by each configuration."""
         if self.hub is None:
             return []
         return [self.hub.format(config=name) for name in self.configs] if "{config}" in self.hub else [self.hub]
@@ -83,7 +87,7 @@ class Task(BaseModel):
     question: str = Field(default="{{ question }}", description="Jinja: the question itself")
     options: str | tuple[str, ...] = Field(
         default=("{{ A }}", "{{ B }}", "{{ C }}", "{{ D }}"),
-        description="Jinja for each option, empty ones behind the fourth dropped; or the expression of a list",
+        description="Jinja for each option, empty ones after the fourth dropped; or the expression of a list",
     )
     options_in_question: str | None = Field(
         default=None, description="Letters of the options, when the question has them"

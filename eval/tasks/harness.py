@@ -100,8 +100,8 @@ def answer_items(
 
     A row: id, subject, correct, prompt; `options`, `answer`, `choice` and `log_likelihoods` of what is chosen from,
     and where an option crosses, `joined`: the log-likelihoods with prompt and option encoded as one string; `text`
-    and `overlap` of a written answer. crossings: of so many pairs, those whose tokens would have merged with the
-    prompt's last one, had the two been encoded as one. truncated: prompts cut on the left.
+    and `overlap` of a written answer. crossings: number of pairs whose tokens would have merged with the prompt's
+    last one, had the two been encoded as one; pairs: number of all. truncated: prompts cut on the left.
     """
     lm = ScoringLM(runner, joined=task.kind == "cloze", on_done=on_done)
     with quiet_lm_eval():

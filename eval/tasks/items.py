@@ -68,14 +68,14 @@ def read_items(
             continue
         items.append(_item(task, row, columns))
     if left_out:
-        say(f"eval: {task.name}: {left_out} rows left out (their answer is not of the kind that is asked for)")
+        say(f"eval: {task.name}: {left_out} rows left out (their answer is not of the expected kind)")
     if not items:
         raise InputError(f"{path or rows.files or rows.hub}: no question in it")
     return items
 
 
 def draw_items(items: Sequence[Item], *, max_questions: int | None) -> list[Item]:
-    """Return at most so many items of each subject, drawn by the hash of their ids, in the order given."""
+    """Return at most `max_questions` items of each subject, drawn by the hash of their ids, in the order given."""
     if max_questions is None:
         return list(items)
     drawn = set()
@@ -124,7 +124,7 @@ def choose_shots(items: Sequence[Item], solved: Sequence[Item], *, shots: int, p
     if all(len(examples) == shots for examples in own.values()):
         return Shots("subject", {subject: tuple(examples) for subject, examples in own.items()})
     if len(solved) < shots:
-        raise InputError(f"{path}: {len(solved)} solved examples, where {shots} shots were asked for")
+        raise InputError(f"{path}: {len(solved)} solved examples, but {shots} shots are configured")
     return Shots("file", dict.fromkeys(subjects, tuple(solved[:shots])))
 
 

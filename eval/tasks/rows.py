@@ -84,7 +84,7 @@ def read_hub(rows: Rows, *, revisions: Mapping[str, str] = MappingProxyType({}))
 def read_labels(path: Path) -> dict[str, Any]:
     """Return answers by id: `{"7": {"answer": 1}}`, or `{"7": 1}`."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file (the answers are kept apart from the questions)")
+        raise InputError(f"{path}: no such file (the answers are in a file separate from the questions)")
     data = _load_json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a JSON {type(data).__name__}, where answers by id were expected")

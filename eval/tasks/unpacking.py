@@ -1,4 +1,4 @@
-"""Nested layouts some benchmarks are published in, flattened into one dictionary a question. No torch."""
+"""Nested layouts some benchmarks are published in, flattened into one dictionary per question. No torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unpack_json(layout: str, data: Any, *, place: str) -> Rows:
 
 
 def _gaokao(data: Any) -> Rows:
-    """GAOKAO-Bench: {"example": [{"question", "answer": [letters], …}]}; the options stand in the question."""
+    """GAOKAO-Bench: {"example": [{"question", "answer": [letters], …}]}; the options are in the question."""
     for item in data["example"]:
         yield {**item, "answer": [str(letter) for letter in item["answer"]]}
 

@@ -24,7 +24,7 @@ def compare_written(text: str, answers: Sequence[str], *, metric: str) -> Compar
     """Compare a reply with the right answers, any of which will do.
 
     number: its last number is the answer's. exact: equal but for case, width, marks and spaces. contains: holds
-    the answer. overlap: exact, with the F1 of common characters beside it (as CMRC 2018 counts).
+    the answer. overlap: exact, with the F1 of common characters in addition (as CMRC 2018 counts).
     """
     overlap = max(_f1(_bare(text), _bare(answer)) for answer in answers)
     return Compared(any(_METRICS[metric](text, answer) for answer in answers), overlap)

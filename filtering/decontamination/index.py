@@ -92,7 +92,7 @@ class BenchmarkIndex:
 def _units(question: Question, min_characters: int) -> list[Hashes]:
     """Return the shingles of a question with its options, and of one that is not short without them.
 
-    Options as they are printed, behind their letters, and one after the other: so short ones make shingles too.
+    Options as they are printed, after their letters, and one after the other: so short ones make shingles too.
     """
     listed = " ".join([question.stem, *question.options])
     whole, plain, stem = (folded_codes(text) for text in (question.whole, listed, question.stem))

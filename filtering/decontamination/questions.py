@@ -59,7 +59,7 @@ class Question:
 
     @property
     def whole(self) -> str:
-        """The question as it is printed, its options behind their letters."""
+        """The question as it is printed, its options after their letters."""
         return " ".join(
             [self.stem, *(f"{letter}. {text}" for letter, text in zip(_LETTERS, self.options, strict=False))]
         )
@@ -69,7 +69,7 @@ def read_questions(path: str) -> Iterator[Question]:
     """Yield the questions of a file, or of all files of a folder; InputError when it holds none.
 
     A question is all text of a record but its options and what is about it: number, subject, answer, explanation.
-    Answers count only as options: one letter says nothing. A record with a list of records stands for those.
+    Answers count only as options: one letter says nothing. A record with a list of records is replaced by those.
     """
     found = False
     for file in expand_paths(path):
@@ -82,17 +82,17 @@ def read_questions(path: str) -> Iterator[Question]:
                     found = True
                     yield question
     if not found:
-        raise InputError(f"{path}: no question found to look for; is it a benchmark?")
+        raise InputError(f"{path}: no question found; is it a benchmark?")
 
 
 def _records(file: Path, *, skip: bool) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the records of a file; in a folder, one that cannot be read is said and passed over."""
+    """Yield the records of a file; in a folder, one that cannot be read is reported and skipped."""
     try:
         yield from read_fields(file, on_broken=lambda place, problem: None)
     except InputError as error:
         if not skip:
             raise
-        say(f"benchmarks: passed over {error}")
+        say(f"benchmarks: skipped {error}")
 
 
 def _inner_records(fields: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Copies: the same text, nearly the same text, and lines that stand in many documents."""
+"""Duplicates: the same text, nearly the same text, and lines that occur in many documents."""

@@ -1,6 +1,6 @@
 """Clusters of copies, out of files of hashes: sorting keys, never a table of all documents' signatures.
 
-Resident are at most 64 bytes a document (about 40: a key, its place in the sorted order, three numbers of the
+In memory are at most 64 bytes per document (about 40: a key, its place in the sorted order, three numbers of the
 clusters, and what sorting needs); signatures and the keys of each band stay on disk.
 """
 
@@ -67,8 +67,8 @@ class Clusters:
 def find_clusters(config: DuplicatesConfig, *, digests: Path, signatures: Path, letters: Path) -> Clusters:
     """Return the clusters of the documents that the files describe, one after another.
 
-    digests: 16 bytes a document. signatures: MinHash as uint32. letters: uint32 each, by which the best copy is
-    chosen. The keys of the bands are written beside the signatures, and removed.
+    digests: 16 bytes per document. signatures: MinHash as uint32. letters: uint32 each, by which the best copy is
+    chosen. The keys of the bands are written next to the signatures, and removed.
     """
     count = digests.stat().st_size // DIGEST_BYTES
     if count > MAX_DOCUMENTS:
@@ -128,7 +128,7 @@ def _unite_near(config: DuplicatesConfig, root: Indices, signatures: Path, count
 
 
 def _write_band_keys(signatures: Path, config: DuplicatesConfig) -> list[Path]:
-    """Write one file of 64-bit keys a band, reading the signatures once, in blocks."""
+    """Write one file of 64-bit keys per band, reading the signatures once, in blocks."""
     paths = [signatures.with_name(f"band-{band:03}.bin") for band in range(config.bands)]
     width = config.bands * config.rows
     files = [path.open("wb") for path in paths]

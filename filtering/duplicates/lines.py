@@ -1,4 +1,4 @@
-"""Lines that stand in many documents: menus, notices, signatures; all but the first are taken out.
+"""Lines that occur in many documents: menus, notices, signatures; all but the first are removed.
 
 Off in the presets: statutes repeat whole lines by right (本办法自公布之日起施行), and code repeats its imports.
 """
@@ -34,10 +34,10 @@ def _hashes(text: str) -> list[int | None]:
 
 
 def repeated_lines(hashes: Path, counts: Path, *, left_out: npt.NDArray[np.bool_], max_documents: int) -> Hashes:
-    """Return, sorted, the hashes that stand in more documents than that, those left out not counted.
+    """Return, sorted, the hashes that occur in more documents than that, those left out not counted.
 
     hashes: uint64, document after document. counts: how many each has, uint32. Memory holds one part of
-    64 MB at a time; the parts are files beside `hashes`.
+    64 MB at a time; the parts are files next to `hashes`.
     """
     size = hashes.stat().st_size
     if size <= _PART_BYTES:

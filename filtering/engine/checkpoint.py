@@ -60,12 +60,12 @@ def resume_or_begin(folder: Path, key: str) -> Checkpoint:
     now = record_of(FUNCTION, LIBRARIES)
     if found is not None and found.key == key:
         done = "the first pass is" if found.finished else f"{found.read_bytes / 1e6:,.1f} MB are"
-        say(f"filtering: going on where the last run stopped; {done} done")
+        say(f"filtering: resuming where the last run stopped; {done} done")
         for line in Record.from_json(found.record).drift_to(now):
-            say(f"filtering: begun with other code or libraries ({line}); remove {folder} to begin anew")
+            say(f"filtering: begun with other code or libraries ({line}); remove {folder} to start over")
         return found
     if found is not None:
-        say("filtering: beginning anew: settings, texts, word lists or models differ from those of the interrupted run")
+        say("filtering: starting over: settings, texts, word lists or models differ from those of the interrupted run")
     for path in folder.glob("*"):
         if path.is_dir() and path.name != VERDICTS:
             shutil.rmtree(path)

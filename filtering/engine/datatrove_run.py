@@ -1,4 +1,4 @@
-"""The filter inside datatrove's executors (local, Slurm, Ray), for whoever outgrows one machine.
+"""The filter run by datatrove's executors (local, Slurm, Ray), for corpora too large for one machine.
 
     from hanhua.documents.sources import CorpusConfig
     from hanhua.filtering import FilteringConfig
@@ -78,7 +78,7 @@ def verdict_executor(
 
     folder = verdict_folder(out, config, corpora)
     steps = [RecordReader(corpora), VerdictWriter(config, folder, workers=workers)]
-    # Its own processes are the step's; whether a task is done is said by its file, not by a marker beside it.
+    # Its own processes are the step's; whether a task is done is told by its file, not by a marker next to it.
     here = {"tasks": tasks, "local_tasks": 1, "local_rank_offset": task, "workers": 1, "skip_completed": False}
     return LocalPipelineExecutor(pipeline=steps, logging_dir=str(out / "logs" / f"task-{task:05d}"), **here)
 

@@ -91,7 +91,7 @@ class RuleFilter(BaseFilter):  # type: ignore[misc]
 
 
 class VerdictWriter(PipelineStep):  # type: ignore[misc]
-    """Judges a rank's documents in several processes, and keeps the verdicts for `hanhua run` to go on from."""
+    """Judges a rank's documents in several processes, and keeps the verdicts, from which `hanhua run` continues."""
 
     type = "💾 - WRITER"
     name = "hanhua verdicts"

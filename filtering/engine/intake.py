@@ -29,7 +29,7 @@ class Broken:
 class Batch:
     """Records to judge: texts, languages and corpora go to the workers, the rest stays here.
 
-    broken: what could not be used, among and behind the records. source, records: where reading stands at the
+    broken: what could not be used, among and after the records. source, records: the position of reading at the
     end of the batch, for a checkpoint: the number of the file, and of its records that are done. of_corpus: the
     same of the whole corpus, for its `max_documents`.
     """

@@ -28,6 +28,6 @@ def _judge(judge: Judge, batch: tuple[list[str], list[str], list[str]]) -> tuple
     for text, language, corpus in zip(texts, languages, corpora, strict=True):
         judged = judge.judge(text, language=language)
         histograms.add(corpus, judged.measured)
-        # Counted here: a few bins travel between processes, not a table a document.
+        # Counted here: a few bins travel between processes, not a table per document.
         results.append(judged.without_measures())
     return results, histograms

@@ -1,6 +1,6 @@
 """Kept documents between the two passes, on disk: records and what is known of each, in files that only grow.
 
-Because they only grow, a run that was killed goes on from the sizes it noted last: what lies behind is cut off.
+Because they only grow, a run that was killed resumes from the sizes it noted last: what follows them is cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hanhua.filtering.judge import Judged
 class Spool:
     """A folder of files in input order: appended to, then read back.
 
-    Fixed size a document: digests (16 bytes), signatures (MinHash, uint32 each), letters (uint32), corpora
+    Fixed size per document: digests (16 bytes), signatures (MinHash, uint32 each), letters (uint32), corpora
     (uint16, numbered in order of appearance), line_counts (uint32, that many hashes of 8 bytes in `lines`).
     """
 

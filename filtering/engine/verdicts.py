@@ -1,6 +1,6 @@
-"""Verdicts of the first pass made elsewhere: by many machines, a file each, for `hanhua run` to go on from.
+"""Verdicts of the first pass made elsewhere: by many machines, one file each, from which `hanhua run` continues.
 
-A verdict stands under the id its document will have, so the pass that writes the corpus reads the texts again (a
+A verdict is stored under the id its document will have, so the pass that writes the corpus reads the texts again (a
 fraction of what judging takes) and takes each verdict from the file of the task that had its text. Verdicts lie
 under the key of everything that decides them; those of other settings, texts or versions are never looked at.
 """
@@ -105,7 +105,7 @@ class Verdicts:
         for found, judged in rows:
             if found == place:
                 return judged
-        raise InputError(f"{place}: there is no verdict on it; were its texts changed? Delete `work/{VERDICTS}`")
+        raise InputError(f"{place}: there is no verdict for it; were its texts changed? Delete `work/{VERDICTS}`")
 
     def batches(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Judged], Histograms]]:
         """Yield what `judge_batches` would."""

@@ -3,7 +3,7 @@
 拆字: a character written as its parts (女干 for 奸); by a table, as further strings for the same matcher. Homophones:
 a term of three characters or more said alike but written otherwise (白加乐 for 百家乐), found in the pinyin of the
 text. Initials: such a term as the first letters of its syllables (bjl). What is found so counts less than the
-word itself, and initials count only beside other evidence.
+word itself, and initials count only together with other evidence.
 """
 
 from __future__ import annotations

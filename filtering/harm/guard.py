@@ -86,7 +86,7 @@ class Guard:
     def answer(self, text: str) -> str:
         """Return the model's answer to a text."""
         message = {"role": self._config.role, "content": text}
-        # A reply is judged as one, behind an empty question.
+        # A reply is judged as one, after an empty question.
         messages = [message] if self._config.role == "user" else [{"role": "user", "content": " "}, message]
         inputs = self._tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
@@ -111,7 +111,7 @@ def build_guard(config: GuardConfig) -> Guard:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise InputError(f"guard: {pattern!r} is no regular expression ({error})") from error
+            raise InputError(f"guard: {pattern!r} is not a regular expression ({error})") from error
     return Guard(config, _folder(config))
 
 
@@ -128,7 +128,7 @@ def _folder(config: GuardConfig) -> Path:
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{config.model} at {config.revision}: the Hub did not give it ({error})") from error
+        raise InputError(f"{config.model} at {config.revision}: the Hub did not return it ({error})") from error
 
 
 def _load(config: GuardConfig, folder: Path) -> tuple[Any, Any, Any]:
@@ -144,5 +144,5 @@ def _load(config: GuardConfig, folder: Path) -> tuple[Any, Any, Any]:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: no causal language model transformers can load ({error})") from error
     if not tokenizer.chat_template:
-        raise InputError(f"{folder}: its tokenizer has no chat template, which a guard is asked through")
+        raise InputError(f"{folder}: its tokenizer has no chat template, which a guard needs")
     return model.to(config.device).eval(), tokenizer, torch

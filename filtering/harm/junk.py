@@ -1,7 +1,7 @@
 """Tells candidate tokens that come from spam or boilerplate: 中文字幕, 查看摘要, 网刊下载次数.
 
-Other than a document, a token stands alone, so one hit is enough, at word boundaries; what is lost by a mistake
-is one token, which is then spelt with several.
+Unlike a document, a token is alone, so one hit is enough, at word boundaries; what is lost by a mistake
+is one token, which is then spelled with several.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ SHIPPED = ("general", "hate")
 NAMES_CATEGORY = 0.4
 """A lexicon score from which its category is the text's: its words are those of one category, n-grams are of all."""
 MIN_DISTINCT = 12
-"""Different characters a text must have to be classified: a few words, however often said, are left to the lexicon."""
+"""Different characters a text must have to be classified: a few words, often repeated, are left to the lexicon."""
 # Passages this far below the threshold are shown too, where the text as a whole is above it.
 _SHOWN_BELOW = 0.15
 _NOTHING = HarmScore(None, 0.0)

@@ -1,13 +1,13 @@
 """The words of the harmful-content filter, read from the files in `lexicon/`, all written for this project.
 
 A file per category, and three that serve all of them: `solicit` (how to get in touch, and promises: evidence
-only beside the words of a category), `context` (words of news, law, medicine, teaching and help: they weaken
-what stands beside them) and `exceptions` (harmless phrases that contain a term: 制度性交易, 大麻仁).
+only together with the words of a category), `context` (words of news, law, medicine, teaching and help: they weaken
+what is next to them) and `exceptions` (harmless phrases that contain a term: 制度性交易, 大麻仁).
 
 `[topic 2]` begins terms of role `topic` and weight 2, parted by spaces or lines; `[pattern offer 3]` begins
-regular expressions, one a line, on the folded text. The roles: `topic`, what it is about; `act`, words that
+regular expressions, one per line, on the folded text. The roles: `topic`, what it is about; `act`, words that
 are the thing itself (a slur); `offer`, what only those say who sell it or incite to it; `contact`, what
-honest sellers say too. A term may stand in several files.
+honest sellers say too. A term may be in several files.
 Political speech is not a category: no such words belong here.
 """
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no readable lexicon ({error})") from error
+        raise InputError(f"{path}: not a readable lexicon ({error})") from error
 
 
 def _entries(name: str, place: str, text: str) -> list[tuple[Sense, str, bool]]:

@@ -26,7 +26,7 @@ from hanhua.zh_text.matcher import Hit
 ALGORITHM = "lexicon-3"
 WINDOW_CHARACTERS = 160
 EVIDENCE_AT_HALF = 6.0
-# Those in which somebody wants to be paid; the others have nobody to get in touch with.
+# Categories in which somebody wants to be paid; in the others there is nobody to contact.
 COMMERCIAL = frozenset({"pornography", "gambling", "fraud", "illegal_goods", "black_market"})
 SHARED = frozenset({"solicit", "context", "exceptions"})
 MAX_CONTACT = 4.0
@@ -46,7 +46,7 @@ _NOTHING = HarmScore(None, 0.0)
 
 @dataclass(frozen=True)
 class Examined:
-    """A score, where in the folded text the strong terms stand, and the weight of the harmless words beside them.
+    """A score, where in the folded text the strong terms are, and the weight of the harmless words next to them.
 
     words: how many different phrases they make; terms that overlap are one.
     """

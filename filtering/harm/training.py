@@ -36,7 +36,7 @@ from hanhua.filtering.linear.fitting import (
 from hanhua.zh_text.folding import fold, folded_codes
 
 NAMER_BITS = 15
-# A labelled text says more than a snippet of a file that is benign as a whole.
+# A labeled text says more than a snippet of a file that is benign as a whole.
 SNIPPET_IMPORTANCE = 0.1
 
 
@@ -68,7 +68,7 @@ def train_classifier(
     facts: Mapping[str, Any],
     settings: Settings | None = None,
 ) -> HarmClassifier:
-    """Train, calibrate, and set the thresholds, for the classifier alone and beside the lexicon.
+    """Train, calibrate, and set the thresholds, for the classifier alone and together with the lexicon.
 
     benign: documents by file; of each file one half (by hash) is learned from, the other sets the thresholds.
     Deterministic. Raises InputError for examples of one kind only, MissingExtra without scikit-learn.
@@ -134,7 +134,7 @@ def _check(truth: Labels) -> tuple[int, int]:
     counts = np.bincount(truth, minlength=2)
     if counts.min() < FOLDS:
         raise InputError(
-            f"{counts[1]:,} harmful and {counts[0]:,} harmless texts of at least {MIN_CHARACTERS} characters, where "
+            f"{counts[1]:,} harmful and {counts[0]:,} harmless texts of at least {MIN_CHARACTERS} characters, but "
             f"{FOLDS} of each are needed: check --label-field, --harmful-label and --category"
         )
     return int(counts[0]), int(counts[1])

@@ -32,7 +32,7 @@ _PINYIN_SALT, _ORDER_SALT = 0x5BD1E995, 0x85EBCA6B
 
 
 def window_starts(characters: int) -> Positions:
-    """Return where the windows of a text of so many folded characters begin: each overlaps half the next.
+    """Return where the windows of a text of that many folded characters begin: each overlaps half the next.
 
     >>> window_starts(100).tolist(), window_starts(30).tolist()
     ([0, 20], [0])

@@ -17,12 +17,12 @@ Weights = npt.NDArray[np.float32]
 
 
 def is_table_size(columns: int) -> bool:
-    """Return whether a table of weights can have so many: a power of two, of `MAX_COLUMN_BITS` at most."""
+    """Return whether a table can have that many weights: a power of two, of `MAX_COLUMN_BITS` at most."""
     return 1 < columns <= 1 << MAX_COLUMN_BITS and not columns & (columns - 1)
 
 
 def unused_bits(columns: int) -> int:
-    """Return how many lower bits of a column of `window_columns` a table of so many weights does not look at."""
+    """Return how many lower bits of a column of `window_columns` a table of that many weights ignores."""
     return MAX_COLUMN_BITS - (columns.bit_length() - 1)
 
 

@@ -40,7 +40,7 @@ class Plan:
 
 
 def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
-    """Return the windows to read of a text of so many folded characters; hits: offsets the lexicon points at.
+    """Return the windows to read of a text of that many folded characters; hits: offsets the lexicon points at.
 
     >>> plan_windows(8000).starts[:4].tolist(), len(plan_windows(8000).starts), len(plan_windows(8000, [900]).starts)
     ([0, 480, 960, 1520], 17, 18)

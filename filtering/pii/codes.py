@@ -9,7 +9,7 @@ from hanhua.filtering.pii.checksums import is_company_code, is_hong_kong_id, is_
 from hanhua.filtering.pii.found import BEFORE, Found, is_called_otherwise, stands_free
 
 _CODE = re.compile(r"[0-9A-Z]{18}|[A-Z][1289]\d{8}|[A-Z]{1,2}\d{6}(?:[(（][0-9A][)）]|[0-9A])")
-# Company codes are also written in groups of four behind the first two.
+# Company codes are also written in groups of four after the first two.
 _COMPANY_GROUPS = re.compile(r"[0-9ANY][0-9A-Y][ \-]\d{6}[ \-][0-9A-Y]{9}[ \-]?[0-9A-Y]")
 _CALLED_ID = re.compile(r"(?:身份[證证]|身分[證证]|HKID|ID)(?:字?[號号])?(?:[碼码])?\s*[:：是为為]?\s*$", re.IGNORECASE)
 _CALLED_PASSPORT = re.compile(

@@ -45,7 +45,7 @@ def _classify(text: str, match: re.Match[str]) -> Iterator[Found]:
 
 
 def _tag(plain: str, text: str, start: int, end: int, *, alone: bool) -> str | None:
-    """Return what one candidate is. alone: no other digits stand beside it."""
+    """Return what one candidate is. alone: no other digits are next to it."""
     if len(plain) > _MAX_CHARACTERS or not stands_free(text, start, end):
         return None
     groups = tuple(map(len, re.split(r"[^0-9X]", plain)))

@@ -64,7 +64,7 @@ def find_emails(text: str) -> Iterator[Found]:
     while at >= 0:
         start = at - (text[at - 1 : at] == " ")
         domain = _DOMAIN.match(text, start)
-        # From the @ to the left: a search for what may stand in front would try every word of the text.
+        # From the @ to the left: a search for what may precede it would try every word of the text.
         window = text[max(0, start - _LOCAL_CHARACTERS - 1) : start]
         local = _LOCAL.search(window)
         if domain and local and local[0] != "git" and (len(local[0]) < len(window) or len(window) <= _LOCAL_CHARACTERS):

@@ -42,7 +42,7 @@ def find_phones(text: str, begin: int, stop: int) -> Iterator[Found]:
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Return whether no digit goes on on either side, behind a hyphen neither: 2024-0755-2345678."""
+    """Return whether no digit goes on on either side, not even after a hyphen: 2024-0755-2345678."""
     if re.search(r"\d[ \-.]?$", text[max(0, start - 2) : start]) or re.match(r"[.\-]\d", text[end : end + 2]):
         return False
     return stands_free(text, start, end)

@@ -58,11 +58,11 @@ def save_quality_model(model: QualityModel, out: Path) -> None:
 
 @cache
 def load_quality_model(folder: Path) -> QualityModel:
-    """Read a model, once a process. Raises InputError for a folder that is none, or of another version."""
+    """Read a model, once per process. Raises InputError for a folder that is not a model, or of another version."""
     model = load_model(KIND, folder, _model)
     if model.weights.ndim != 1 or not is_table_size(len(model.weights)):
         raise InputError(
-            f"{folder}: weights of shape {model.weights.shape}, which no quality model has; train it again"
+            f"{folder}: weights of shape {model.weights.shape}, which is not that of a quality model; train it again"
         )
     return model
 

@@ -30,7 +30,7 @@ def train_quality_model(
     long_enough = np.array([len(codes) >= 2 for codes in texts], dtype=bool)
     counts = np.bincount(truth[long_enough], minlength=2)
     if counts.min() < FOLDS:
-        raise InputError(f"{counts[1]:,} good and {counts[0]:,} bad documents, where {FOLDS} of each are needed")
+        raise InputError(f"{counts[1]:,} good and {counts[0]:,} bad documents, but {FOLDS} of each are needed")
     texts, truth = [text for text, fits in zip(texts, long_enough, strict=True) if fits], truth[long_enough]
     share = {1: len(truth) / (2 * counts[1]), 0: len(truth) / (2 * counts[0])}
     examples = [Example(_shortened(codes), share[int(label)]) for codes, label in zip(texts, truth, strict=True)]
@@ -49,7 +49,7 @@ def train_quality_model(
 
 
 def _shortened(codes: Codes) -> Codes:
-    """Return a long document as evenly spaced pieces, one behind the other."""
+    """Return a long document as evenly spaced pieces, one after the other."""
     if len(codes) <= LEARNED_CHARACTERS:
         return codes
     starts = np.linspace(0, len(codes) - _PIECE, LEARNED_CHARACTERS // _PIECE).astype(int)
@@ -57,7 +57,7 @@ def _shortened(codes: Codes) -> Codes:
 
 
 def _rates(logits: Margins, truth: Labels) -> dict[str, float]:
-    """Return how well the two kinds are told apart: chance is .5 for the first."""
+    """Return how well the two kinds are distinguished; for the first figure, chance is 0.5."""
     good, bad = logits[truth == 1], np.sort(logits[truth == 0])
     below = (np.searchsorted(bad, good, side="left") + np.searchsorted(bad, good, side="right")) / 2
     return {

@@ -69,6 +69,6 @@ def showable(text: str, *, harmful: bool = False) -> str:
             blotted[start:end] = "■" * (end - start)
         text = "".join(blotted)
     limit = HARMFUL_SNIPPET_CHARACTERS if harmful else SNIPPET_CHARACTERS
-    # Masked before it is cut, or half a number would get through; nothing far behind the cut matters.
+    # Masked before it is cut, or half a number would get through; nothing far after the cut matters.
     masked = mask_pii(text[: limit + 100])[0]
     return masked if len(masked) <= limit else masked[:limit] + "…"

@@ -1,4 +1,4 @@
-"""Pages that are all navigation, notices and links: labels that stand on any site, and nothing of its own."""
+"""Pages that are all navigation, notices and links: labels found on any site, and no content of their own."""
 
 from __future__ import annotations
 

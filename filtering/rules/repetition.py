@@ -43,7 +43,7 @@ def run_ratio(draft: Draft) -> float:
 
 
 def duplicate_line_ratio(draft: Draft) -> float:
-    """Return the share of characters that stand in a line said before."""
+    """Return the share of characters in lines that repeat an earlier line."""
     if "\n" not in draft.text:
         return 0.0
     lines = Counter(draft.text.split("\n"))

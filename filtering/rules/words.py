@@ -1,4 +1,4 @@
-"""FineWeb2's and Gopher's rules of words, for whoever wants a corpus filtered as they do; off in `balanced`.
+"""FineWeb2's and Gopher's rules of words, for corpora that should be filtered as they do; off in `balanced`.
 
 The text is segmented once for all of them, and n-grams are hashes over the words' numbers. What they compute
 is what datatrove's filters do, to the letter where it matters: marks count as words among all words.
@@ -46,7 +46,7 @@ _DUPLICATE_N = (5, 6, 7, 8, 9, 10)
 
 
 def words(draft: Draft, limits: QualityConfig) -> Verdict:
-    """Reject by number, length and kind of words, function words, and line breaks a word."""
+    """Reject by number, length and kind of words, function words, and line breaks per word."""
     if not _any_word_limit(limits) or not draft.chinese:
         return KEEP
     kinds = Counter(draft.words)

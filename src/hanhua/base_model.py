@@ -21,7 +21,7 @@ COMPANIONS = (
     "USE_POLICY*",
     "NOTICE*",
 )
-"""Files beside the weights that travel on. No code."""
+"""Files other than weights that are copied along. No code."""
 
 
 def resolve_base_model(model: str) -> Path:
@@ -43,6 +43,6 @@ def resolve_base_model(model: str) -> Path:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=["model*.safetensors", *COMPANIONS]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(
-            f"{model}: neither a folder here nor a model the Hub gave ({error}); "
-            "a gated model needs its license accepted there and `hf auth login`"
+            f"{model}: neither a local folder nor a model the Hub returned ({error}); "
+            "for a gated model, accept its license on the Hub and run `hf auth login`"
         ) from error

@@ -63,7 +63,7 @@ def write_llama3_tokenizer(folder: Path) -> None:
     try:
         source = files("llama_models") / "llama3" / "tokenizer.model"
     except ModuleNotFoundError:
-        raise InputError("base 'llama3' needs the package that carries it: pip install llama-models") from None
+        raise InputError("base 'llama3' needs the package that contains it: pip install llama-models") from None
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
     specials = llama3_special_tokens()
@@ -123,7 +123,7 @@ def _from_hub(base: str) -> Path:
         repo, revision = split_revision(base)
         folder = Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{base}: neither a folder here nor a tokenizer the Hub gave ({error})") from error
+        raise InputError(f"{base}: neither a local folder nor a tokenizer the Hub returned ({error})") from error
     if not (folder / "tokenizer.json").is_file():
         raise InputError(f"{base}: this repository has no tokenizer.json")
     return folder

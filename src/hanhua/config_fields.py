@@ -1,9 +1,9 @@
-"""What a config's field is besides its type: the place of a file, or a setting of how work is done.
+"""What a config field is apart from its type: a path, or a setting of execution.
 
     class Training(BaseModel):
-        texts: LocalPath                                        # by content; relative to the file that names it
-        base: LocalPathOrHub                                    # the same, or the name of a Hub repository
-        threads: Annotated[int | None, EXECUTION] = Field(None) # changes the speed and not the result
+        texts: LocalPath                                        # hashed by content; relative to the config file
+        base: LocalPathOrHub                                    # the same, or a Hub id
+        threads: Annotated[int | None, EXECUTION] = Field(None) # affects speed, not the result
 
 Nothing else needs to list such fields: loading, checking, pinning and the keys of artifacts find them here.
 """
@@ -28,8 +28,8 @@ At = tuple[str, ...]
 class PathField:
     """Marks a text that names a file or folder.
 
-    may_be_hub: or a Hub repository, or a name the stage knows. suffixes: only a text that ends so is a path, and any
-    other a name; () for every text.
+    may_be_hub: the text may also name a Hub repository, or something the stage knows. suffixes: only a text with one of
+    these endings is a path, any other is a name; (): every text is a path.
     """
 
     may_be_hub: bool = False

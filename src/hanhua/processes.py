@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def choose_workers(wanted: int | None, *, input_bytes: int) -> int:
-    """Return the number of processes: as wanted, else one a core up to 8, and one for small inputs."""
+    """Return the number of processes: as given, else one per core up to 8, and one for small inputs."""
     if wanted is not None:
         return wanted
     return 1 if input_bytes < SMALL_BYTES else min(os.cpu_count() or 1, MAX_WORKERS)
@@ -42,7 +42,7 @@ def map_in_order(
 ) -> Iterator[tuple[Kept, Result]]:
     """Yield (kept, function(prepare(*arguments), sent)) for each (kept, sent), in the order of the items.
 
-    prepare is called once a process, and its result stays there; with one worker everything happens in this
+    prepare is called once per process, and its result stays there; with one worker everything happens in this
     process. function and prepare are named functions of a module. A worker that dies raises HanhuaError.
     """
     if workers == 1:
@@ -79,7 +79,7 @@ _state: list[Any] = []
 def _prepare(prepare: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     # Ctrl-C reaches every process of the terminal; the parent alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # One process a core is enough; threads inside each would only fight for them.
+    # One process per core is enough; threads inside each would only compete for the cores.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _state[:] = [prepare(*arguments)]
 

@@ -22,7 +22,7 @@ EVERYTHING = "*"
 
 
 class RecipeView(Protocol):
-    """What a stage may ask of a recipe when it makes its own config out of it."""
+    """What a stage may read of a recipe when it derives its own config."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The toy model a base may be: its shape and how little it learns. The stage `base` asks for it, training makes it."""
+"""Settings of the toy model a base may be: shape and training. The stage `base` requests it, training makes it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from hanhua.config_fields import EXECUTION
 
 
 class ToySettings(BaseModel):
-    """A tiny seeded model of the Llama 3 architecture: it proves the plumbing, its figures prove nothing else."""
+    """A tiny seeded model of the Llama 3 architecture: it tests that a run works; its scores mean nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hidden_size: int = Field(default=64, ge=8, description="Width")
-    layers: int = Field(default=2, ge=1, description="Decoder layers")
-    heads: int = Field(default=4, ge=1, description="Attention heads")
-    kv_heads: int = Field(default=2, ge=1, description="Key/value heads (grouped-query attention)")
+    hidden_size: int = Field(default=64, ge=8, description="Width of the hidden states")
+    layers: int = Field(default=2, ge=1, description="Number of decoder layers")
+    heads: int = Field(default=4, ge=1, description="Number of attention heads")
+    kv_heads: int = Field(default=2, ge=1, description="Number of key/value heads (grouped-query attention)")
     intermediate_size: int | None = Field(
-        default=None, ge=8, description="Width of the MLP; null: 3.5 x hidden_size, as Llama 3"
+        default=None, ge=8, description="Width of the MLP; null: 3.5 x hidden_size, as in Llama 3"
     )
-    initializer_range: float = Field(default=0.02, gt=0, description="Standard deviation of the random start")
-    seed: int = Field(default=0, ge=0, description="Seed of the start and of the data order")
+    initializer_range: float = Field(default=0.02, gt=0, description="Standard deviation of the random initialization")
+    seed: int = Field(default=0, ge=0, description="Random seed of initialization and data order")
     pretrain_tokens: int = Field(
-        default=30_000, ge=0, description="Tokens of the Corpus's English it learns from; 0: none"
+        default=30_000, ge=0, description="Number of tokens of the corpus's English it is trained on; 0: none"
     )
-    sequence_length: int = Field(default=256, ge=8, description="Length of a training sequence")
+    sequence_length: int = Field(default=256, ge=8, description="Length of a training sequence in tokens")
     batch_size: int = Field(default=2, ge=1, description="Sequences per step")
-    learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate of its training")
+    learning_rate: float = Field(default=3e-3, gt=0, description="Peak learning rate")
     threads: Annotated[int | None, EXECUTION] = Field(
-        default=None, ge=1, description="CPU threads; null: as torch finds them"
+        default=None, ge=1, description="Number of CPU threads; null: torch's default"
     )
 
     @model_validator(mode="after")

@@ -136,7 +136,7 @@ def test_a_run_goes_on_with_another_number_of_processes(
     before = len(read_rows(out / "logs" / "train.jsonl"))
     assert 2 <= before < STEPS
     moved = train(SETTINGS, model, corpus, out, placement="fsdp2")
-    assert f"going on from the checkpoint of step {before}" in moved.said
+    assert f"resuming from the checkpoint of step {before}" in moved.said
     assert [row["step"] for row in moved.rows] == list(range(1, STEPS + 1))
     losses = [row["loss"] for row in three["single"].rows]
     assert [row["loss"] for row in moved.rows] == pytest.approx(losses, abs=5e-6)
@@ -172,7 +172,7 @@ def test_sigterm_saves_the_step_in_every_process_and_the_rest_follows_on(
     whole = train(settings, resized, corpus, tmp_path / "whole", placement="single")
     begin(settings, resized, corpus, tmp_path / "stopped", stop_after=5)
     stopped = train(settings, resized, corpus, tmp_path / "stopped", placement="single")
-    assert "going on from the checkpoint of step" in stopped.said
+    assert "resuming from the checkpoint of step" in stopped.said
     for name, tensor in whole.adapter.items():
         assert torch.equal(tensor, stopped.adapter[name]), name
 
@@ -196,6 +196,6 @@ def test_a_process_that_fails_ends_the_others_and_says_why(
         "warmup_ratio": 0.0,
     }
     run = train(wild, resized, corpus, tmp_path / "wild", placement="ddp", check=False)
-    assert "stopped before the weights took harm" in run.said
+    assert "stopped before the weights were damaged" in run.said
     assert "of 2 ended with code 1" in run.said
     assert not (tmp_path / "wild" / "manifest.json").exists()

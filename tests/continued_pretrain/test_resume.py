@@ -67,7 +67,7 @@ def test_kills_change_no_bit(
         assert process.returncode == -signal.SIGKILL
     last = subprocess.run(command(resized, corpus, config, tmp_path / "killed"), **run)
     assert last.returncode == 0, last.stderr
-    assert "going on from the checkpoint" in last.stderr
+    assert "resuming from the checkpoint" in last.stderr
     out, error = whole.communicate()
     assert whole.returncode == 0, error
 

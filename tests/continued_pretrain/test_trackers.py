@@ -67,7 +67,7 @@ def test_wandb_offline_is_told_what_the_log_says_and_goes_on_with_its_run(
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
     for _ in range(2):  # it stops after its first step, goes on, and stops again
         done = subprocess.run([*command, *inputs], env=environment, capture_output=True, text=True)
-        assert done.returncode == 1 and "before the weights took harm" in done.stderr, done.stderr
+        assert done.returncode == 1 and "before the weights were damaged" in done.stderr, done.stderr
     row = read_rows(out / "logs" / "train.jsonl")[-1]
     assert row["dollars"] == pytest.approx(row["seconds"], abs=1e-3), "a dollar a second"
     kept = sorted((out / "logs" / "wandb").glob("offline-run-*/run-*.wandb"))

@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
         "warmup_ratio": 0.0,
     }
     with pytest.raises(
-        HanhuaError, match=r"stopped before the weights took harm.*Last good checkpoint: .*step-00000001"
+        HanhuaError, match=r"stopped before the weights were damaged.*Last good checkpoint: .*step-00000001"
     ):
         run({**wild, "save_steps": 1}, resized, corpus, tmp_path)
     rows = read_rows(tmp_path / "logs" / "train.jsonl")

@@ -200,6 +200,6 @@ def test_a_step_stays_as_the_run_began_it(settings: dict[str, Any], tmp_path: Pa
     checkpoints.save(TrainState(step=1), {"a": parameter}, optimizer)
     assert [step_sequences(config, checkpoints, processes=n) for n in (1, 2, 4)] == [8, 8, 8]
     with pytest.raises(
-        InputError, match=r"begun with 8 sequences a step, which 3 processes of 2 cannot make.*divides 4"
+        InputError, match=r"begun with 8 sequences per step, which 3 processes of 2 cannot make.*divides 4"
     ):
         step_sequences(config, checkpoints, processes=3)

@@ -355,7 +355,7 @@ def test_broken_model_folders(
     with pytest.raises(InputError) as caught:
         open_model_folder("broken", folder)
     assert expected in str(caught.value)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         open_model_folder("absent", tmp_path / "absent")
 
 
@@ -371,7 +371,7 @@ def test_broken_and_incomplete_weights_are_not_scored(base: ModelFolder, tmp_pat
     with pytest.raises(InputError, match="cannot be read"):
         load_model(open_model_folder("garbage", garbage))
     (garbage / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="no tokenizer that can be read"):
+    with pytest.raises(InputError, match="not a readable tokenizer"):
         open_model_folder("garbage", garbage)
 
 
@@ -395,7 +395,7 @@ def test_what_cannot_work_is_said_before_a_model_is_loaded(
         ({}, models, documents, Services(), "needs a harmful-content scorer"),
         ({}, models, [], SKILLS, "no held-out document"),
         ({"benchmarks": [absent]}, models, documents, SKILLS, "no such file"),
-        ({"benchmarks": [leak]}, models, documents, SKILLS, "answers must not stand in the prompt"),
+        ({"benchmarks": [leak]}, models, documents, SKILLS, "answers must not be in the prompt"),
         ({"gates": {"min_gain": 0.1}}, models, documents, SKILLS, "compare two models"),
         ({"gates": {"max_english_loss": 0.1}}, two, chinese, SKILLS, "no corpus has held-out English documents"),
         ({}, [*models, *models], documents, SKILLS, "share the name garbage"),

@@ -126,7 +126,7 @@ def test_the_first_interrupt_stops_safely_the_second_at_once(run: Path, recipe: 
     begun = watcher.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=60)
-    assert process.returncode == 130 and "run the same command again to go on" in words and "Traceback" not in words
+    assert process.returncode == 130 and "run the same command again to resume" in words and "Traceback" not in words
     # Not communicate(): it would leave out what readline() has read ahead.
     with watcher.stdout as rest:
         seen = [row for answer in json_documents(begun + rest.read()) for row in answer]

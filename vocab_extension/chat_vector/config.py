@@ -1,4 +1,4 @@
-"""What the stage `restore` can be told: which instruct model, how much of it, and what new rows get."""
+"""Settings of the stage `chat_vector`: which instruct model, at what scale, and what new rows get."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ NewRows = Literal["mean", "untouched"]
 
 
 class ChatVectorConfig(BaseModel):
-    """How an adapted base gets back what the instruct model learned from the same base."""
+    """How an adapted base gets the instruct model's tuning of the same base."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    instruct: LocalPathOrHub = Field(description="The instruct model of the same base: a folder or a Hub id")
+    instruct: LocalPathOrHub = Field(description="Instruct model of the same base: a folder or a Hub id")
     scale: Scale = Field(
-        default=1.0, description="How much of (instruct - base) is added; λ of the chat vector (2310.04799). 0: none"
+        default=1.0,
+        description="Scale λ of the added difference (instruct - base), the chat vector (2310.04799); 0 adds nothing",
     )
     scales: dict[str, Scale] = Field(
         default_factory=dict,
-        description="Another scale for a group of weights: embeddings, head (with the last norm), layers.FIRST-LAST",
+        description="Scales of single groups of weights: embeddings, head (with the last norm), layers.FIRST-LAST",
     )
     new_rows: NewRows = Field(
         default="mean",
         description="mean: a new token's rows get the mean of what is added to the base tokens it is made of. "
-        "untouched: they stay as training left them",
+        "untouched: they stay as trained",
     )
     repair_special_rows: bool = Field(
         default=False,

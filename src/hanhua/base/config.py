@@ -1,4 +1,4 @@
-"""What a recipe says about the base: a model, a toy model, or a tokenizer alone. Imports nothing heavy."""
+"""A recipe's settings of the base: a model, a toy model, or only a tokenizer. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hanhua.toy_settings import ToySettings
 
 
 class BaseConfig(BaseModel):
-    """The model to adapt: a folder or Hub id, or a toy model; or, to work on the vocabulary alone, a tokenizer."""
+    """The model to adapt: a folder or Hub id, or a toy model; or only a tokenizer, to work on the vocabulary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: LocalPathOrHub | None = Field(
-        default=None, description="Hugging Face folder or Hub id; safetensors weights, with its tokenizer"
+        default=None, description="Hugging Face folder or Hub id of a model with safetensors weights and a tokenizer"
     )
-    toy: ToySettings | None = Field(default=None, description="Instead of `model`: a tiny model, for trying things out")
+    toy: ToySettings | None = Field(default=None, description="Tiny model instead of `model`, for trying things out")
     tokenizer: LocalPathOrHub = Field(
         default="llama3",
         description="Tokenizer of a toy model, or of a recipe without a model: llama3, a folder, a Hub id",
@@ -30,5 +30,5 @@ class BaseConfig(BaseModel):
 
     @property
     def has_model(self) -> bool:
-        """Whether there are weights; without, there is a tokenizer only."""
+        """Whether there are weights, not only a tokenizer."""
         return self.model is not None or self.toy is not None

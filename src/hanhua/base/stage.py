@@ -71,7 +71,7 @@ def check_folder(folder: Path) -> None:
     weight_files(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if not (folder / name).is_file():
-            raise InputError(f"{folder}: no {name}; put the model's own tokenizer beside its weights")
+            raise InputError(f"{folder}: no {name}; put the model's own tokenizer next to its weights")
     rows = check_sizes(folder, first_new_id=None)
     found = embedding_rows(folder)
     if found != rows:

@@ -19,7 +19,7 @@ def read_benchmarks(
     shots: int | None,
     max_questions: int | None,
 ) -> list[dict[str, Any]]:
-    """Return what --benchmark, --task and --data name, as the configuration has it."""
+    """Return what --benchmark, --task and --data name, in the form of the config's `benchmarks`."""
     common: dict[str, Any] = {"shots": shots, "max_questions": max_questions}
     found = []
     for option in files:
@@ -33,7 +33,7 @@ def read_benchmarks(
 
 
 def print_tasks(wanted: bool) -> None:
-    """Print the shipped tasks and end, where they are asked for."""
+    """Print the shipped tasks and exit, when --list-tasks is given."""
     if not wanted:
         return
     from hanhua.eval.tasks.definition import load_task, task_names

@@ -15,21 +15,25 @@ if TYPE_CHECKING:
     from hanhua.cli.conversation import Conversation, Reply
 
 EXAMPLE = "Example: hanhua chat Llama-3-8B-zh-chat --system '你是一个有用的助手。'"
-HELP = "/reset begins anew, /system TEXT changes the system prompt, /quit ends"
+HELP = "/reset starts over, /system TEXT changes the system prompt, /quit exits"
 
 
 def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A chat model's folder, or a Hub id")],
-    system: Annotated[str | None, typer.Option(metavar="TEXT", help="The system prompt")] = None,
-    max_new_tokens: Annotated[int, typer.Option(metavar="N", min=1, help="Longest reply in tokens")] = 512,
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt (default: none)")] = None,
+    max_new_tokens: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum length of a reply in tokens")] = 512,
     temperature: Annotated[
         float | None,
-        typer.Option(metavar="T", min=0, help="0: the likeliest token; default: as the generation config says"),
+        typer.Option(
+            metavar="T", min=0, help="Sampling temperature; 0 is greedy (default: from the generation config)"
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of sampled replies")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply, for a script")] = False,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Random seed for sampled replies (default: none)")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per reply, for scripts")] = False,
 ) -> None:
-    """Talk to a model: replies are streamed, with tokens and characters per second behind each.
+    """Talk to a model: replies are streamed, followed by tokens and characters per second.
 
     A reply ends where the model ends it, by any of its end tokens. Without a terminal every line of stdin is a turn.
     """
@@ -56,7 +60,7 @@ def chat(
 
 
 def _lines(model: str) -> Iterator[str]:
-    """Yield what is said, stripped: typed at a prompt, or read from stdin."""
+    """Yield the user's lines, stripped: typed at a prompt, or read from stdin."""
     if not sys.stdin.isatty():
         yield from (line.strip() for line in sys.stdin)
         return
@@ -130,9 +134,9 @@ def _facts(text: str, reply: Reply) -> dict[str, Any]:
 
 def _figures(reply: Reply) -> str:
     parts = [f"{reply.prompt_tokens:,} tokens in, {reply.tokens:,} out"]
-    parts.append(f"{len(reply.text):,} characters, {reply.characters_per_second:,.1f} a second")
+    parts.append(f"{len(reply.text):,} characters, {reply.characters_per_second:,.1f} per second")
     if not reply.stopped:
         parts.append("cut at --max-new-tokens")
     if reply.dropped:
-        parts.append(f"{reply.dropped} old turns no longer fitted and were left out")
+        parts.append(f"{reply.dropped} old turns no longer fit and were left out")
     return "; ".join(parts)

@@ -20,7 +20,7 @@ Turn = dict[str, str]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn. temperature: 0 is greedy, None as the model's own generation config says."""
+    """How replies are sampled. temperature: 0 is greedy, None takes the model's own generation config."""
 
     max_new_tokens: int = 512
     temperature: float | None = None
@@ -29,7 +29,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. stopped: the model ended it by one of its ends; dropped: old turns that no longer fitted."""
+    """One answer. stopped: the model ended it with one of its end tokens; dropped: old turns that no longer fit."""
 
     text: str
     prompt_tokens: int
@@ -40,13 +40,13 @@ class Reply:
 
     @property
     def characters_per_second(self) -> float:
-        """Characters of the answer by the time from question to end."""
+        """Characters of the answer divided by the seconds from question to end."""
         return len(self.text) / self.seconds if self.seconds else 0.0
 
 
 @dataclass
 class Conversation:
-    """A model, its tokenizer, and what was said so far."""
+    """A model, its tokenizer, and the turns so far."""
 
     network: Any
     tokenizer: Any
@@ -75,7 +75,7 @@ class Conversation:
         return Reply(reply, ids.shape[1], len(made), seconds, stopped, dropped)
 
     def _fitted(self, turns: list[Turn]) -> tuple[torch.Tensor, int]:
-        """Return the prompt, its oldest turns left out as far as the model has no room for them, and how many."""
+        """Return the prompt and how many of the oldest turns were left out because the model has no room for them."""
         room = self.max_tokens - int(self.settings.max_new_tokens)
         for dropped in range(0, len(turns), 2):
             ids = self._encode(turns[dropped:])
@@ -83,8 +83,8 @@ class Conversation:
                 self.turns = turns[dropped:-1]
                 return ids, dropped
         raise InputError(
-            f"this turn takes {ids.shape[1]:,} tokens, and the model has room for {room:,} beside an answer of "
-            f"{self.settings.max_new_tokens:,}; say less, or ask for shorter answers"
+            f"this turn takes {ids.shape[1]:,} tokens, and the model has room for {room:,} in addition to an answer of "
+            f"{self.settings.max_new_tokens:,}; write less, or lower --max-new-tokens"
         )
 
     def _encode(self, turns: list[Turn]) -> torch.Tensor:
@@ -107,7 +107,7 @@ def open_conversation(folder: Path, *, sampling: Sampling, system: str | None = 
     if tokenizer.chat_template is None:
         raise InputError(
             f"{folder}: no chat template, so this is a base model, which continues texts; "
-            "`hanhua restore` makes a model that answers of it"
+            "`hanhua restore` turns it into a chat model"
         )
     try:
         network = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
@@ -116,7 +116,7 @@ def open_conversation(folder: Path, *, sampling: Sampling, system: str | None = 
     network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     max_tokens = int(network.config.max_position_embeddings)
     settings, ends = _settings(network.generation_config, tokenizer, sampling, max_tokens=max_tokens)
-    network.generation_config = settings  # or what it said of sampling would be mixed in again
+    network.generation_config = settings  # otherwise its own sampling settings would be merged in again
     if sampling.seed is not None:
         torch.manual_seed(sampling.seed)
     return Conversation(network, tokenizer, settings, ends, max_tokens, system)
@@ -130,10 +130,10 @@ def _settings(
     ends = sorted({id_ for id_ in (*listed, tokenizer.eos_token_id) if id_ is not None})
     if not ends:
         raise InputError("the model names no end token in its generation config or tokenizer, so it would never stop")
-    # A model of few tokens keeps half of them for the question.
+    # A model with a short context keeps half of it for the question.
     longest = min(sampling.max_new_tokens, max_tokens // 2)
     data = {**own.to_diff_dict(), "max_new_tokens": longest, "eos_token_id": ends, "max_length": None}
-    # One reply is one sequence, so nothing is padded; transformers only wants to hear of an id.
+    # One reply is one sequence, so nothing is padded; transformers only requires some id.
     data.setdefault("pad_token_id", ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
     if sampling.temperature is not None:
         drawn = {"do_sample": True, "temperature": sampling.temperature}

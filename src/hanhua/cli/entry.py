@@ -22,10 +22,10 @@ def run_command(command: Callable[[], object]) -> int:
 
     `HANHUA_DEBUG=1` shows the traceback of any error.
     """
-    # Before torch is loaded: threads that spin while they wait make a busy machine several times
-    # slower, an idle one no faster.
+    # Set before torch is loaded: threads that spin while they wait make a busy machine several times
+    # slower, and an idle one no faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # transformers remarks that torch is missing, which is as it should be for a tokenizer.
+    # transformers warns that torch is missing, which is expected when only a tokenizer is used.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     if os.name == "nt":
         _write_utf8()
@@ -70,7 +70,7 @@ def _write_utf8() -> None:
 
 
 def _interrupted() -> int:
-    say("interrupted; what is finished is kept, run the same command again to go on")
+    say("interrupted; finished work is kept, run the same command again to resume")
     return INTERRUPTED
 
 

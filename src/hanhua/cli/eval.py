@@ -101,7 +101,7 @@ def _config(
     references: list[str],
     given: Mapping[str, tuple[str, Any]],
 ) -> EvalConfig:
-    """Return the config file's settings with what options say put in. given: key → (option, value), None for unsaid."""
+    """Return the config file's settings with the options applied. given: key → (option, value); None: not given."""
     from hanhua.errors import UsageError
     from hanhua.eval.config import EvalConfig
     from hanhua.pipeline.recipe.config_file import read_config, read_section, set_option
@@ -200,7 +200,7 @@ def _print_scores(scores: Mapping[str, Any], out: Path) -> None:
     if decoding.is_file():
         rates = read_json(decoding)
         cells = (f"{rates[m]['characters_per_second']:,.1f}" if m in rates else "–" for m in scores["models"])
-        rows.append(("characters written per second, here", *cells))
+        rows.append(("characters generated per second, here", *cells))
     print_table(("", *scores["models"]), rows)
     for sentence in scores["verdict"]["text"]:
         print(sentence)

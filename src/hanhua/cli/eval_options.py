@@ -6,46 +6,55 @@ import typer
 
 from hanhua.cli.benchmarks import print_tasks
 
-Models = typer.Option("--model", metavar="NAME=DIR", help="A model folder; repeat it, 'before' first")
-Out = typer.Option("--out", metavar="DIR", help="Where scores.json and the samples go")
+Models = typer.Option("--model", metavar="NAME=DIR", help="Model folder; repeatable, with the base model first")
+Out = typer.Option("--out", metavar="DIR", help="Output folder for scores.json and the samples")
 Corpora = typer.Option(
-    "--corpus", metavar="PATH", help="A Corpus folder (its heldout split) or [NAME=]FILE of texts; repeatable"
+    "--corpus", metavar="PATH", help="Corpus folder (its heldout split is read) or [NAME=]FILE of texts; repeatable"
 )
 BenchmarkFiles = typer.Option(
-    "--benchmark", metavar="FILE", help="[NAME=]FILE of four-option questions, or a folder of them; repeatable"
+    "--benchmark", metavar="FILE", help="[NAME=]FILE of four-option questions, or a folder of such files; repeatable"
 )
 Tasks = typer.Option(
-    "--task", metavar="TASK", help="A shipped task, or a YAML file of your own; repeatable. See --list-tasks"
+    "--task", metavar="TASK", help="Name of a shipped task (see --list-tasks) or path of a YAML file; repeatable"
 )
 Data = typer.Option(
-    "--data", metavar="DIR", help="Where the tasks' files are; without --task, every task whose files are there"
+    "--data", metavar="DIR", help="Folder with the tasks' files; without --task, runs every task whose files are there"
 )
-Fewshot = typer.Option("--fewshot", metavar="FILE", help="Solved examples for --benchmark, used by --shots")
-Shots = typer.Option("--shots", min=0, help="Solved examples before each question; the task's own number unless given")
-MaxQuestions = typer.Option("--max-questions", min=1, help="Only so many questions of each subject")
+Fewshot = typer.Option("--fewshot", metavar="FILE", help="File of solved examples for --benchmark, used by --shots")
+Shots = typer.Option("--shots", min=0, help="Solved examples before each question (default: the task's own number)")
+MaxQuestions = typer.Option("--max-questions", min=1, help="Maximum number of questions per subject (default: all)")
 Prompts = typer.Option(
     "--prompts",
     metavar="FILES",
-    help="JSONL {prompt, category, benign}, or CSV; a file, a folder or a quoted pattern: measures the harmful rate",
+    help="Prompts to measure the harmful rate on: JSONL {prompt, category, benign} or CSV; file, folder or quoted glob",
 )
 BehaviorFlag = typer.Option(
-    "--behavior", help="Reply to everyday Chinese prompts: language, script, loops, stopping; single characters"
+    "--behavior",
+    help="Measure replies to everyday Chinese prompts: language, script, loops, stopping, and character-level tasks",
 )
 ReferenceModels = typer.Option(
-    "--reference", metavar="NAME=DIR", help="A model to compare with and not to judge; repeatable"
+    "--reference", metavar="NAME=DIR", help="Reference model: in the table, not in the verdict or gates; repeatable"
 )
 Training = typer.Option(
-    "--training", metavar="PATH", help="What the last model learned from, to look for the questions in; repeatable"
+    "--training", metavar="PATH", help="Training texts of the last model, searched for benchmark questions; repeatable"
 )
 Config = typer.Option(
-    "--config", metavar="FILE", help="YAML as a recipe's `eval:` section, for everything else and for gates"
+    "--config", metavar="FILE", help="YAML file with the keys of a recipe's `eval:` section, including gates"
 )
-Cache = typer.Option("--cache", metavar="DIR", help="Keep answers here for later evaluations of the same models")
-Processes = typer.Option("--processes", min=1, help="Copies of the model side by side, one a GPU or core")
-BatchSize = typer.Option("--batch-size", min=1, help="Sequences a forward pass (8); more is faster where memory allows")
+Cache = typer.Option(
+    "--cache",
+    metavar="DIR",
+    help="Folder that caches answers for later evaluations of the same models (default: no cache)",
+)
+Processes = typer.Option(
+    "--processes", min=1, help="Copies of the model that run in parallel, one per GPU or core (default: 1)"
+)
+BatchSize = typer.Option(
+    "--batch-size", min=1, help="Sequences per forward pass (default: 8); more is faster if memory allows"
+)
 Servers = typer.Option(
     "--generate-with",
     metavar="NAME=URL",
-    help="Let a server that has this model (`vllm serve`, any with /v1/completions) write its replies; for every model",
+    help="Server (such as `vllm serve`) whose /v1/completions generates this model's replies; one for every model",
 )
-ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="Show the shipped tasks and end")
+ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="List the shipped tasks and exit")

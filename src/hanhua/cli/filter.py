@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hanhua.filtering.config import FilteringConfig
 
 app = typer.Typer(
-    help="Clean text: rules, duplicates, personal data, harmful content; with a reason for all that goes.",
+    help="Clean text: rules, duplicates, personal data, harmful content; every rejection has a reason.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: hanhua filter score answers.jsonl --text-field answer --json > scores.jsonl")(score)
-app.command("train-harm", epilog="Example: hanhua filter train-harm labelled.jsonl --benign news.jsonl --out spam")(
+app.command("train-harm", epilog="Example: hanhua filter train-harm labeled.jsonl --benign news.jsonl --out spam")(
     train_harm
 )
 app.command(
@@ -54,7 +54,7 @@ app.command(epilog=JUDGE_EXAMPLE)(judge)
 @app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")
 def run(
     corpora: Corpora,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the corpus")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the corpus")],
     preset: Preset = None,
     heldout_ratio: HeldoutRatio = None,
     language: Languages = None,
@@ -88,7 +88,7 @@ def run(
 
 
 def filter_into(out: Path, config: FilteringConfig, corpora: dict[str, CorpusConfig]) -> dict[str, Any]:
-    """Filter into `DIR.partial` and rename it when done, so that what is at `out` is finished."""
+    """Filter into `DIR.partial` and rename it when done, so that `out` is always finished."""
     from hanhua.artifacts.files import sha256_of
     from hanhua.filtering.stage import filter_corpora
     from hanhua.services import Services

@@ -1,4 +1,4 @@
-"""`hanhua filter cluster`: the same rules inside datatrove's executors, on one machine or many."""
+"""`hanhua filter cluster`: the same rules run by datatrove's executors, on one machine or many."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ SECOND_STEP = "second-step.yaml"
 
 def cluster(
     corpora: Corpora,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder on a disk that every machine sees")],
-    executor: Annotated[str, typer.Option(metavar="NAME", help="local, slurm or ray")] = "local",
-    tasks: Annotated[int, typer.Option(metavar="N", min=1, help="Parts; each takes every N-th file")] = 1,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder on a disk that every machine can access")],
+    executor: Annotated[str, typer.Option(metavar="NAME", help="datatrove executor: local, slurm or ray")] = "local",
+    tasks: Annotated[int, typer.Option(metavar="N", min=1, help="Number of tasks; each takes every N-th file")] = 1,
     option: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Of datatrove's executor: time, partition, workers, …"),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Option of datatrove's executor: time, partition, workers, …; repeatable"
+        ),
     ] = None,
     preset: Preset = None,
     language: Languages = None,
@@ -46,15 +48,15 @@ def cluster(
     convert: Conversion = None,
     config: ConfigFile = None,
 ) -> None:
-    """Judge corpora in datatrove's executors; then drop copies and decide the split with the command it prints.
+    """Judge corpora in datatrove's executors; the command it prints then removes duplicates and makes the split.
 
-    The same command again goes on with the tasks that are not done. Slurm's jobs are submitted with sbatch.
+    Run the same command again to resume unfinished tasks. Slurm jobs are submitted with sbatch.
     """
     from hanhua.errors import UsageError
     from hanhua.filtering.engine.datatrove_run import KINDS, build_executor, run_folder, second_step
 
     if executor not in KINDS:
-        raise UsageError(f"--executor {executor}: known are {', '.join(KINDS)}")
+        raise UsageError(f"--executor {executor}: expected one of {', '.join(KINDS)}")
     named = named_corpora(corpora, language or (), license_=license_, text_field=text_field)
     given = {
         "preset": preset,
@@ -78,14 +80,14 @@ def _write_settings(path: Path, fields: dict[str, Any]) -> None:
 
 
 def _options(values: Sequence[str]) -> dict[str, Any]:
-    """Return `KEY=VALUE`s, a number where the value reads as one; times such as 20:00:00 stay text."""
+    """Return `KEY=VALUE`s, as numbers where the value is all digits; times such as 20:00:00 stay text."""
     from hanhua.errors import UsageError
 
     found: dict[str, Any] = {}
     for value in values:
         key, equals, rest = value.partition("=")
         if not (key and equals):
-            raise UsageError(f"--set {value}: KEY=VALUE is wanted, such as time=20:00:00")
+            raise UsageError(f"--set {value}: expected KEY=VALUE, such as time=20:00:00")
         found[key] = int(rest) if rest.isdigit() else rest
     return found
 

@@ -25,18 +25,20 @@ def score(
     text_field: TextField = "text",
     classifier: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Use a classifier made by train-harm as well; may be given again"),
+        typer.Option(metavar="DIR", help="Folder of an additional classifier made by train-harm; repeatable"),
     ] = None,
     guard: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Ask a guard model (folder or Hub id) about what is left unsure"),
+        typer.Option(
+            metavar="MODEL", help="Guard model (folder or Hub id) asked about uncertain texts (default: none)"
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="Where the guard runs: cpu, cuda")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a text")] = False,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Device of the guard model: cpu or cuda")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per text")] = False,
 ) -> None:
-    """Score texts for harmful content: category, score (0 to 1), and the evidence with its place in the text.
+    """Score texts for harmful content: category, score (0 to 1), and the evidence with its position in the text.
 
-    0.5 and above is what the filter rejects. Spans are character offsets in the text as given.
+    The filter rejects scores of 0.5 and above. Spans are character offsets in the text as given.
     """
     import json
 
@@ -64,35 +66,43 @@ def score_as_json(text: str, found: HarmScore) -> dict[str, Any]:
 
 
 def train_harm(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=f"Labelled texts: {FILES}")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the classifier")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the classifier")],
     text_field: TextField = "text",
-    label_field: Annotated[str, typer.Option(metavar="NAME", help="Field that holds the label")] = "label",
+    label_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")] = "label",
     category: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What the harmful label means; without it labels are categories"),
+        typer.Option(
+            metavar="NAME", help="Category of texts with --harmful-label (default: each label is a category itself)"
+        ),
     ] = None,
-    harmful_label: Annotated[str, typer.Option(metavar="VALUE", help="The harmful label, with --category")] = "1",
+    harmful_label: Annotated[
+        str, typer.Option(metavar="VALUE", help="Label that marks a harmful text, when --category is given")
+    ] = "1",
     benign: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Benign documents: half is learned from, half sets the threshold"),
+        typer.Option(
+            metavar="FILE", help="File of benign documents: half are trained on, half set the threshold; repeatable"
+        ),
     ] = None,
-    benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read of each benign file")] = 600,
-    column_bits: Annotated[int, typer.Option(metavar="N", min=10, max=20, help="2^N weights; 20 is 2 MB")] = 18,
+    benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read per benign file")] = 600,
+    column_bits: Annotated[
+        int, typer.Option(metavar="N", min=10, max=20, help="Size of the classifier: 2^N weights; N = 20 is 2 MB")
+    ] = 18,
     max_false_alarms: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Share of harmless examples that may be rejected")
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Maximum share of harmless examples that are rejected")
     ] = 0.01,
     as_json: AsJson = False,
 ) -> None:
     """Train a classifier of harmful text; use it with `filter score --classifier` or `harm: {classifiers: [DIR]}`.
 
-    Labels are categories, or one of 0, none, benign, harmless; with --category, the harmful label and any other.
+    A label is a category, or 0, none, benign or harmless. With --category, --harmful-label marks the harmful texts.
     """
     from hanhua.filtering.harm.classifier_files import save_classifier
     from hanhua.filtering.harm.training import Settings, train_classifier
 
     require_new(out)
-    examples = [one for file in files for one in _labelled(file, text_field, label_field, category, harmful_label)]
+    examples = [one for file in files for one in _labeled(file, text_field, label_field, category, harmful_label)]
     harmless = _benign(benign or [], text_field, benign_documents)
     settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)
     facts = {"files": [file.name for file in files], "benign_files": list(harmless)}
@@ -119,7 +129,7 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['score']:.2f}  {row['category'] or '-':<12}  {row['id']}  {evidence}".rstrip()
 
 
-def _labelled(
+def _labeled(
     file: Path, text_field: str, label_field: str, category: str | None, harmful_label: str
 ) -> list[LabelledText]:
     from hanhua.documents.readers import read_records
@@ -142,7 +152,7 @@ def _labelled(
             raise InputError(
                 f"{file} record {record.number}: label {label!r} is neither a category ({', '.join(CATEGORIES)}) nor "
                 f"harmless ({', '.join(sorted(filter(str.isascii, HARMLESS_LABELS - {''})))}); "
-                "--category NAME --harmful-label VALUE says what a label of another kind means"
+                "--category NAME --harmful-label VALUE maps a label of another kind"
             )
     return found
 
@@ -165,7 +175,7 @@ def _print_figures(facts: Any, categories: tuple[str, ...], out: Path) -> None:
     folds = {"macro_f1": facts["macro_f1_of_held_out_folds"], **found["held_out_folds"]}
     print(f"learned from {examples['harmful']:,} harmful and {examples['harmless']:,} harmless texts", end="")
     print(f", {examples['benign_snippets']:,} snippets of benign files: {', '.join(categories)}")
-    print("\nexamples, each judged by a classifier that has not seen it, beside the lexicon:")
+    print("\nexamples, each judged by a classifier that has not seen it, together with the lexicon:")
     print_table(("", "share"), [(name.replace("_", " "), f"{value:.4f}") for name, value in folds.items()])
     if found["benign"]:
         rows = [

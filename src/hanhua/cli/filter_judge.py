@@ -16,18 +16,20 @@ EXAMPLE = (
 
 def judge(
     recipe: RecipeName,
-    task: Annotated[int, typer.Option(metavar="I", min=0, help="Which share, from 0; each takes every N-th file")],
-    tasks: Annotated[int, typer.Option(metavar="N", min=1, help="How many shares there are")],
+    task: Annotated[
+        int, typer.Option(metavar="I", min=0, help="Index of this share, from 0; each takes every N-th file")
+    ],
+    tasks: Annotated[int, typer.Option(metavar="N", min=1, help="Total number of shares")],
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Processes; one a core by default, at most 8"),
+        typer.Option(metavar="N", min=1, help="Number of processes (default: one per core, at most 8)"),
     ] = None,
 ) -> None:
     """Judge a share of a recipe's texts in a datatrove executor.
 
-    When all shares are done, `hanhua run` goes on from the verdicts: the corpus is the same to the byte.
+    When all shares are done, `hanhua run` continues from the verdicts; the corpus is the same, byte for byte.
     """
     from hanhua.errors import UsageError
     from hanhua.pipeline.distributed import judge_texts

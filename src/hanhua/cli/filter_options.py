@@ -1,4 +1,4 @@
-"""What the commands that filter are given: corpora by name, and settings from a file and from options."""
+"""Arguments of the filtering commands: corpora by name, and settings from a file and from options."""
 
 from __future__ import annotations
 
@@ -15,45 +15,51 @@ if TYPE_CHECKING:
 
 Corpora = Annotated[
     list[str],
-    typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID; NAME=PATH names the corpus"),
+    typer.Argument(metavar="CORPUS…", help="File, folder, glob or hf://datasets/ID of a corpus; NAME=PATH names it"),
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="balanced (default), fineweb2-zh, or none: split only"),
+    typer.Option(metavar="NAME", help="Preset of rules: balanced (default), fineweb2-zh, or none (split only)"),
 ]
 HeldoutRatio = Annotated[
     float | None,
-    typer.Option(metavar="SHARE", help="Share of documents held out; 0.02 by default"),
+    typer.Option(metavar="SHARE", help="Share of documents held out (default: 0.02)"),
 ]
 Languages = Annotated[
     list[str] | None,
-    typer.Option(metavar="[NAME=]LANG", help="zh (default), en or other, for all corpora or the named one"),
+    typer.Option(
+        metavar="[NAME=]LANG", help="Language of the named corpus, or of all: zh (default), en or other; repeatable"
+    ),
 ]
 Pii = Annotated[
     str | None,
-    typer.Option(metavar="MODE", help="Personal data: mask (default), drop or off"),
+    typer.Option(metavar="MODE", help="What to do with personal data: mask (default), drop (the document) or off"),
 ]
 Benchmarks = Annotated[
     list[str] | None,
     typer.Option(
-        "--benchmark", metavar="FILE", help="Drop documents that hold its questions; a folder too; may be given again"
+        "--benchmark",
+        metavar="FILE",
+        help="File or folder of questions; documents that contain them are dropped; repeatable",
     ),
 ]
 Conversion = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="OpenCC conversion: t2s, s2t, s2tw, s2twp or s2hk"),
+    typer.Option(
+        metavar="NAME", help="OpenCC conversion of Chinese texts: t2s, s2t, s2tw, s2twp or s2hk (default: none)"
+    ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Processes; one a core by default"),
+    typer.Option(metavar="N", min=1, help="Number of processes (default: one per core, at most 8)"),
 ]
-License = Annotated[str, typer.Option("--license", metavar="SPDX", help="License of the texts")]
+License = Annotated[str, typer.Option("--license", metavar="SPDX", help="License of the texts (default: none)")]
 
 
 def named_corpora(
     values: Sequence[str], languages: Sequence[str], *, license_: str, text_field: str
 ) -> dict[str, CorpusConfig]:
-    """Return the corpora that were named; UsageError for a field that is wrong."""
+    """Return the corpora by name; UsageError if a field is wrong."""
     spoken = dict(_named(value) for value in languages)
     found: dict[str, CorpusConfig] = {}
     for value in values:
@@ -103,11 +109,11 @@ OPTION_OF = {
     "decontamination.benchmarks": "--benchmark",
     "text.convert": "--convert",
 }
-"""Keys of the section that have an option of their own."""
+"""Keys of the section that have their own option."""
 
 
 def filtering_config(path: Path | None, given: Mapping[str, Any]) -> FilteringConfig:
-    """Return the settings of the file, those given on the command line over them, by the keys of `OPTION_OF`."""
+    """Return the file's settings, overridden by those given on the command line (keys as in `OPTION_OF`)."""
     from hanhua.filtering.config import FilteringConfig
     from hanhua.pipeline.recipe.config_file import read_config, read_section, set_option
 

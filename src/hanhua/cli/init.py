@@ -1,4 +1,4 @@
-"""`hanhua init`: asks, or takes flags, and writes a recipe."""
+"""`hanhua init`: writes a recipe from options, or from answers to its questions."""
 
 from __future__ import annotations
 
@@ -19,25 +19,41 @@ EXAMPLE = (
     "--corpus zh=texts/*.jsonl.zst --license zh=CC-BY-4.0"
 )
 Many = list[str] | None
+Price = Annotated[
+    float | None,
+    typer.Option(metavar="$", min=0, help="Price per device-hour in US dollars (default: typical for the device)"),
+]
 
 
 def init(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe to write")],
-    base: Annotated[str | None, typer.Option(metavar="BASE", help="Folder or Hub id of the model")] = None,
-    devices: Annotated[str | None, typer.Option(metavar="NxGB", help="1x80GB, 8x80GB, 24GB, …")] = None,
-    corpus: Annotated[Many, typer.Option(metavar="NAME=PATH", help="A corpus of yours; none: public Hub sets")] = None,
-    language: Annotated[Many, typer.Option(metavar="NAME=zh|en|other", help="Of a corpus; zh unless said")] = None,
-    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENSE", help="Of a corpus")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="Tokens to train on")] = None,
-    budget_hours: Annotated[float | None, typer.Option(metavar="H", min=0, help="… or hours")] = None,
-    budget_dollars: Annotated[float | None, typer.Option(metavar="$", min=0, help="… or money")] = None,
-    price: Annotated[float | None, typer.Option(metavar="$", min=0, help="Of one device and hour")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the run and the model")] = None,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Recipe file to write")],
+    base: Annotated[str | None, typer.Option(metavar="BASE", help="Folder or Hub id of the base model")] = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="NxGB", help="Accelerators by number and memory: 1x80GB, 8x80GB, 24GB, …")
+    ] = None,
+    corpus: Annotated[
+        Many, typer.Option(metavar="NAME=PATH", help="Corpus by name; repeatable (default: public Hub data sets)")
+    ] = None,
+    language: Annotated[
+        Many, typer.Option(metavar="NAME=zh|en|other", help="Language of the corpus (default: zh)")
+    ] = None,
+    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENSE", help="License of the corpus")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="Budget in training tokens")] = None,
+    budget_hours: Annotated[
+        float | None, typer.Option(metavar="H", min=0, help="Budget in hours, instead of --budget-tokens")
+    ] = None,
+    budget_dollars: Annotated[
+        float | None, typer.Option(metavar="$", min=0, help="Budget in US dollars, instead of --budget-tokens")
+    ] = None,
+    price: Price = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run and the model (default: from the base model)")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a recipe for a base, hardware and budget; asks for what is not given, when there is somebody to ask.
+    """Write a recipe for a base model, hardware and budget; in a terminal, asks for options that are not given.
 
-    It chooses whether and how far to extend the vocabulary by the text the budget can train on, and says why.
+    Decides whether to extend the vocabulary, and by how much, from the text the budget can train on, and says why.
     """
     from hanhua.errors import UsageError
     from hanhua.pipeline.planning.init_recipe import Answers
@@ -85,7 +101,7 @@ def _asked(question: str, option: str, default: str) -> str:
     from hanhua.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError(f"{option} is missing, and there is nobody to ask; for instance {option} {default}")
+        raise UsageError(f"{option} is missing, and stdin is not a terminal to ask in; for instance {option} {default}")
     return str(typer.prompt(question, default=default, err=True))
 
 
@@ -96,7 +112,7 @@ def _whole(answer: str) -> int:
     try:
         return int(float(answer.replace(",", "").replace("_", "")))
     except (ValueError, OverflowError):
-        raise UsageError(f"{answer!r} is no number of tokens; for instance 1e9") from None
+        raise UsageError(f"{answer!r} is not a number of tokens; for instance 1e9") from None
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`hanhua`: runs recipes and single stages. Every heavy import waits until its command runs."""
+"""`hanhua`: runs recipes and single stages. Heavy imports are deferred until a command runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hanhua.cli.vocab.options import ManyFiles
 
 app = typer.Typer(
     name="hanhua",
-    help="Hanhua (汉化): takes an open Llama 3 checkpoint and makes it Chinese.",
+    help="Hanhua (汉化): adapts open Llama 3 checkpoints to Chinese.",
     epilog="Start with: hanhua run quickstart",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -57,12 +57,14 @@ def run(
     until: Until = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="STAGE", help="Start here; earlier stages must be finished for this recipe"),
+        typer.Option(
+            "--from", metavar="STAGE", help="Start at this stage; earlier stages must be finished for this recipe"
+        ),
     ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a recipe end to end; what is finished and unchanged is not done again."""
+    """Run a recipe end to end; finished stages that have not changed are reused."""
     from hanhua.launched import rank
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
     from hanhua.pipeline.runner import check_gates
@@ -72,7 +74,7 @@ def run(
     loaded = load_recipe(find_recipe(recipe), overrides or ())
     result = run_recipe(loaded, runs=runs, until=stage_named(until), from_=stage_named(from_), strict=strict)
     if rank():
-        return  # the process of rank 0 speaks for all
+        return  # only the process of rank 0 prints
     summary = run_summary(result)
     if as_json:
         print_json(summary)
@@ -83,7 +85,7 @@ def run(
 
 @app.command(epilog="Example: hanhua validate my_recipe.yaml")
 def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """List every mistake of a recipe at once, each with line and column."""
+    """List all mistakes in a recipe at once, each with line and column."""
     from hanhua.errors import RecipeError
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
@@ -117,9 +119,9 @@ def recipes(context: typer.Context, as_json: AsJson = False) -> None:
 @recipes_app.command("show", epilog="Example: hanhua recipes show quickstart")
 def show_recipe(
     name: str,
-    resolved: Annotated[bool, typer.Option("--resolved", help="With its parents' values and every default")] = False,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Include inherited values and all defaults")] = False,
 ) -> None:
-    """Print a recipe: a shipped one as it is written, or any with everything it inherits and leaves to defaults."""
+    """Print a shipped recipe as written or, with --resolved, any recipe with inherited values and defaults."""
     if not resolved:
         print(_shipped(name).read_text(encoding="utf-8"), end="")
         return
@@ -141,9 +143,9 @@ def show_schema() -> None:
 
 @recipes_app.command("reference", epilog="Example: hanhua recipes reference > docs/configuration.md")
 def show_reference(
-    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page")] = "en",
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page: en or zh")] = "en",
 ) -> None:
-    """Print every key a recipe may have, with kind, default and meaning, as Markdown."""
+    """Print every key of a recipe, with type, default and meaning, as Markdown."""
     from hanhua.pipeline.recipe.reference import reference_markdown
 
     print(reference_markdown("zh" if language == "zh" else "en"), end="")
@@ -151,7 +153,7 @@ def show_reference(
 
 @recipes_app.command("copy", epilog="Example: hanhua recipes copy quickstart my_recipe.yaml")
 def copy_recipe(name: str, to: Path) -> None:
-    """Copy a shipped recipe to edit; the texts it names are found from there too."""
+    """Copy a shipped recipe for editing; paths in it are rewritten to stay valid."""
     from hanhua.errors import UsageError
     from hanhua.pipeline.recipe.copying import rewritten_for
 
@@ -163,7 +165,7 @@ def copy_recipe(name: str, to: Path) -> None:
 
 @app.command(epilog="Example: hanhua doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Say what this machine has: Python, libraries, optional parts, memory, disk."""
+    """Show what this machine has: Python, libraries, optional extras, memory, disk."""
     from hanhua.pipeline.planning.doctor import diagnosis
 
     found = diagnosis()
@@ -180,7 +182,7 @@ def _shipped(name: str) -> Path:
 
     found = shipped_recipes()
     if name not in found:
-        raise UsageError(f"no shipped recipe {name!r}{closest(name, found)}; there are: {', '.join(found)}")
+        raise UsageError(f"no shipped recipe {name!r}{closest(name, found)}; available: {', '.join(found)}")
     return found[name]
 
 

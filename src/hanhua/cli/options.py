@@ -9,31 +9,33 @@ import typer
 
 FORMATS = ".jsonl, .json, .txt, .parquet, also .gz or .zst; a folder, a glob, or hf://datasets/ID"
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped one")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Recipe file, or the name of a shipped recipe")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/quickstart")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         "-s",
         metavar="KEY=VALUE",
-        help="Override one value: -s continued_pretrain.max_tokens=200000; repeatable",
+        help="Override one value, such as -s continued_pretrain.max_tokens=200000; repeatable",
     ),
 ]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the runs; every machine of a run sees it")]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the runs; shared by all machines of a run")]
 Until = Annotated[str | None, typer.Option(metavar="STAGE", help="Stop after this stage")]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Redo what was made with other code or libraries, instead of reusing it")
+    bool,
+    typer.Option("--strict", help="Redo stages that ran with different code or libraries, instead of reusing them"),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        metavar="YAML", help="Settings of the stage: the keys of its section in a recipe, or a whole recipe that has it"
+        metavar="YAML",
+        help="YAML file with the stage's settings: the keys of its recipe section, or a whole recipe with that section",
     ),
 ]
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
-Split = Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub data set")]
+Split = Annotated[str, typer.Option(metavar="NAME", help="Split to read of a Hub data set")]
 Base = Annotated[
     str,
     typer.Option(
@@ -42,9 +44,9 @@ Base = Annotated[
     ),
 ]
 Model = Annotated[
-    str, typer.Option(metavar="MODEL", help="A Hugging Face folder with safetensors weights, or a Hub id")
+    str, typer.Option(metavar="MODEL", help="Model: a Hugging Face folder with safetensors weights, or a Hub id")
 ]
 Plot = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Draw it too, as .svg or .png (the extra `report`)"),
+    typer.Option(metavar="FILE", help="Also draw the figures into this .svg or .png file (needs the extra `report`)"),
 ]

@@ -1,4 +1,4 @@
-"""Folders that commands write: new ones, never over what is there, finished as the artifacts of a run are."""
+"""Output folders of commands: always new, never overwritten, finished like the artifacts of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def require_new(out: Path) -> None:
 
 
 def require_unfinished(out: Path, *, what: str) -> None:
-    """Raise UsageError where a folder holds a finished artifact already; unfinished work there is gone on with."""
+    """Raise UsageError if a folder already holds a finished artifact; unfinished work there is resumed."""
     from hanhua.artifacts.manifest import MANIFEST
     from hanhua.errors import UsageError
 
@@ -26,7 +26,7 @@ def require_unfinished(out: Path, *, what: str) -> None:
 
 
 def finish(stage: str, folder: Path, *, config: Any, inputs: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Finish what a stage has written into a folder of the user's: scratch removed, manifest last."""
+    """Finish a stage's output in a folder the user chose: scratch is removed, the manifest is written last."""
     from hanhua.artifacts.identity import record_of
     from hanhua.artifacts.store import finish_artifact
     from hanhua.pipeline.stages import stage_named

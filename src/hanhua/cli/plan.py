@@ -1,4 +1,4 @@
-"""`hanhua plan`: what a recipe would do and take, and the job scripts for a cluster."""
+"""`hanhua plan`: what a recipe would run and what it would cost, and job scripts for a cluster."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def plan(
     strict: Strict = False,
     slurm: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write job scripts for Slurm into this folder: texts, training, submit.sh"),
+        typer.Option(metavar="DIR", help="Write Slurm job scripts (filtering, training, submit.sh) into this folder"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which stages would run, which are cached and why not, and what they take; run nothing.
+    """Show which stages would run, which are cached, why, and what they would cost; runs nothing.
 
-    Hours, money, memory and disk are estimated for `hardware:` of the recipe. Exit code 2: training would not fit it.
+    Hours, cost, memory and disk are estimated for the recipe's `hardware:`. Exit code 2: training would not fit it.
     """
     from hanhua.cli.stages import stage_named
     from hanhua.errors import UsageError
@@ -55,10 +55,10 @@ def plan(
             print(path)
     if not found.fits:
         assert found.training is not None
-        options = "\n  ".join(found.training.remedies) or "no change of settings alone would do"
+        options = "\n  ".join(found.training.remedies) or "no change of settings alone would be enough"
         need, has = (number / 1e9 for number in (found.training.memory_bytes, found.training.device_memory_bytes))
         raise UsageError(
-            f"training needs {need:,.1f} GB a device, and one of {loaded.recipe.hardware.devices} has {has:,.0f}; "
+            f"training needs {need:,.1f} GB per device, and one of {loaded.recipe.hardware.devices} has {has:,.0f}; "
             f"any of these would fit:\n  {options}"
         )
 
@@ -69,14 +69,14 @@ def _as_json(step: Step) -> dict[str, Any]:
 
 
 def _show(steps: list[Step], found: RecipeEstimate) -> None:
-    heads = ("stage", "state", "hours", "money", "memory", "disk", "why, and what the figures rest on")
+    heads = ("stage", "state", "hours", "money", "memory", "disk", "why, and what the estimates are based on")
     print_table(heads, [_row(step, found.stages.get(step.stage)) for step in steps])
     todo = [step.stage for step in steps if step.state != "cached"]
     totals = {name: found.total(name, todo) for name in ("hours", "dollars", "disk_bytes")}
     from hanhua.pipeline.planning.advice import times
 
     known = [hours(totals["hours"]), money(totals["dollars"]), size(totals["disk_bytes"])]
-    print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'no money known'}; {known[2] or '0 GB'} of disk")
+    print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'cost unknown'}; {known[2] or '0 GB'} of disk")
     if found.tokens is not None:
         passes = ", ".join(f"{name} {times(number)}" for name, number in found.passes.items())
         print(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))

@@ -11,7 +11,7 @@ from hanhua.tables import table_text
 
 
 def print_json(data: Any) -> None:
-    """Print data as JSON, Chinese left readable."""
+    """Print data as JSON, with Chinese characters unescaped."""
     print(json.dumps(data, ensure_ascii=False, indent=2))
 
 

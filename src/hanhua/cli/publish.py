@@ -1,4 +1,4 @@
-"""`hanhua publish`: a finished release goes to the Hub, private unless told otherwise."""
+"""`hanhua publish`: uploads a finished release to the Hub, private unless --public is given."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ EXAMPLE = "Example: hanhua publish runs/Llama-3-zh-quickstart --repo-id me/Llama
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder (runs/quickstart) or a release folder")],
-    repo_id: Annotated[str, typer.Option("--repo-id", metavar="OWNER/NAME", help="Where on the Hub")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run (such as runs/quickstart) or of a release")
+    ],
+    repo_id: Annotated[str, typer.Option("--repo-id", metavar="OWNER/NAME", help="Repository on the Hub")],
     public: Annotated[
-        bool, typer.Option("--public", help="Let everybody see it, once it was read back; checks policy and gates too")
+        bool, typer.Option("--public", help="Make it public after it was read back; also checks policy and gates")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List files, sizes and what stands in the way; ask no network")
+        bool, typer.Option("--dry-run", help="List files, sizes and blocking problems; makes no network requests")
     ] = False,
     agreement: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder with the base model's LICENSE, where the release has only a pointer"),
+        typer.Option(metavar="DIR", help="Folder with the base model's LICENSE, if the release only refers to it"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish a release to the Hub in one commit, and read it back.
 
-    The Hub is the one HF_ENDPOINT names, the token HF_TOKEN or that of `hf auth login`. A new repository is
-    private. Exit code 2: a license duty, the recipe's policy or the token forbids it; 3: a gate does.
+    The Hub is the one named by HF_ENDPOINT; the token is HF_TOKEN or that of `hf auth login`. A new repository is
+    private. Exit code 2: forbidden by a license duty, the recipe's policy or the token; 3: by a gate.
     """
     from hanhua.cli.printing import print_json
     from hanhua.release.publish import publish_release
@@ -71,10 +73,10 @@ def _show(result: PublishResult) -> None:
         total = sum(result.files.values())
         print(f"\ndry run: {len(result.files)} files, {total:,} bytes, would go to {result.repo_id} ({visibility})")
     else:
-        state = "published" if result.changed else "nothing had changed"
+        state = "published" if result.changed else "nothing has changed"
         print(f"{state}: {result.url} ({visibility}), read back and compared")
         print(f'from_pretrained("{result.repo_id}", revision="{result.commit}")')
         for name in result.removed:
-            print(f"removed there: {name}, of an earlier release")
+            print(f"removed from the repository: {name}, from an earlier release")
     for note in result.notes:
         print(f"note: {note}")

@@ -1,4 +1,4 @@
-"""`hanhua restore`: an adapted base becomes a model that answers."""
+"""`hanhua restore`: turns an adapted base into a chat model."""
 
 from __future__ import annotations
 
@@ -22,30 +22,40 @@ EXAMPLE = (
 )
 
 
-Adapted = Annotated[Path, typer.Option(metavar="DIR", help="The adapted model, its vocabulary extended or not")]
-Base = Annotated[str, typer.Option(metavar="MODEL", help="The base that was adapted: a folder or a Hub id")]
-Instruct = Annotated[str, typer.Option(metavar="MODEL", help="The instruct model of the same base")]
+Adapted = Annotated[Path, typer.Option(metavar="DIR", help="Adapted model, with or without an extended vocabulary")]
+Base = Annotated[str, typer.Option(metavar="MODEL", help="Base model that was adapted: a folder or a Hub id")]
+Instruct = Annotated[str, typer.Option(metavar="MODEL", help="Instruct model of the same base: a folder or a Hub id")]
 Group = Annotated[
     list[str] | None,
-    typer.Option(metavar="GROUP=λ", help="Another λ for embeddings, head or layers.FIRST-LAST; repeatable"),
+    typer.Option(
+        metavar="GROUP=λ", help="λ for one group of weights: embeddings, head or layers.FIRST-LAST; repeatable"
+    ),
 ]
 NewRows = Annotated[
-    str, typer.Option(metavar="POLICY", help="mean: new rows get the mean change of their pieces; untouched")
+    str,
+    typer.Option(
+        metavar="POLICY",
+        help="New tokens' rows: mean adds the mean change of their pieces' rows; untouched leaves them as they are",
+    ),
 ]
 Repair = Annotated[
-    bool, typer.Option("--repair-special-rows", help="Take special rows the base never trained from instruct")
+    bool,
+    typer.Option(
+        "--repair-special-rows",
+        help="Take from the instruct model the rows of special tokens that the base never trained",
+    ),
 ]
-Trust = Annotated[bool, typer.Option("--trust-bases", help="Do not refuse models that seem to be of different bases")]
+Trust = Annotated[bool, typer.Option("--trust-bases", help="Skip the check that the three models come from one base")]
 Search = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE…", help=f"Try several λ on these held-out texts and take the best: {FORMATS}"),
+    typer.Option(metavar="FILE…", help=f"Held-out texts on which several λ are tried; the best is used: {FORMATS}"),
 ]
 MaxLoss = Annotated[
-    float, typer.Option(metavar="SHARE", min=0, help="Largest rise of bits per byte that --search accepts")
+    float, typer.Option(metavar="SHARE", min=0, help="Largest relative rise in bits per byte that --search accepts")
 ]
 Prompts = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="JSONL with a field `prompt` for --search (default: 24 everyday ones)"),
+    typer.Option(metavar="FILE", help="JSONL file with a field `prompt`, for --search (default: 24 everyday prompts)"),
 ]
 
 
@@ -53,23 +63,23 @@ def restore(
     adapted: Adapted,
     base: Base,
     instruct: Instruct,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the restored model")],
-    scale: Annotated[float, typer.Option(metavar="λ", help="How much of (instruct - base) is added")] = 1.0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the restored model")],
+    scale: Annotated[float, typer.Option(metavar="λ", help="Scale of the added difference (instruct - base)")] = 1.0,
     group: Group = None,
     new_rows: NewRows = "mean",
     repair_special_rows: Repair = False,
     trust_bases: Trust = False,
     search: Search = None,
-    scales: Annotated[str, typer.Option(metavar="λ,λ,…", help="What --search tries")] = "0.25,0.5,0.75,1",
+    scales: Annotated[str, typer.Option(metavar="λ,λ,…", help="Values of λ that --search tries")] = "0.25,0.5,0.75,1",
     max_loss: MaxLoss = 0.05,
     prompts: Prompts = None,
     text_field: TextField = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Add what tuning gave the instruct model to the adapted base: adapted + λ × (instruct - base).
+    """Add the instruct model's tuning to the adapted base: adapted + λ × (instruct - base).
 
-    One tensor at a time, in the memory of a slice. Chat template, generation config, ends and pad become the instruct
-    model's. The three must come from one base: Llama 3 with 3.1, or a wrong base, is refused by name.
+    Works on one slice of a tensor at a time. Chat template, generation config, end and pad tokens become the instruct
+    model's. The three must come from one base: Llama 3 with 3.1, or any wrong base, is refused.
     """
     from hanhua.base_model import resolve_base_model
 
@@ -116,12 +126,12 @@ def _run(
 
 
 def model_folder(path: Path) -> Path:
-    """Return the folder with the weights: the one given, or `model` in an artifact of Hanhua's."""
+    """Return the folder with the weights: the one given, or `model` in an artifact made by Hanhua."""
     from hanhua.errors import InputError
 
     found = path if (path / "config.json").is_file() else path / "model"
     if not (found / "config.json").is_file():
-        raise InputError(f"{path}: neither a Hugging Face model folder (no config.json) nor a model of Hanhua's")
+        raise InputError(f"{path}: neither a Hugging Face model folder (no config.json) nor a model made by Hanhua")
     return found
 
 
@@ -149,7 +159,7 @@ def _search_settings(scales: str, max_loss: float) -> SearchConfig:
     try:
         tried = tuple(float(scale) for scale in scales.split(","))
     except ValueError:
-        raise UsageError(f"--scales {scales}: expected numbers with commas, such as 0.25,0.5,1") from None
+        raise UsageError(f"--scales {scales}: expected numbers separated by commas, such as 0.25,0.5,1") from None
     return SearchConfig(scales=tried, max_loss=max_loss)
 
 
@@ -180,7 +190,7 @@ def _searched(
 
 
 def _best(found: Found, *, as_json: bool, max_loss: float) -> float:
-    """Print what was tried and return the scale to take; GateError when every one costs too much."""
+    """Print what was tried and return the best scale; GateError if every one raises bits per byte too much."""
     from hanhua.cli.printing import print_json, print_table
     from hanhua.errors import GateError
 
@@ -211,7 +221,7 @@ def _print_done(out: Path, config: ChatVectorConfig, done: Restored) -> None:
     print(f"{out}: adapted + {config.scale:g} × (instruct - base), {done.vocab_size:,} rows")
     print(
         f"one base: cosine {shared.adapted:.3f} adapted, {shared.instruct:.3f} instruct; "
-        f"{shared.unchanged} of {shared.tensors} matrices of the adapted model hold the base's bits"
+        f"{shared.unchanged} of {shared.tensors} matrices of the adapted model are identical to the base's"
     )
     if done.changed_new_rows:
         print(f"{done.changed_new_rows:,} new rows got the mean change of their pieces")

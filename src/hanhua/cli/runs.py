@@ -1,4 +1,4 @@
-"""`hanhua status`, `report`, `compare` and `reproduce`: what can be asked of a run that is there."""
+"""`hanhua status`, `report`, `compare` and `reproduce`: commands about an existing run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WATCH_SECONDS = 2.0
 
 def status(
     run: RunFolder,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds until the run ends")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until the run ends")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show which stages of a run are done, running, stopped or to do."""
+    """Show which stages of a run are done, running, stopped or pending."""
     from hanhua.pipeline.status import is_running, stage_statuses
 
     while True:
@@ -53,13 +53,13 @@ def _show(statuses: list[StageStatus]) -> None:
 def clean(
     run: RunFolder,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete what is listed; without it nothing is touched")
+        bool, typer.Option("--delete", help="Delete what is listed; without it nothing is deleted")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what a run's folder holds that its last command did not use, with sizes; delete it with --delete.
+    """List folders of a run that its last command did not use, with sizes; --delete deletes them.
 
-    That is work of other settings, finished or not, and artifacts that were made again.
+    These are the results of other settings, finished or not, and artifacts that were since redone.
     """
     from dataclasses import asdict
 
@@ -76,12 +76,12 @@ def clean(
         remove_orphans(run, orphans)
     if not as_json:
         total = data_size(sum(one.size_bytes for one in orphans))
-        done = f"{total} deleted" if delete else f"{total} would go with --delete"
-        print(done if orphans else f"{run}: nothing but what the run uses")
+        done = f"{total} deleted" if delete else f"{total} can be freed with --delete"
+        print(done if orphans else f"{run}: holds only what the run uses")
 
 
 def report(run: RunFolder, as_json: AsJson = False) -> None:
-    """Print a run's table again, with the paths of its report, model and release."""
+    """Print a run's summary table, with the paths of its report, model and release."""
     from hanhua.pipeline.runner import RunResult
     from hanhua.pipeline.status import open_latest
     from hanhua.pipeline.summary import run_summary, summary_text
@@ -98,7 +98,7 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="RUN", help="Another run's folder")],
     as_json: AsJson = False,
 ) -> None:
-    """Show two runs side by side: the settings that differ, and what that did to artifacts and figures."""
+    """Compare two runs: the settings that differ, and how their artifacts and figures differ."""
     from hanhua.pipeline.compare_runs import compare_runs, comparison_text
 
     found = compare_runs(first, second)
@@ -112,13 +112,14 @@ def reproduce(
     run: RunFolder,
     into: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where it runs again; by default beside it, RUN-reproduced"),
+        typer.Option(metavar="DIR", help="Folder of the second run (default: RUN-reproduced, next to RUN)"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a finished run again from its lock file and compare every artifact.
 
-    Equal to the bit is asked where hardware and versions are as they were, within 2% elsewhere; else exit code 1.
+    With the same hardware and versions, artifacts must be identical bit for bit; otherwise figures may differ by 2%.
+    Exit code 1 if they differ more.
     """
     from dataclasses import asdict
 
@@ -129,7 +130,7 @@ def reproduce(
         print_json({**asdict(found), "root": str(found.root), "identical": found.identical, "same": found.succeeded})
     else:
         for change in found.changes:
-            print(f"not as it was: {change}")
+            print(f"changed since the first run: {change}")
         print_table(
             ("stage", "compared with the first run"),
             [(stage.stage, "; ".join((stage.verdict, *stage.differences))) for stage in found.stages],

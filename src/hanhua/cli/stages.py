@@ -1,4 +1,4 @@
-"""Stages by name, as options of the command line give them."""
+"""Stages by name, as given to command-line options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def stage_named(name: str | None) -> Any:
-    """Return a stage's name, or None for None; a usage error that suggests the nearest for any other."""
+    """Return a stage's name, or None for None; an unknown name is a usage error with a suggestion."""
     from hanhua.cli.printing import closest
     from hanhua.pipeline.stages import stage_names
 

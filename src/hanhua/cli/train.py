@@ -27,18 +27,24 @@ EXAMPLE = (
 
 @app.command(epilog=EXAMPLE)
 def train(
-    model: Annotated[Path, typer.Option(metavar="DIR", help="Model artifact, or any Hugging Face Llama folder")],
-    corpus: Annotated[Path, typer.Option(metavar="DIR", help="Corpus, as `hanhua filter run` makes it")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model/, adapter/ and logs/ go")],
+    model: Annotated[
+        Path, typer.Option(metavar="DIR", help="Model artifact, or a Hugging Face folder of a Llama model")
+    ],
+    corpus: Annotated[Path, typer.Option(metavar="DIR", help="Corpus folder made by `hanhua filter run`")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder for model/, adapter/ and logs/")],
     config: ConfigFile = None,
     overrides: Overrides = None,
     first_new_id: Annotated[
         int | None,
-        typer.Option(metavar="ID", min=1, help="First new token; known already for an artifact of Hanhua's"),
+        typer.Option(
+            metavar="ID",
+            min=1,
+            help="Id of the first new token (default: read from the model's artifact or extension.json)",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model on the train split of a Corpus; run the same command again to go on after a stop."""
+    """Train a model on the train split of a Corpus; run the same command again to resume after an interruption."""
     require_unfinished(out, what="model")
     facts = train_into(out, _settings(config, overrides or []), model=model, corpus=corpus, first_new_id=first_new_id)
     if as_json:
@@ -49,7 +55,7 @@ def train(
 
 
 def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
-    """Return the file's settings with the overrides put in."""
+    """Return the file's settings with the overrides applied."""
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
     from hanhua.pipeline.recipe.config_file import read_config, read_section, set_override
 
@@ -73,7 +79,7 @@ def train_into(
 
 
 def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
-    """Return the folder with the weights as an artifact, and its first new token when that is written down."""
+    """Return the folder with the weights as an artifact, and the id of its first new token if recorded."""
     from hanhua.artifacts.files import read_json
     from hanhua.artifacts.manifest import MANIFEST, Artifact, content_hash, hash_files, open_artifact
     from hanhua.errors import InputError
@@ -92,7 +98,7 @@ def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
 def _run(
     config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact, out: Path, *, first_new_id: int | None
 ) -> dict[str, Any]:
-    """Train into `out` and finish it as an adapted artifact; only the first of several processes does the latter."""
+    """Train into `out` and finish it as an adapted artifact; only the process of rank 0 does the latter."""
     from hanhua.continued_pretrain.stage import pretrain_folder
     from hanhua.launched import rank
 

@@ -1,4 +1,4 @@
-"""`vocab-extension`: new Chinese tokens for a Llama 3 tokenizer, proved harmless, and rows for them in a model."""
+"""`vocab-extension`: adds Chinese tokens to a Llama 3 tokenizer and rows for them to a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hanhua.cli.vocab.verify import verify
 
 app = typer.Typer(
     name="vocab-extension",
-    help="New Chinese tokens for a Llama 3 tokenizer: learned from your texts, proved harmless, with rows in the model."
+    help="Adds Chinese tokens, learned from your texts, to a Llama 3 tokenizer, and rows for them to a model."
     " Text without Chinese characters is encoded exactly as before.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header, then one record a row; quoted fields may hold line ends and be as long as they like."""
+"""CSV and TSV: a header, then one record per row; quoted fields may contain line ends and be of any length."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Records out of people's files: .jsonl, .json, .txt, .csv, .tsv, .parquet, also .gz or .zst, and Hub data sets.
 
-A `.txt` file holds one document a line, as `datasets` reads it. A broken record is counted and skipped
+A `.txt` file holds one document per line, as `datasets` reads it. A broken record is counted and skipped
 with its place; a broken file is an error.
 """
 
@@ -67,7 +67,7 @@ def read_records(
 
 
 def expand_paths(pattern: str | Path) -> list[Path]:
-    """Return the data files a path, folder or glob stands for, sorted; InputError when there is none."""
+    """Return the data files that a path, folder or glob names, sorted; InputError when there is none."""
     path = Path(pattern)
     if path.is_dir():
         found = [p for p in _below(path) if p.is_file() and bare_suffix(p) in FORMATS]

@@ -1,4 +1,4 @@
-"""A corpus as a recipe names it: where its files are, what language, how much of it, under which license."""
+"""A recipe's settings of a corpus: files, language, share of the mixture, license."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class CorpusConfig(BaseModel):
     path: LocalPath = Field(
         description="File, folder, glob, or hf://datasets/ID[@REVISION][:CONFIG]; relative paths start at the recipe"
     )
-    language: Literal["zh", "en", "other"] = Field("zh", description="What the text is meant to be")
+    language: Literal["zh", "en", "other"] = Field("zh", description="Language of the corpus")
     weight: float = Field(1.0, ge=0, description="Share of the training mixture, relative to the other corpora")
-    license: str = Field("", description="License of the texts; an empty one blocks a public commercial release")
+    license: str = Field("", description="License of the texts; if empty, a public commercial release is blocked")
     text_field: str = Field("text", description="Field of a record that holds its text")
-    split: str = Field("train", description="Split of a Hub data set")
+    split: str = Field("train", description="Split to read of a Hub data set")
     max_documents: int | None = Field(
-        None, ge=1, description="Read only the first so many documents; null: all of them (a Hub set may be terabytes)"
+        None, ge=1, description="Read only the first N documents; null: all (a Hub data set may be terabytes)"
     )
 
     def sources(self) -> list[str]:
-        """Return the files (or the one Hub data set) behind `path`, sorted."""
+        """Return the files (or the one Hub data set) that `path` names, sorted."""
         if self.path.startswith(HUB_PREFIX):
             return [self.path]
         return [str(path) for path in expand_paths(self.path)]
 
     def files(self) -> list[Path]:
-        """Return the local files behind `path`; none for a Hub data set."""
+        """Return the local files that `path` names; none for a Hub data set."""
         return [Path(source) for source in self.sources() if not source.startswith(HUB_PREFIX)]

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from hanhua.eval.language.bits_per_byte import DocumentLikelihood
 
 TRAINING = ContinuedPretrainConfig(sequence_length=512, micro_batch_size=2, gradient_accumulation_steps=4)
-"""How a probe trains where nothing else is said: as continued pretraining does, in steps of 4,096 tokens."""
+"""Default training of a probe: as in continued pretraining, in steps of 4,096 tokens."""
 BYTES_PER_TOKEN = 8
-"""More than the bytes a token holds in any Chinese text, so that what is drawn is enough."""
+"""More bytes than a token has in any Chinese text, so that enough text is drawn."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Bench:
 def probe(config: ProbeConfig, *, model: Path, tokenizer: Path, sources: Sequence[str], work: Path) -> Probed:
     """Train every method with every seed and rank them by held-out bits per byte.
 
-    work: a folder in which finished runs are kept, so that an interrupted probe goes on where it was, and one with
+    work: a folder in which finished runs are kept, so that an interrupted probe resumes where it was, and one with
     more methods or seeds runs only those; it holds one resized model at a time. Raises MissingExtra without torch.
     """
     require_training()

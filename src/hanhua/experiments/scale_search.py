@@ -83,7 +83,7 @@ def search_scale(
 ) -> Found:
     """Restore at every scale and measure it; one restored model at a time lies in `work`.
 
-    Finished scales are kept there, so that a search goes on after a stop. Raises MissingExtra without torch.
+    Finished scales are kept there, so that a search can resume. Raises MissingExtra without torch.
     """
     if find_spec("torch") is None:
         raise MissingExtra("hanhua restore --search", "train")
@@ -146,7 +146,7 @@ def read_chat_prompts(path: Path = PROMPTS, *, max_prompts: int | None = None) -
     """Return the prompts of a file, field `prompt`; those that come with Hanhua by default."""
     prompts = [record.text for record in read_records(path, text_field="prompt") if record.text.strip()]
     if not prompts:
-        raise InputError(f"{path}: no prompts; one JSON object a line, with a field `prompt`")
+        raise InputError(f"{path}: no prompts; expected one JSON object per line, with a field `prompt`")
     return prompts[:max_prompts]
 
 

@@ -1,4 +1,4 @@
-"""The handful of figures a run is about, as data: the console's table and the report's first section show the same."""
+"""A run's key figures, as data: the console's table and the report's first section show the same."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ def _harm(scores: Mapping[str, Any]) -> list[Row]:
 
 
 def _models(scores: Mapping[str, Any]) -> list[str]:
-    """Return the run's own models; those beside them are in the table of every measure."""
+    """Return the run's own models; reference models are only in the table of all measures."""
     return [model for model in NAMES if model in scores["models"]]

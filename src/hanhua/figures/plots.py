@@ -114,7 +114,7 @@ def plot_training(points: Sequence[Mapping[str, Any]]) -> str:
         axes.set_axisbelow(True)
         axes.locator_params(axis="y", nbins=4)
         axes.set_title(title, loc="left", fontsize=SMALL_PX, color=MUTED, pad=6)
-        _thousands(axes.xaxis, labelled=number == len(panels) - 1)
+        _thousands(axes.xaxis, labeled=number == len(panels) - 1)
         if key == "learning_rate":
             axes.set_ylim(0, None)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}" if value else "0")
@@ -187,7 +187,7 @@ def _falling(read: int, reasons: Mapping[str, int]) -> list[tuple[str, int, int,
 
 
 def _rows(labels: Sequence[str], *, right: float, bottom: float = 8, row_px: float = 25) -> tuple[Any, Any]:
-    """Return axes with one labelled row a name, from the top down."""
+    """Return axes with one labeled row per name, from the top down."""
     left = min(MAX_LABEL, max(width_px(label) for label in labels)) + 12
     height = row_px * len(labels) + bottom + 6
     figure = new_figure(WIDTH, height)
@@ -199,7 +199,7 @@ def _rows(labels: Sequence[str], *, right: float, bottom: float = 8, row_px: flo
 
 
 def _grouped(lines: Sequence[Line], *, right: float, row_px: float = 23) -> tuple[Any, Any, list[float]]:
-    """Return axes for lines in groups: a heading a group, and the model's name at each line; and the lines' heights."""
+    """Return axes for lines in groups (a heading per group, the model's name at each line), and the lines' heights."""
     ys: list[float] = []
     headings: list[tuple[float, str]] = []
     y, group = 0.0, None
@@ -251,6 +251,6 @@ def _value_axis(axes: Any, title: str) -> None:
     axes.set_xlabel(title)
 
 
-def _thousands(axis: Any, *, labelled: bool) -> None:
+def _thousands(axis: Any, *, labeled: bool) -> None:
     axis.axes.locator_params(axis="x", nbins=5)
-    axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if labelled else "")
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if labeled else "")

@@ -1,4 +1,4 @@
-"""The models of a run, in the order they are made: what people call each, and how it is drawn. Listed here only."""
+"""The models of a run, in the order they are made: display name and style of each. Listed only here."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ NAMES = tuple(model.name for model in RUN_MODELS)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return names of models in the order they are made, those that are no run's own behind them."""
+    """Return names of models in the order they are made, then reference models."""
     given = list(dict.fromkeys(names))
     return [name for name in NAMES if name in given] + [name for name in given if name not in NAMES]
 
 
 def label_of(name: str) -> str:
-    """Return what people call a model; its name for one that is no run's own."""
+    """Return a model's display name; its own name for a reference model."""
     return BY_NAME[name].label if name in BY_NAME else name

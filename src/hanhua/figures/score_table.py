@@ -1,4 +1,4 @@
-"""The scores as rows of a table: one measure a row, one column a model."""
+"""The scores as a table: one row per measure, one column per model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _language(scores: Found) -> Iterator[Row]:
         yield (f"bits per character, {corpus}", *(f"{f['bits_per_character']:.4f}" for f in found))
         yield (f"bits per byte, {corpus}", *(f"{f['bits_per_byte']:.4f}" for f in found))
         if equal := found[0].get("at_characters"):
-            label = f"bits per character, {corpus}, behind {equal['context_characters']} characters at most"
+            label = f"bits per character, {corpus}, with at most {equal['context_characters']} characters of context"
             yield (label, *(f"{f['at_characters']['bits_per_character']:.4f}" for f in found))
 
 

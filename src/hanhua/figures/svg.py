@@ -128,7 +128,7 @@ def width_px(text: str, size_px: float = TEXT_PX) -> float:
 
 
 def fitted(text: str, limit_px: float, size_px: float = TEXT_PX) -> str:
-    """Return the text, cut with … to fit a width in pixels, fit to stand in an SVG."""
+    """Return the text, cut with … to fit a width in pixels, escaped for an SVG."""
     text = " ".join(printable(text).split())
     if width_px(text, size_px) <= limit_px:
         return text

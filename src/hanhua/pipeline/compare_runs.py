@@ -1,4 +1,4 @@
-"""Two runs side by side: which settings differ, which artifacts do, and what that did to the figures."""
+"""Two runs compared: settings, artifacts and figures that differ."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _last(row: Row | None) -> float | None:
 
 
 def comparison_text(found: RunsCompared) -> str:
-    """Return a comparison as people read it."""
+    """Return a comparison as text."""
     settings = "\n".join(f"  {line}" for line in found.settings) or "  none"
     parts = [f"settings that differ, {found.first} → {found.second}:\n{settings}"]
     parts.append(table_text(("stage", "artifact"), [(str(stage), state) for stage, state in found.artifacts.items()]))

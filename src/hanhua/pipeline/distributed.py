@@ -25,7 +25,7 @@ TRAINING = "continued_pretrain"
 
 
 def tasks_for(loaded: LoadedRecipe) -> int:
-    """Return into how many tasks a recipe's texts can be shared out: by whole files, and data sets of the Hub."""
+    """Return into how many tasks a recipe's texts can be split: by whole files, and data sets of the Hub."""
     from hanhua.filtering.engine.intake import portions_of
 
     return len(portions_of(loaded.recipe.corpora))
@@ -89,7 +89,7 @@ def train_beside(loaded: LoadedRecipe, *, runs: Path) -> None:
         if not (folder / MANIFEST).is_file():
             refuse_several(job.stage)
         artifacts[job.stage] = open_artifact(folder)
-    raise UsageError("the recipe has no continued_pretrain section: nothing for several processes to do")
+    raise UsageError("the recipe has no continued_pretrain section: several processes have nothing to do")
 
 
 def _join(job: StageJob, artifacts: Mapping[str, Artifact], folder: Path) -> Mapping[str, Any]:

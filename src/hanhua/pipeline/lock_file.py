@@ -36,7 +36,7 @@ def read_lock(run: Path) -> dict[str, Any]:
         raise InputError(f"{run}: no {LOCK}; give the folder of a run, such as runs/NAME")
     data: dict[str, Any] = read_json(path)
     if data.get("format") != FORMAT:
-        raise InputError(f"{path}: of another format than {FORMAT}; it was written by another version of Hanhua")
+        raise InputError(f"{path}: not of format {FORMAT}; it was written by another version of Hanhua")
     return data
 
 

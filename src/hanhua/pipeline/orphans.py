@@ -1,4 +1,4 @@
-"""What lies in a run's folder and is not the run's: artifacts of other settings, unfinished and replaced ones."""
+"""Folders in a run's folder that it does not use: artifacts of other settings, unfinished and replaced ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Orphan:
 
 
 def find_orphans(run: Path) -> list[Orphan]:
-    """Return what the run's last command did not use, by stage; unfinished work that it would go on with too.
+    """Return what the run's last command did not use, by stage, including unfinished work that it would resume.
 
     Raises InputError for a folder that is no run's.
     """
@@ -40,7 +40,7 @@ def find_orphans(run: Path) -> list[Orphan]:
 
 
 def remove_orphans(run: Path, orphans: list[Orphan]) -> None:
-    """Delete them, while no other process is at work in the run."""
+    """Delete them, if no other process is working in the run."""
     with Store(run).locked():
         for orphan in orphans:
             shutil.rmtree(orphan.path)

@@ -32,7 +32,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What running again gave. changes: what is not as it was then (hardware, versions)."""
+    """Result of a second run. changes: what differs from the first run (hardware, versions)."""
 
     root: Path
     stages: tuple[Compared, ...]
@@ -40,12 +40,12 @@ class Reproduction:
 
     @property
     def identical(self) -> bool:
-        """Whether every artifact is the same to the bit."""
+        """Whether all artifacts are identical bit for bit."""
         return all(stage.verdict == "identical" for stage in self.stages)
 
     @property
     def succeeded(self) -> bool:
-        """Whether it is the same: to the bit where hardware and versions are, within tolerance elsewhere."""
+        """Whether it is reproduced: bit for bit on the same hardware and versions, within tolerance otherwise."""
         if not self.changes:
             return self.identical
         return all(stage.verdict != "different" for stage in self.stages)
@@ -54,7 +54,7 @@ class Reproduction:
 def reproduce(folder: Path, *, into: Path | None = None) -> Reproduction:
     """Run a run again, from its lock file, into a folder of its own, and compare.
 
-    into: where; by default beside the run, NAME-reproduced. Raises UsageError for a run that is not finished and
+    into: folder; by default NAME-reproduced, next to the run. Raises UsageError for a run that is not finished and
     InputError when its texts are gone or changed.
     """
     lock = read_lock(folder)
@@ -68,7 +68,7 @@ def reproduce(folder: Path, *, into: Path | None = None) -> Reproduction:
     into.mkdir(parents=True, exist_ok=True)
     wrong = changed_texts(lock, FileHashes(into / "hashes.json"))
     if wrong:
-        raise InputError("cannot be reproduced, its texts are not what they were:\n  " + "\n  ".join(wrong))
+        raise InputError("cannot be reproduced, its texts have changed:\n  " + "\n  ".join(wrong))
     result = run(locked_recipe(folder), runs=into, until=_last(before))
     compared = tuple(compare_artifacts(stage, before[stage], result.artifacts[stage]) for stage in before)
     return Reproduction(result.root, compared, tuple(changes_since(lock)))
@@ -79,7 +79,7 @@ def _last(artifacts: Mapping[str, Artifact]) -> str:
 
 
 def changes_since(lock: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what on this machine is not as it was when the lock file was written."""
+    """Yield what on this machine has changed since the lock file was written."""
     from hanhua.artifacts.manifest import library_versions
 
     now = hardware()

@@ -1,4 +1,4 @@
-"""What a run has on disk: which stages are finished, which are begun, what they cost."""
+"""State of a run on disk: finished and started stages, and the time they took."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def open_latest(run: Path) -> dict[str, Artifact]:
 
 
 def is_running(run: Path) -> bool:
-    """Return whether a process is at work in a run's folder."""
+    """Return whether a process is working in a run's folder."""
     lock = run_lock(run)
     if not Path(lock.lock_file).is_file():
         return False

@@ -1,4 +1,4 @@
-"""What a run ends with on the console: the headline table, what was filtered, and where everything is."""
+"""A run's summary on the console: the headline table, what was filtered, and the paths of its results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def headlines() -> dict[str, str]:
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
-    """Return the summary as people read it."""
+    """Return the summary as text."""
     parts: list[str] = []
     if summary["headline"]:
         rows = [Row(**row) for row in summary["headline"]]

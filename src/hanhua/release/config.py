@@ -1,4 +1,4 @@
-"""What a recipe says about its release."""
+"""A recipe's settings of its release."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ ReleaseKind = Literal["model", "adapter", "tokenizer"]
 
 
 class ReleaseConfig(BaseModel):
-    """The release folder: what is published, and under which duties."""
+    """The release folder: what is published, and under which license duties."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: ReleaseKind = Field(
         default="model",
         description="model: merged weights. adapter: the LoRA adapter, with the resized base it belongs to. tokenizer: "
-        "the extended tokenizer alone",
+        "only the extended tokenizer",
     )
     license_policy: Literal["commercial", "research"] = Field(
         default="commercial",
-        description="With commercial, an unlabelled or non-commercial corpus blocks a public release",
+        description="commercial: a corpus without a license or with a non-commercial one blocks a public release",
     )
-    max_shard_gigabytes: float = Field(default=5.0, gt=0, description="Largest size of one weight file")
+    max_shard_gigabytes: float = Field(default=5.0, gt=0, description="Maximum size of one weight file in GB")
     base_family: Literal["3", "3.1", "3.2", "3.3"] | None = Field(
         default=None,
-        description="Llama version of the base, where its name does not say it: the license's duties follow",
+        description="Llama version of the base, if its name does not tell; it decides the license's duties",
     )
     model_name: str | None = Field(
-        default=None, description="Name on the card; must begin with 'Llama 3' (default: from name)"
+        default=None,
+        description="Name on the model card; must begin with 'Llama 3'; null: derived from the recipe's name",
     )

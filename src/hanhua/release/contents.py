@@ -1,4 +1,4 @@
-"""What a release holds beside its papers: a merged model, an adapter with its base, or a tokenizer alone.
+"""What a release holds apart from its documents: a merged model, an adapter with its base, or only a tokenizer.
 
 Weights are linked or cut to size without being decoded.
 """
@@ -22,7 +22,7 @@ from hanhua.weights import read_header
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 ADAPTER_FILE = "adapter_model.safetensors"
 BASE_FOLDER = "base"
-"""Where an adapter's resized base stands in its release: the adapter fits no other model."""
+"""Folder of an adapter's resized base in its release: the adapter fits no other model."""
 GIGABYTE = 1_000_000_000
 
 

@@ -25,7 +25,7 @@ class HubClient:
         from huggingface_hub import HfApi, constants, get_token
 
         if constants.HF_HUB_OFFLINE:
-            raise UsageError("HF_HUB_OFFLINE is set, so no Hub may be asked; unset it to publish")
+            raise UsageError("HF_HUB_OFFLINE is set, so the Hub cannot be used; unset it to publish")
         token = get_token()
         if not token:
             raise UsageError("no Hub token: set HF_TOKEN, or log in with `hf auth login`")
@@ -91,7 +91,7 @@ class HubClient:
         if status in TRANSIENT:
             return HanhuaError(
                 f"{what}: {self.endpoint} still answered {status} after {MAX_TRIES} tries{said}; "
-                "nothing was published half; run this again later"
+                "nothing was published in part; run this again later"
             )
         return HanhuaError(f"{what}: the Hub refused with {status}{said}")
 

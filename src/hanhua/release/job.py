@@ -39,7 +39,7 @@ class CorpusLine(BaseModel):
 
 
 class ReleaseJob(BaseModel):
-    """Everything that decides a release folder, beside the artifacts in it."""
+    """Everything that decides a release folder, apart from the artifacts in it."""
 
     model_config = _STRICT
 
@@ -77,7 +77,7 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
     if family is None and base.toy is None:
         raise UsageError(
             f"base: {named!r} does not say which Llama 3 it is (3, 3.1, 3.2, 3.3), so the license of a release "
-            "is unknown; say it with release.base_family, or use a Hub id or a folder named like Meta-Llama-3-8B"
+            "is unknown; set release.base_family, or use a Hub id or a folder named like Meta-Llama-3-8B"
         )
     return ReleaseJob(
         name=recipe.name,

@@ -1,4 +1,4 @@
-"""What the Llama licenses ask of whoever passes a model on, and what a corpus's license allows.
+"""What the Llama licenses require for distributing a model, and what a corpus's license allows.
 
 Sources: the Community License Agreements of Llama 3 (April 18, 2024), 3.1 (July 23, 2024), 3.2
 (September 25, 2024) and 3.3 (December 6, 2024), sections 1.b.i to 1.b.v of each. The texts themselves are

@@ -23,7 +23,7 @@ from hanhua.release.contents import BASE_FOLDER
 from hanhua.release.hub import HubClient
 from hanhua.release.publish_plan import Finding, PublishPlan, plan_publication, refuse
 
-# What a loader would pick up beside, or before, the files of this release.
+# What a loader would pick up in addition to, or before, the files of this release.
 LOADABLE = (
     "*.safetensors",
     "*.safetensors.index.json",

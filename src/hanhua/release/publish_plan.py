@@ -22,7 +22,7 @@ from hanhua.release.stage import DUTY_FILES, read_duties
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that stands in the way of publishing, and what to do about it. kind: duty, policy, gate."""
+    """Something that prevents publishing, and what to do about it. kind: duty, policy, gate."""
 
     kind: str
     what: str
@@ -121,7 +121,7 @@ def _findings(
     if public and job.license_policy == "commercial":
         found += [_policy_finding(c) for c in artifact.facts["corpora"] if c["use"] != "open"]
     if public:
-        remedy = "publish privately, or train until it is met; the gate stands in the recipe under eval.gates"
+        remedy = "publish privately, or train until it is met; the gate is in the recipe under eval.gates"
         found += [Finding("gate", gate, remedy) for gate in artifact.facts["unmet_gates"]]
     return found
 
@@ -142,7 +142,7 @@ def _policy_finding(corpus: Mapping[str, str]) -> Finding:
 def _notes(job: ReleaseJob, facts: Mapping[str, Any], *, public: bool) -> list[str]:
     notes = []
     if job.toy:
-        notes.append("a toy model: its figures prove plumbing only, and its card says so")
+        notes.append("a toy model: its scores mean nothing, and its card says so")
     if not public:
         notes += [f"before it can be public: {d['name']}: {d['remedy']}" for d in facts["unmet_duties"]]
     if not facts["evaluated"]:

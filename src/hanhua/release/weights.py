@@ -100,7 +100,7 @@ def _write_shard(path: Path, tensors: list[StoredTensor], bar: Progress) -> None
         }
         begin += tensor.size_bytes
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # readers map the bytes behind it, which must be aligned
+    text += b" " * (-len(text) % 8)  # readers map the bytes after it, which must be aligned
     with path.open("wb") as target:
         target.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors:

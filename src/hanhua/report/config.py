@@ -1,4 +1,4 @@
-"""What a recipe says about its report."""
+"""A recipe's settings of its report."""
 
 from __future__ import annotations
 
@@ -10,4 +10,6 @@ class ReportConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    samples_per_reason: int = Field(default=3, ge=0, description="Rejected documents shown for each reason, masked")
+    samples_per_reason: int = Field(
+        default=3, ge=0, description="Number of rejected documents shown per reason, masked"
+    )

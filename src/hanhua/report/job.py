@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class StageCost(BaseModel):
-    """What one stage took, where the caller wants it shown."""
+    """Time one stage took, if the caller wants it shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

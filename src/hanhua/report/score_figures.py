@@ -61,7 +61,7 @@ def benchmark_figures(scores: Mapping[str, Any]) -> list[Data]:
 
 
 def side_by_side_figures(scores: Mapping[str, Any]) -> Data | None:
-    """Return the verdict's sentences and every measure as a row of cells, one a model; None for no evaluation."""
+    """Return the verdict's sentences and every measure as a row of cells, one per model; None without an evaluation."""
     if not scores.get("verdict"):
         return None
     from hanhua.figures.score_table import score_rows

@@ -127,7 +127,7 @@ def choose_domains(compression: Sequence[Mapping[str, Any]]) -> Domains:
     """Return the rows of the compression plot by falling gain: sources where texts name theirs, else corpora.
 
     Of more than 24, those that gain most and least. What the extension left as it was would only stretch
-    the scale: English has four characters a token, Chinese one or two.
+    the scale: English has four characters per token, Chinese one or two.
     """
     named = [one for one in compression if one["sources"]]
     rows, unchanged = [], []

@@ -35,7 +35,7 @@ _READ_AS = {
     "亻": "人",
 }
 
-# Spellings of 微信 and QQ, each as (what must stand in the text, pattern, replacement of equal length).
+# Spellings of 微信 and QQ, each as (what must be in the text, pattern, replacement of equal length).
 # 威信 is a word (prestige), so it counts only where one is told to add it or a number follows.
 _SPELLINGS = tuple(
     (seed, re.compile(pattern), replacement)
@@ -57,7 +57,7 @@ _SPELLINGS = tuple(
 
 @dataclass(frozen=True)
 class Folded:
-    """A folded text and, for each of its characters, the offset of the original character behind it."""
+    """A folded text and, for each of its characters, the offset of the original character it comes from."""
 
     text: str
     offsets: Offsets
@@ -138,7 +138,7 @@ def _respell(folded: str, offsets: Offsets) -> str:
 def _ends_word(folded: str, offsets: Offsets, at: int) -> bool:
     """Return whether no Latin word runs across position `at` (between `at - 1` and `at`) of the original.
 
-    A digit behind a letter ends a word here: `vx12345` is a contact, `vxworks` is not.
+    A digit after a letter ends a word here: `vx12345` is a contact, `vxworks` is not.
     """
     if at <= 0 or at >= len(folded) or int(offsets[at]) - int(offsets[at - 1]) > 1:
         return True

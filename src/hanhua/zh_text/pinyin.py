@@ -1,6 +1,6 @@
-"""Toneless pinyin of folded text, a code a character: what is said alike becomes alike (时时彩, 石十采).
+"""Toneless pinyin of folded text, one code per character: characters that sound alike become equal (时时彩, 石十采).
 
-One reading a character, the most frequent one; what decides by it must bear that 乐 is also yue.
+One reading per character, the most frequent one; what decides by it must bear that 乐 is also yue.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def syllable_codes(folded: Codes) -> Codes:
 
 
 def syllable_text(folded: str) -> str:
-    """Return a folded text as a string of the same length, in which characters said alike are alike."""
+    """Return a folded text as a string of the same length, in which characters with the same sound are equal."""
     codes: npt.NDArray[np.uint32] = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return syllable_codes(codes).tobytes().decode("utf-32-le", "surrogatepass")
 

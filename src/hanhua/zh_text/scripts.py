@@ -42,7 +42,7 @@ def is_han(text: str) -> bool:
 def is_han_prefix(data: bytes) -> bool:
     r"""Return whether the bytes are the beginning of a character, and of Han characters only.
 
-    UTF-8 never repeats a first byte inside a character, so such bytes stand nowhere but in Han text.
+    UTF-8 never repeats a first byte inside a character, so such bytes are only in Han text.
 
     >>> is_han_prefix(b"\xe8\x9d"), is_han_prefix(b"\xe3\x82"), is_han_prefix("你".encode())
     (True, False, False)

@@ -1,4 +1,4 @@
-"""Words of Chinese text: one function, jieba behind it, or the twenty times faster rjieba when installed."""
+"""Words of Chinese text: one function that uses jieba, or the twenty times faster rjieba if installed."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_agreement_beyond_chance() -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([{"text": "一", "harmful": True}], "all alike"),
+        ([{"text": "一", "harmful": True}], "all equal"),
         ([{"text": "一", "harmful": "yes"}], "harmful is 'yes'"),
         ([{"harmful": True}], "no text in the field"),
     ],

@@ -148,7 +148,7 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_said(base: ModelFolder, b
         with pytest.raises(InputError, match=r"no answer \(503 busy"):
             replies(base, Sampling(2), server=url)
         handler.refusals = [(200, b"<html>")]
-        with pytest.raises(InputError, match="something else than JSON"):
+        with pytest.raises(InputError, match="does not answer in JSON"):
             replies(base, Sampling(2), server=url)
         handler.refusals = [(200, b'{"choices": []}')]
         with pytest.raises(InputError, match="expected one choice with a text"):
@@ -166,7 +166,7 @@ def test_which_model_of_a_server(base_model: LoadedModel) -> None:
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
     with pytest.raises(InputError, match="is the server running"):
         Server(nobody, name="base")
-    with pytest.raises(InputError, match="no address of a server"):
+    with pytest.raises(InputError, match="not the address of a server"):
         Server("localhost", name="base")
 
 
@@ -187,6 +187,9 @@ def test_an_evaluation_by_servers(
     assert found["served"].pop("replies_by") == "server"
     assert found["served"] == found["here"]
     after = make_model("after", seed=2)
-    for servers, expected in (({"base": "x"}, "no server is given for 'after'"), ({"bas": "x"}, "which is no model")):
+    for servers, expected in (
+        ({"base": "x"}, "no server is given for 'after'"),
+        ({"bas": "x"}, "which is not one of the models"),
+    ):
         with pytest.raises(UsageError, match=expected):
             evaluate_models(config, [base, after], documents, tmp_path, services=Services(), servers=servers)

@@ -119,7 +119,7 @@ def test_shots_are_the_subjects_own_where_there_are_enough(tmp_path: Path) -> No
     shared = choose_shots(solved, solved, shots=4, path="dev")
     assert shared.origin == "file"
     assert {tuple(q.id for q in qs) for qs in shared.by_subject.values()} == {("x0", "x1", "x2", "y0")}
-    with pytest.raises(InputError, match="dev: 6 solved examples, where 7 shots"):
+    with pytest.raises(InputError, match="dev: 6 solved examples, but 7 shots"):
         choose_shots(solved, solved, shots=7, path="dev")
     drawn = draw_items(solved, max_questions=2)
     assert [item.subject for item in drawn] == ["x", "x", "y", "y"]
@@ -131,7 +131,7 @@ def test_examples_that_are_also_questions_are_recorded(tmp_path: Path) -> None:
     dev = written(tmp_path, "q_dev.csv", CMMLU + "2,哪个是动物？,石头,苹果,狗,铁,C\n")
     benchmark = Benchmark(name="q", path=str(questions), fewshot_path=str(dev), shots=3)
     assert read_questionnaire(benchmark).leaked == ("q#0", "q#1")
-    with pytest.raises(InputError, match="answers must not stand in the prompt"):
+    with pytest.raises(InputError, match="answers must not be in the prompt"):
         read_questionnaire(benchmark.model_copy(update={"shots": 2}))
 
 

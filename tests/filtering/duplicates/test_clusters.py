@@ -112,7 +112,7 @@ def test_at_most_64_bytes_a_document_are_resident(tmp_path: Path) -> None:
     tracemalloc.stop()
     monkey.undo()
     assert np.array_equal(clusters.root, np.arange(count) // 2 * 2)
-    assert peak < 64 * count, f"{peak / count:.1f} bytes a document"
+    assert peak < 64 * count, f"{peak / count:.1f} bytes per document"
     assert not list(tmp_path.glob("band-*"))
 
 

@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(folder: Path, whole: dict[str, b
     again = start(folder, out, pause=0)
     _, said = again.communicate()
     assert again.returncode == 0, said
-    assert "going on where the last run stopped" in said
+    assert "resuming where the last run stopped" in said
     assert files_of(out) == whole
 
 
@@ -104,7 +104,7 @@ def test_other_settings_begin_anew(folder: Path, tmp_path: Path) -> None:
     again = start(folder, out, pause=0, minimum=1)
     _, said = again.communicate()
     assert again.returncode == 0, said
-    assert "beginning anew" in said
+    assert "starting over" in said
     report = json.loads((out / "report" / "filtering.json").read_text(encoding="utf-8"))
     assert report["corpora"]["a"]["rejected"] == {"duplicate.exact": 5, "entropy": 1}
 

@@ -53,11 +53,11 @@ def test_the_corpus_is_the_same_to_the_byte(
     tasks: int, corpora: dict[str, CorpusConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = made(tmp_path / "alone", corpora)
-    assert "judged already" not in capsys.readouterr().err
+    assert "all texts have been judged" not in capsys.readouterr().err
     # In any order, as an array's tasks come and go.
     judge(tmp_path / "many", corpora, list(reversed(range(tasks))), of=tasks)
     assert made(tmp_path / "many", corpora) == alone
-    assert "judged already" in capsys.readouterr().err
+    assert "all texts have been judged" in capsys.readouterr().err
     assert "rejected/samples.jsonl" in alone and len(portions_of(corpora)) == 6
 
 
@@ -66,7 +66,7 @@ def test_a_task_that_is_not_done_is_waited_for_by_nobody(
 ) -> None:
     judge(tmp_path / "half", corpora, [0, 2], of=3)
     assert made(tmp_path / "half", corpora) == made(tmp_path / "alone", corpora)
-    assert "judged already" not in capsys.readouterr().err
+    assert "all texts have been judged" not in capsys.readouterr().err
 
 
 def test_verdicts_on_other_texts_are_not_used(
@@ -76,7 +76,7 @@ def test_verdicts_on_other_texts_are_not_used(
     write_jsonl(Path(corpora["zh"].path) / "0.jsonl", ["山里的雪化了以后，溪水漫过了石桥，孩子们都去看。" * 2])
     texts = made(tmp_path / "out", corpora)
     assert texts == made(tmp_path / "alone", corpora)
-    assert "judged already" not in capsys.readouterr().err
+    assert "all texts have been judged" not in capsys.readouterr().err
 
 
 def test_a_task_that_is_done_is_not_done_again(corpora: dict[str, CorpusConfig], tmp_path: Path) -> None:

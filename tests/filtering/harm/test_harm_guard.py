@@ -99,7 +99,7 @@ def test_what_is_no_guard_is_named(tmp_path: Path, folder: Path) -> None:
         build_guard(GuardConfig(model=str(tmp_path / "absent")))
     with pytest.raises(InputError, match="no causal language model"):
         build_guard(GuardConfig(model=str(tmp_path)))
-    with pytest.raises(InputError, match="no regular expression"):
+    with pytest.raises(InputError, match="not a regular expression"):
         build_guard(GuardConfig(model=str(folder), unsafe="(unsafe"))
 
 

@@ -106,14 +106,14 @@ def test_hours_and_dollars_buy_what_the_estimate_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--devices", "1x80GB"], "--budget-tokens is missing, and there is nobody to ask"),
+        (["--devices", "1x80GB"], "--budget-tokens is missing, and stdin is not a terminal"),
         (["--budget-hours", "1", "--budget-dollars", "1"], "give one of --budget-tokens"),
         (["--budget-hours", "1", "--devices", "1x81GB"], "no GPU of 81 GB is known"),
         (
             ["--budget-hours", "1", "--devices", "24GB", "--base", "meta-llama/Llama-3.1-405B"],
             "cannot be trained there",
         ),
-        (["--budget-hours", "1", "--base", "somebody/model"], "its size is not known"),
+        (["--budget-hours", "1", "--base", "somebody/model"], "its size is unknown"),
         (["--budget-tokens", "1000000000", "--corpus", "texts.jsonl"], "expected NAME=VALUE"),
         (["--budget-tokens", "1000000000", "--corpus", "zh=nowhere.jsonl"], "no such file"),
     ],
@@ -133,7 +133,7 @@ def test_what_cannot_be_drafted_is_said_and_nothing_written(arguments: list[str]
     [
         (b"20e6\n\n24GB\n", 0, "Do not extend"),
         (b"1,000,000,000\n\n\n", 0, "Extend by 16,384 tokens"),
-        (b"many\n", 2, "is no number of tokens"),
+        (b"many\n", 2, "is not a number of tokens"),
     ],
 )
 def test_at_a_terminal_it_asks(answers: bytes, code: int, says: str, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_two_machines_make_what_one_makes(tmp_path: Path, slurm: dict[str, str])
     assert done.returncode == 0, log[-4000:]
     jobs = (tmp_path / "record").read_text().splitlines()
     assert [line.split()[0] for line in jobs] == ["1-judge.sbatch", "2-texts.sbatch", "3-train.sbatch", "4-rest.sbatch"]
-    assert "every text was judged already" in log and "continued_pretrain: process 1 of 2" in log
+    assert "all texts have been judged" in log and "continued_pretrain: process 1 of 2" in log
     assert "continued_pretrain: already done" in log, "the last job finds the model that the launchers trained"
 
     run = tmp_path / "runs" / "Llama-3-mini"

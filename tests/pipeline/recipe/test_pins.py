@@ -91,7 +91,7 @@ def test_the_hub_is_asked_over_http_and_its_refusal_explained(tmp_path: Path) ->
         done = subprocess.run(
             [sys.executable, "-c", code, "model", "tester/none"], capture_output=True, text=True, env=env
         )
-    assert done.returncode == 2 and "did not say which commit" in done.stderr and "hf auth login" in done.stderr
+    assert done.returncode == 2 and "resolved no commit" in done.stderr and "hf auth login" in done.stderr
 
 
 def test_the_data_sets_of_benchmarks_are_pinned_too(recipe: Recipe, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_json_has_what_was_tried_and_how_japanese_changes(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--structure-only", "--texts", "x.txt"), "--structure-only tries nothing"),
+        (("--structure-only", "--texts", "x.txt"), "--structure-only tries no text"),
         (("--certificate", "nowhere/cert.json"), "no such folder to write the certificate into"),
     ],
 )
@@ -149,7 +149,7 @@ def test_the_report_is_for_people(
     assert run("verify", extension, "--base", base) == 0
     said = capsys.readouterr().out
     assert "MB of text without Han compared id by id" in said
-    assert "tokens" in said.split("what changes, as it must: Japanese and Korean text")[1]
+    assert "tokens" in said.split("what changes, unavoidably: Japanese and Korean text")[1]
     broken = write_broken(extension, normalizer_added, tmp_path / "broken")
     assert run("verify", broken, "--base", base) == 1
     assert "pipeline: 1 broken" in capsys.readouterr().out

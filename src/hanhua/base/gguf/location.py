@@ -1,4 +1,4 @@
-"""The GGUF file behind a name: a path, or the one that an installed Python package carries."""
+"""The GGUF file that a name refers to: a path, or the one that an installed Python package carries."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def shortest_float(value: float) -> float:
 
 
 def _turns(theta: float, head_size: int, tokens: float) -> Divisors:
-    """Return how often each rotary frequency turns within so many tokens."""
+    """Return how often each rotary frequency turns within the given number of tokens."""
     frequencies = theta ** -(np.arange(0, head_size, 2, dtype=np.float64) / head_size)
     return tokens * frequencies / (2 * math.pi)
 

@@ -42,7 +42,7 @@ def write_tokenizer_of(gguf: Path, out: Path) -> None:
 def tokenizer_json(vocabulary: GgufVocabulary) -> dict[str, Any]:
     """Return the content of tokenizer.json.
 
-    Special tokens stand in the model's vocabulary only where ordinary ones follow them, so that its ids have no
+    Special tokens are in the model's vocabulary only where ordinary ones follow them, so that its ids have no
     holes: SmolLM2's come first and are in it, Llama 3's come last and are not.
     """
     ordinary = [id_ for id_ in range(len(vocabulary.tokens)) if not vocabulary.is_added(id_)]

@@ -23,7 +23,7 @@ class Format(str, Enum):
 
 
 class Dtype(str, Enum):
-    """Numbers of a model's matrices."""
+    """Data type of a model's matrices."""
 
     f32 = "f32"
     f16 = "f16"
@@ -32,18 +32,22 @@ class Dtype(str, Enum):
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An extended tokenizer, or a resized Llama model")],
-    form: Annotated[Format, typer.Option("--format", help="gguf: llama.cpp and Ollama; tiktoken: ranks and a loader")],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="gguf: a new file X.gguf; tiktoken: a new folder")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer or of a resized Llama model")
+    ],
+    form: Annotated[
+        Format, typer.Option("--format", help="gguf, for llama.cpp and Ollama; or tiktoken: a ranks file and a loader")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="New file X.gguf for gguf, new folder for tiktoken")],
     dtype: Annotated[
-        Dtype, typer.Option(help="gguf: numbers of the model's matrices; norms are f32")
+        Dtype, typer.Option(help="Data type of a model's matrices in gguf; norms are always f32")
     ] = Dtype.as_stored,
     as_json: AsJson = False,
 ) -> None:
-    """Write an extended tokenizer, or a model that has one, for llama.cpp, Ollama or tiktoken.
+    """Export an extended tokenizer, or a model that has one, for llama.cpp, Ollama or tiktoken.
 
-    gguf: of a tokenizer its vocabulary; of a model all of it, and X.Modelfile for Ollama. Quantize the file with
-    llama.cpp's own llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
+    gguf: a tokenizer's vocabulary, or a whole model with X.Modelfile for Ollama. Quantize the file with
+    llama.cpp's llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
     """
     facts, lines = _gguf(folder, out, dtype) if form is Format.gguf else _tiktoken(folder, out, dtype)
     if as_json:
@@ -77,7 +81,7 @@ def _gguf_lines(done: Exported) -> list[str]:
     if done.modelfile:
         said = {
             "llama3": "with Llama 3's chat template",
-            "other": "without TEMPLATE: the chat template is not Llama 3's, and Ollama goes by the one in the GGUF",
+            "other": "without TEMPLATE: the chat template is not Llama 3's, so Ollama uses the one in the GGUF",
             "none": "without TEMPLATE: the model has no chat template",
         }[done.chat]
         lines += [

@@ -19,59 +19,82 @@ if TYPE_CHECKING:
 
 Corpus = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE…", help=f"Chinese texts, each word one source: {FORMATS}"),
+    typer.Option(metavar="FILE…", help=f"Chinese texts, each argument one source: {FORMATS}"),
 ]
-NewTokens = Annotated[int, typer.Option(metavar="N", min=256, help="Tokens to add; rounded down to a multiple of 256")]
+NewTokens = Annotated[
+    int, typer.Option(metavar="N", min=256, help="Number of tokens to add; rounded down to a multiple of 256")
+]
 MergeScope = Annotated[
-    str, typer.Option(metavar="KIND", help="runs of text, words alone, or hybrid: across words counts half")
+    str,
+    typer.Option(
+        metavar="KIND",
+        help="Where merges are counted: runs of text, words only, or hybrid (across words at half weight)",
+    ),
 ]
 DictionaryWeight = Annotated[
     float,
     typer.Option(
         metavar="W",
         min=0,
-        help="Weight of jieba's word frequencies relative to the corpus; with no --corpus, only the dictionary is used",
+        help="Weight of jieba's word frequencies relative to the corpus; without --corpus, only they are used",
     ),
 ]
 SpacedWords = Annotated[
     float,
-    typer.Option(metavar="W", min=0, help="Weight of a dictionary word behind a space, where the base swallows it"),
+    typer.Option(
+        metavar="W",
+        min=0,
+        help="Weight of a dictionary word after a space, if the base merges that space into the first token",
+    ),
 ]
 Scripts = Annotated[
-    str, typer.Option(metavar="KIND", help="as-is, hans, hant-tw, hant-hk, or both: converted by OpenCC")
+    str,
+    typer.Option(metavar="KIND", help="Script to convert texts to, with OpenCC: as-is, hans, hant-tw, hant-hk or both"),
 ]
 RequiredCharacters = Annotated[
     list[str] | None,
-    typer.Option(metavar="SET…", help="One token for each character of gb2312-1, gb2312, big5-1, hongkong"),
+    typer.Option(
+        metavar="SET…",
+        help="Character sets in which every character gets a token: gb2312-1, gb2312, big5-1, hongkong (default: none)",
+    ),
 ]
 Weights = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE=W…", help="How much an occurrence in a source counts, where 1 is usual"),
+    typer.Option(metavar="FILE=W…", help="Weight of each occurrence in a source (default: 1)"),
 ]
 MaxRead = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE=N…", help="How many characters of a source are read at most"),
+    typer.Option(metavar="FILE=N…", help="Maximum number of characters read from a source (default: all)"),
 ]
 Balance = Annotated[
-    float, typer.Option(metavar="B", min=0, max=1, help="0: every character counts alike; 1: every source does")
+    float,
+    typer.Option(
+        metavar="B", min=0, max=1, help="Balance between sources: 0 weighs every character alike, 1 every source alike"
+    ),
 ]
-MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="A new token was met this often …")]
-MinDocuments = Annotated[int, typer.Option(metavar="N", min=1, max=32, help="… in so many documents")]
-MaxCharacters = Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Longest new token")]
+MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="Minimum number of occurrences of a new token")]
+MinDocuments = Annotated[
+    int, typer.Option(metavar="N", min=1, max=32, help="Minimum number of documents that contain a new token")
+]
+MaxCharacters = Annotated[
+    int, typer.Option(metavar="N", min=1, max=16, help="Maximum length of a new token in characters")
+]
 MaxStrings = Annotated[
     int,
     typer.Option(
-        metavar="N", min=1000, help="Different strings learned from at most; some 500 to 900 bytes of memory each"
+        metavar="N",
+        min=1000,
+        help="Maximum number of distinct strings to learn from; each takes 500 to 900 bytes of memory",
     ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Processes; by default one a core up to 8"),
+    typer.Option(metavar="N", min=1, help="Number of processes (default: one per core, at most 8)"),
 ]
 
 
 def learn(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the extended tokenizer")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the extended tokenizer")],
     corpus: Corpus = None,
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
@@ -94,9 +117,9 @@ def learn(
 ) -> None:
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
-    2% of the documents are held out and not learned from; the table shows characters per token on those.
-    The folder loads in plain transformers, and is verified before it is there. Without --corpus the
-    dictionary alone is learned from.
+    2% of the documents are held out; the table shows characters per token on them.
+    The tokenizer loads in plain transformers, and is verified before it is written. Without --corpus, only jieba's
+    dictionary is learned from.
     """
     from hanhua.cli.settings import config_of_options
     from hanhua.vocab_extension.config import VocabExtensionConfig
@@ -161,7 +184,7 @@ def learn_into(
     *,
     workers: int | None = None,
 ) -> tuple[Learned, dict[str, str]]:
-    """Learn from the files of each source but for the 2% held out, write the tokenizer and verify it."""
+    """Learn from the files of each source except the 2% held out, write the tokenizer and verify it."""
     from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.extend import write_extended
     from hanhua.vocab_extension.learning.learn import learn_tokens
@@ -187,7 +210,7 @@ def learn_into(
 
 
 def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:
-    """Return the values of `FILE=VALUE` words by FILE, which must be a word of --corpus."""
+    """Return the values of `FILE=VALUE` arguments by FILE, which must be one of --corpus's arguments."""
     from hanhua.errors import UsageError
 
     found = {}
@@ -266,8 +289,8 @@ def _print_learned(facts: dict[str, Any], learned: Learned, *, base: str, out: P
     ]
     print_table(("tokenizer", "tokens", "characters per token", "gain"), rows)
     held = f"{facts['heldout_documents']:,} documents held out (2%), never learned from"
-    print(held if ratios else "no document fell into the 2% held out; measure on texts of your own")
+    print(held if ratios else "the corpus is so small that no document was held out; measure on other texts")
     first = "  ".join([token.text for token in learned.tokens if token.text][:12])
     print(f"first new tokens: {first}")
     print(f"next: vocab-extension resize --model MODEL --tokenizer {out} --out MODEL-zh")
-    print(f"      vocab-extension verify {out} --base {base} --texts FILE…   (verified already on built-in texts)")
+    print(f"      vocab-extension verify {out} --base {base} --texts FILE…   (already verified on built-in texts)")

@@ -18,12 +18,15 @@ _MAX_TEXTS, _MAX_TOKENIZER = 24, 16
 
 
 def measure(
-    folders: Annotated[list[str], typer.Argument(metavar="DIR…", help="Tokenizers: folders, Hub ids, or llama3")],
+    folders: Annotated[
+        list[str], typer.Argument(metavar="DIR…", help="Tokenizers to compare: folders, Hub ids, or llama3")
+    ],
     texts: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Texts to measure on: {FORMATS}")],
     base: Annotated[
         str | None,
         typer.Option(
-            metavar="BASE", help="Measured as well, first; where an extension begins that has no extension.json"
+            metavar="BASE",
+            help="Base tokenizer, measured first; its size tells new tokens apart where extension.json is missing",
         ),
     ] = None,
     text_field: TextField = "text",
@@ -31,10 +34,10 @@ def measure(
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure tokenizers side by side, file by file and by language: characters and bytes per token, gain, use.
+    """Compare tokenizers per file and per language: characters and bytes per token, gain, share of new tokens used.
 
-    The gain is over the first tokenizer. Intervals are 95%, over documents. Languages are told by each
-    document's own characters: zh-Hans, zh-Hant, zh (both, or too short to tell), ja, ko, latin, code, other.
+    The gain is over the first tokenizer. Intervals are 95%, over documents. The language is detected from each
+    document's own characters: zh-Hans, zh-Hant, zh (mixed, or too short to tell), ja, ko, latin, code, other.
     """
     from hanhua.vocab_extension.measuring.measure import measure_with_languages
 
@@ -106,6 +109,6 @@ def _share(value: float | None, interval: Interval | None) -> str:
 
 
 def _end_of(name: str, limit: int) -> str:
-    """Return a path's last part, cut at the front to so many characters."""
+    """Return a path's last part, cut at the front to `limit` characters."""
     last = Path(name).name or name
     return last if len(last) <= limit else "…" + last[1 - limit :]

@@ -1,4 +1,4 @@
-"""What the commands of `vocab-extension` share: options, lists of files, a new folder that appears when it is done."""
+"""Shared by the commands of `vocab-extension`: options with many values, sources, a folder renamed when done."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MANY = ("--corpus", "--texts", "--required-characters", "--weight", "--max-read
 
 
 class ManyFiles(TyperCommand):
-    """A command whose `--corpus` and `--texts` take every word up to the next option: `--corpus a.txt b.txt`."""
+    """A command whose `--corpus` and `--texts` take all arguments up to the next option: `--corpus a.txt b.txt`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option's name before each of its values, as click wants it."""
+        """Repeat the option's name before each of its values, as click requires."""
         spread: list[str] = []
         current, first = "", False
         for word in args:
@@ -37,7 +37,7 @@ class ManyFiles(TyperCommand):
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Work in `DIR.partial` and rename it when all is done; refuse to touch what is not ours."""
+    """Work in `DIR.partial` and rename it when done; refuse a folder that no interrupted run of ours left."""
     import shutil
 
     from hanhua.errors import InputError
@@ -46,7 +46,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     partial = out.with_name(out.name + ".partial")
     if partial.exists():
         if not (partial / "work").is_dir():
-            raise InputError(f"{partial}: in the way, and not left by an interrupted run; remove or rename it")
+            raise InputError(f"{partial}: exists, and was not left by an interrupted run; remove or rename it")
         shutil.rmtree(partial)
     (partial / "work").mkdir(parents=True)
     try:

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 def probe(
     model: Model,
-    tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="The extended tokenizer")],
+    tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the extended tokenizer")],
     corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
     init: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Methods to rank; INPUT+OUTPUT gives each matrix its own")
+        str, typer.Option(metavar="A,B,…", help="Methods to rank; INPUT+OUTPUT names one for each matrix")
     ] = "mean,mean+calibrated,calibrated,gaussian,random",
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps of each run")] = 50,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each method")] = 2,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps per run")] = 50,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs per method, each with its own seed")] = 2,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YAML as a recipe's `continued_pretrain:` section: train as it says"),
+        typer.Option(metavar="FILE", help="YAML file with the keys of a recipe's `continued_pretrain:` section"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Keep finished runs here: go on after a stop, add methods later"),
+        typer.Option(metavar="DIR", help="Folder that keeps finished runs, to resume or to add methods later"),
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
     as_json: AsJson = False,
 ) -> None:
-    """Rank the ways to begin new rows by a short training run of each on your own texts.
+    """Rank methods of initializing new rows by a short training run of each on your own texts.
 
-    One document in ten is held out; every run is measured on those, in bits per byte, before training and after.
+    One document in ten is held out; every run is measured on those, in bits per byte, before and after training.
     Needs torch (the extra `train`); uses a GPU when there is one. Holds one resized copy of the model at a time.
     """
     from tempfile import TemporaryDirectory
@@ -73,7 +73,7 @@ def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_fiel
 
     tree = read_section(path, "continued_pretrain")
     for key in ("weights", "max_tokens", "epochs"):
-        # A probe has one corpus and its own length; a recipe's share of each corpus says nothing here.
+        # A probe has one corpus and its own length, so a recipe's shares of corpora do not apply.
         tree.data.pop(key, None)
     training = read_config(tree, ContinuedPretrainConfig, section="continued_pretrain") if tree.data else TRAINING
     methods = tuple(dict.fromkeys(str(Methods.parse(name.strip())) for name in init.split(",")))

@@ -18,7 +18,7 @@ Init = Annotated[
     str,
     typer.Option(
         metavar="METHOD",
-        help="mean, calibrated, gaussian or random, or A+B: A for input rows, B for output rows; see "
+        help="How new rows start: mean, calibrated, gaussian or random, or A+B (A for input, B for output rows); see "
         "vocab-extension probe",
     ),
 ]
@@ -26,20 +26,20 @@ Init = Annotated[
 
 def resize(
     model: Model,
-    tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="The extended tokenizer")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the resized model")],
+    tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the extended tokenizer")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the resized model")],
     init: Init = "mean+calibrated",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of gaussian and random")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of the methods gaussian and random")] = 0,
     pad_to: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Rows without a token at the end, up to a multiple of N (1: none)"),
+        typer.Option(metavar="N", min=1, help="Pad the matrices at the end to a multiple of N rows; 1 adds none"),
     ] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Give a model rows for the new tokens; every old row and every other tensor keeps its bytes.
+    """Add rows for the new tokens to a model; all old rows and all other tensors stay identical.
 
-    One shard at a time, without loading the model: a 70B fits a laptop, if its disk holds a second copy. Rows of the
-    base that were never trained are found, named and left out of every mean and norm.
+    Works on one shard at a time, without loading the model: a laptop can resize a 70B model if its disk holds a second
+    copy. Rows of the base that were never trained are detected, listed and left out of every mean and norm.
     """
     done = resize_to(out, model=model, tokenizer=tokenizer, init=init, seed=seed, pad_to=pad_to)
     if as_json:
@@ -52,7 +52,7 @@ def resize(
             print(f"{done.padded_rows:,} rows at the end have no token; the generation config suppresses them")
         for name, rows in done.untrained.items():
             print(f"{name}: {len(rows):,} old rows were never trained (--json names them)")
-        print(f"next: hanhua train --help   (the new rows know nothing yet: train on Chinese text from {out})")
+        print(f"next: hanhua train --help   (the new rows are untrained: train {out} on Chinese text)")
 
 
 def resize_to(out: Path, *, model: str, tokenizer: Path, init: str, seed: int, pad_to: int) -> Resized:

@@ -23,44 +23,65 @@ LEARNED, ADVISED = "learned", "advised"
 
 Corpus = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE…", help=f"Text like that to be trained on, to learn from and count in: {FORMATS}"),
+    typer.Option(metavar="FILE…", help=f"Texts like the training texts, to learn from and count in: {FORMATS}"),
 ]
 Extension = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Cut the sizes from this extension of BASE instead of learning one"),
+    typer.Option(metavar="DIR", help="Extension of BASE to cut the sizes from, instead of learning one"),
 ]
 Sizes = Annotated[
-    str, typer.Option(metavar="N,N…", help="New tokens; rounded down so that the vocabulary is a multiple of 256")
+    str,
+    typer.Option(
+        metavar="N,N…",
+        help="Numbers of new tokens to compare; rounded down so that the vocabulary is a multiple of 256",
+    ),
 ]
 Texts = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE…", help="Texts to measure on; by default the 2% of the corpus not learned from"),
+    typer.Option(metavar="FILE…", help="Texts to measure on (default: the 2% of the corpus not learned from)"),
 ]
 BudgetMegabytes = Annotated[
     float | None,
-    typer.Option(metavar="MB", min=0.001, help="Text to be trained on, in 10^6 bytes; by default the corpus, once"),
+    typer.Option(
+        metavar="MB", min=0.001, help="Training budget in 10^6 bytes of text (default: the size of the corpus)"
+    ),
 ]
 BudgetTokens = Annotated[
     float | None,
-    typer.Option(metavar="N", min=1, help="The same as a number of tokens, as the base counts them"),
+    typer.Option(metavar="N", min=1, help="Training budget in tokens of the base, instead of --budget-mb"),
 ]
-Model = Annotated[str, typer.Option(metavar="SIZE", help="Model size for the estimates: 1b, 3b, 8b, 70b or 405b")]
+Model = Annotated[str, typer.Option(metavar="SIZE", help="Model size to estimate for: 1b, 3b, 8b, 70b or 405b")]
 ModelConfig = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Estimate for the model of this config.json instead"),
+    typer.Option(metavar="FILE", help="config.json of a model to estimate for, instead of --model"),
 ]
 MinSeen = Annotated[
-    int, typer.Option(metavar="N", min=1, help="Nine in ten new tokens should be met so often in the budget …")
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Occurrences in the budget that nine in ten new tokens of a recommended size must reach",
+    ),
 ]
 MinStep = Annotated[
-    float, typer.Option(metavar="SHARE", min=0, help="… compression rise by this share for each 1,000 tokens more …")
+    float,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        help="Least rise in compression per 1,000 more tokens, as a share, for a size to be recommended",
+    ),
 ]
 MinGain = Annotated[
-    float, typer.Option(metavar="RATIO", min=1, help="… and in all to this multiple of the base's, surely")
+    float,
+    typer.Option(
+        metavar="RATIO",
+        min=1,
+        help="Least compression, as a multiple of the base's, that a recommended size reaches at 95% confidence",
+    ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="A new folder: the figures, the learned list, the tokenizer advised"),
+    typer.Option(metavar="DIR", help="New folder for the figures, the learned list and the recommended tokenizer"),
 ]
 
 
@@ -83,11 +104,11 @@ def sweep(
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Weigh how many tokens to add: what each size buys and costs, and a recommendation, which may be none.
+    """Compare numbers of new tokens: gains and costs of each, and a recommendation, which may be to add none.
 
-    All sizes are cut from one learned list. For each: compression of texts not learned from, parameters, memory
-    and compute, sequence and cache saved, tokens to train on, how often each new token would be seen in the
-    training budget, and how many ends of words fall inside tokens.
+    All sizes are cut from one learned list. Shown for each: compression of held-out texts, parameters, memory
+    and compute, sequence length and cache saved, training tokens, how often each new token occurs in the
+    training budget, and how many word ends fall inside tokens.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.measuring.recommend import Rule, recommend
@@ -109,7 +130,7 @@ def sweep(
 
 
 class _Read(NamedTuple):
-    """What is read: the whole corpus, the part learned from and counted in, and the texts measured on, by file."""
+    """Texts: the whole corpus, the part that is learned from and counted in, and those measured on, by file."""
 
     corpus: TextFiles
     train: TextFiles
@@ -181,7 +202,7 @@ def _check_usage(
     if None not in budgets:
         raise UsageError("--budget-mb and --budget-tokens say the same thing: give one of them")
     if not corpus and budgets == (None, None):
-        raise UsageError("without --corpus the training budget is not known: add --budget-mb or --budget-tokens")
+        raise UsageError("without --corpus the training budget is unknown: add --budget-mb or --budget-tokens")
     if plot is not None:
         from hanhua.vocab_extension.measuring.figures import check_plot
 
@@ -211,7 +232,7 @@ def _budget(megabytes: float | None, tokens: float | None, corpus: TextFiles) ->
 
 
 def _learn(texts: TextFiles, new_tokens: int, base: Path, out: Path) -> Path:
-    """Learn one list and write it as an extension of the base: the only place that knows how learning is called."""
+    """Learn one list and write it as an extension of the base."""
     from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.config import VocabExtensionConfig
     from hanhua.vocab_extension.extend import write_extended
@@ -250,7 +271,7 @@ def _write(work: Path, done: Sweep, advice: Recommendation, *, plot: Path | None
 
 
 def _write_advised(out: Path, learned: Path, new_tokens: int, *, base: Path) -> None:
-    """Write the tokenizer advised, verified like one just learned."""
+    """Write the recommended tokenizer, verified like a newly learned one."""
     from hanhua.vocab_extension.learned_list import write_prefix
     from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file

@@ -1,4 +1,4 @@
-"""A sweep as people read it: three tables no wider than 120 columns, then the advice; and as JSON."""
+"""A sweep as text (three tables of at most 120 columns, then the recommendation) and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = 120
 
 
 def sweep_as_json(sweep: Sweep, advice: Recommendation) -> dict[str, Any]:
-    """Return everything measured and advised as JSON data."""
+    """Return all figures and the recommendation as JSON data."""
     from dataclasses import asdict
 
     return {
@@ -32,10 +32,10 @@ def sweep_as_json(sweep: Sweep, advice: Recommendation) -> dict[str, Any]:
 
 
 def sweep_text(sweep: Sweep, advice: Recommendation) -> str:
-    """Return the tables and the advice."""
-    read = f"What it buys, on {sweep.documents:,} documents of {sweep.characters:,} characters (95% intervals):"
-    rows_in = "one matrix for embeddings and head" if sweep.shape.tied else "embeddings and head apart"
-    costs = f"What it costs and saves a model of the shape of {sweep.shape.name} (bfloat16, {rows_in}, forward pass):"
+    """Return the tables and the recommendation."""
+    read = f"Gains, on {sweep.documents:,} documents of {sweep.characters:,} characters (95% intervals):"
+    rows_in = "one matrix for embeddings and head" if sweep.shape.tied else "separate embeddings and head"
+    costs = f"Costs and savings for a model of the shape of {sweep.shape.name} (bfloat16, {rows_in}, forward pass):"
     train = (
         f"Training on {sweep.budget} (about {_short(sweep.budget_characters)} characters), new tokens counted in "
         f"{_short(sweep.sample_characters)}:"
@@ -129,7 +129,7 @@ def _with_interval(value: float, interval: Interval | None) -> str:
 
 
 def _short(number: float) -> str:
-    """Return a number as people say it: `134.2 M`."""
+    """Return a number with a unit prefix: `134.2 M`."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(number) >= size:
             return f"{number / size:,.1f} {unit}"

@@ -17,34 +17,38 @@ if TYPE_CHECKING:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An extended tokenizer, ours or anybody's")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer, made by this program or any other")
+    ],
     base: Base = "llama3",
     texts: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE…", help=f"Texts to try besides the built-in ones: {FORMATS}"),
+        typer.Option(metavar="FILE…", help=f"Texts to try in addition to the built-in ones: {FORMATS}"),
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
     certificate: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a certificate that a separate small checker confirms"),
+        typer.Option(
+            metavar="FILE", help="File for a certificate that a separate small checker can confirm (default: none)"
+        ),
     ] = None,
-    structure_only: Annotated[bool, typer.Option(help="The proof alone: no text is tried")] = False,
-    llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Compare with llama.cpp too")] = False,
+    structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
+    llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that an extension changed nothing it must not: every check, and everything that is broken.
+    """Check that an extension changes only the encoding of text with Chinese characters; reports every failure.
 
-    By structure first (a proof that text without Han is encoded as before), then by trying; at the end, how much
-    Japanese and Korean text with Han characters changes, which no extension can help. Exit code 1 when
-    anything is broken.
+    First by structure (a proof that text without Han is encoded as before), then on texts. Last, it shows how much
+    the encoding of Japanese and Korean text with Han characters changes, which no extension can avoid. Exit code 1 if
+    a check fails.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.errors import InputError, InvariantError, UsageError
     from hanhua.vocab_extension.proof.verify import examine
 
     if structure_only and (texts or llama_cpp):
-        raise UsageError("--structure-only tries nothing: leave out --texts and --llama-cpp, or it")
+        raise UsageError("--structure-only tries no text: remove it, or remove --texts and --llama-cpp")
     if certificate is not None and not certificate.absolute().parent.is_dir():
         raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
     if llama_cpp:
@@ -61,7 +65,7 @@ def verify(
     else:
         print("\n".join(_report(found)))
         if confirm:
-            print(f"\n{certificate}: the certificate; confirm it, without this program, by\n  {confirm}")
+            print(f"\n{certificate}: the certificate; to confirm it without this program, run\n  {confirm}")
     failed = [check.name for check in found.checks if not check.holds]
     if failed:
         raise InvariantError(f"{folder}: {len(failed)} of {len(found.checks)} checks are broken: {', '.join(failed)}")
@@ -107,7 +111,7 @@ def _report(found: Examination) -> Iterator[str]:
         size = sum(trial.without_han_bytes for trial in found.trials)
         yield f"\n{size / 1e6:,.2f} MB of text without Han compared id by id"
         yield from _given_texts(found.trials)
-        yield "what changes, as it must: Japanese and Korean text with Han characters"
+        yield "what changes, unavoidably: Japanese and Korean text with Han characters"
         yield from _other_languages(found.trials)
     broken = failure_lines(found.checks)
     if broken:

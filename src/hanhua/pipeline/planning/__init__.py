@@ -1,1 +1,1 @@
-"""What a recipe would take before anything runs: hours, money, memory, disk, job scripts, a recipe to begin with."""
+"""Planning before anything runs: hours, cost, memory, disk, job scripts, a first recipe."""

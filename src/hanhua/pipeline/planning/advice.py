@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from hanhua.progress import data_size
 
 TEXT_MEGABYTES = {1024: 139, 2048: 237, 4096: 402, 8192: 825, 16384: 1909, 32768: 5090}
-"""Chinese text in which nine in ten of so many new tokens are met 1,000 times."""
+"""Amount of Chinese text in which nine in ten of that many new tokens occur 1,000 times."""
 GAIN = {1024: 1.10, 2048: 1.14, 4096: 1.20, 8192: 1.29, 16384: 1.38, 32768: 1.49}
 """Characters per token over the base's, held out, from the same sweep."""
 BASE_BYTES_PER_TOKEN = 3.18
-"""Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens a gigabyte."""
+"""Chinese text per token of Llama 3's own tokenizer, from the same sweep: 314 million tokens per gigabyte."""
 SMALL_MODEL_PARAMETERS = 2e9
 LARGEST_FOR_SMALL = 8192
 MAX_PASSES = 4
-"""So many passes over one text are about as good as fresh text; more soon teach nothing (Muennighoff et al. 2023)."""
-"""A model below two billion parameters would spend a large share of them on rows."""
+"""Up to this many passes over one text are about as good as new text; more add little (Muennighoff et al. 2023)."""
+"""In a model below this size, new rows would be a large share of the parameters."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ExtensionAdvice:
 
 
 def times(passes: float) -> str:
-    """Return how often a text is gone over, in words.
+    """Return how often a text is read, in words.
 
     >>> times(0.02), times(1.04), times(2.51), times(431.6)
     ('2% of it', 'once', '2.5 times over', '432 times over')
@@ -67,16 +67,16 @@ def advise_extension(chinese_tokens: float, *, parameters: float | None = None) 
             0,
             megabytes,
             (
-                f"Do not extend: training sees some {data_size(megabytes * 1e6)} of Chinese text, and even {least:,} "
-                f"new tokens want {TEXT_MEGABYTES[least]:,} MB to be met 1,000 times each (nine in ten of them).",
-                "Rows seen less often stay near where they were put, and the model reads and writes through them.",
+                f"Do not extend: training sees about {data_size(megabytes * 1e6)} of Chinese text, and even {least:,} "
+                f"new tokens need {TEXT_MEGABYTES[least]:,} MB to occur 1,000 times each (nine in ten of them).",
+                "Rows trained less often stay near their initial values, and the model reads and writes through them.",
             ),
         )
     new = max(allowed)
     megabytes = chinese_tokens * BASE_BYTES_PER_TOKEN * GAIN[new] / 1e6
     why = [
-        f"Extend by {new:,} tokens: training sees some {data_size(megabytes * 1e6)} of Chinese text, and so many want "
-        f"{TEXT_MEGABYTES[new]:,} MB to be met 1,000 times each (nine in ten of them).",
+        f"Extend by {new:,} tokens: training sees about {data_size(megabytes * 1e6)} of Chinese text, and these need "
+        f"{TEXT_MEGABYTES[new]:,} MB to occur 1,000 times each (nine in ten of them).",
         f"The same text then takes about {1 - 1 / GAIN[new]:.0%} fewer tokens to train on, read and write.",
     ]
     larger = next((size for size in TEXT_MEGABYTES if size > new), None)
@@ -85,6 +85,6 @@ def advise_extension(chinese_tokens: float, *, parameters: float | None = None) 
             f"Not more: rows would be a large share of a model of {(parameters or 0) / 1e9:.1f} billion parameters."
         )
     elif larger is not None:
-        why.append(f"Not {larger:,}: they want {TEXT_MEGABYTES[larger]:,} MB.")
-    why.append("Fewer tokens, not a better model, is what is promised: run the control without an extension too.")
+        why.append(f"Not {larger:,}: they need {TEXT_MEGABYTES[larger]:,} MB.")
+    why.append("An extension promises fewer tokens, not a better model: also run the control without an extension.")
     return ExtensionAdvice(new, megabytes, tuple(why))

@@ -1,4 +1,4 @@
-"""What the machine at hand can do, for people and for bug reports."""
+"""What this machine can do, for users and for bug reports."""
 
 from __future__ import annotations
 

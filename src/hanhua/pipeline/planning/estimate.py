@@ -1,4 +1,4 @@
-"""What a recipe will take before anything is spent: hours, money, memory, disk and tokens of each stage that would run.
+"""Estimate of a recipe: hours, cost, memory, disk and tokens of each stage that would run.
 
 Training is `continued_pretrain.estimate`'s closed form. Filtering and learning are estimated from the rates measured in
 docs/results/. What is not known (the size of a whole Hub set, a base of unknown shape) is None and said.
@@ -42,7 +42,7 @@ CORPUS_ON_DISK = 0.35
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage. device_hours: of all accelerators together; None: not known. note: what it rests on."""
+    """One stage. device_hours: of all accelerators together; None: unknown. note: what the estimate is based on."""
 
     stage: str
     hours: float | None
@@ -79,7 +79,7 @@ class RecipeEstimate:
 
 
 def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
-    """Return what a recipe takes on the hardware it names. Asks no network and reads no text."""
+    """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
     hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
@@ -154,7 +154,7 @@ def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> i
 
 
 def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None) -> dict[str, float]:
-    """Return how many times training goes over each corpus of known size."""
+    """Return the number of passes of training over each corpus of known size."""
     if recipe.continued_pretrain is None or tokens is None:
         return {}
     weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
@@ -169,7 +169,7 @@ def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: 
 
 
 def extended_gain(recipe: Recipe) -> float:
-    """Return how many times the base's characters a token of the extended vocabulary holds in Chinese, about."""
+    """Return the approximate ratio of Chinese characters per token, extended vocabulary to base."""
     sizes = [size for size in GAIN if size <= new_rows(recipe)]
     return GAIN[max(sizes)] if sizes else 1.0
 
@@ -179,7 +179,7 @@ def _text_stages(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> list
     unknown = [name for name, size in text_bytes.items() if size is None]
     total = sum(known)
     cores = recipe.hardware.cores
-    note = f"{data_size(total)} of text at {FILTER_BYTES_PER_SECOND / 1e6:.0f} MB/s a core, {cores} cores"
+    note = f"{data_size(total)} of text at {FILTER_BYTES_PER_SECOND / 1e6:.0f} MB/s per core, {cores} cores"
     note += f"; size unknown: {', '.join(unknown)}" if unknown else ""
     hours = total / FILTER_BYTES_PER_SECOND / cores / 3600
     stages = [StageEstimate("filtering", hours, disk_bytes=int(total * CORPUS_ON_DISK), note=note)]
@@ -206,7 +206,9 @@ def _model_stages(
 ) -> list[StageEstimate]:
     stages: list[StageEstimate] = []
     if recipe.base is not None:
-        stages.append(StageEstimate("base", None, disk_bytes=weights, note="by the speed of your network and the Hub"))
+        stages.append(
+            StageEstimate("base", None, disk_bytes=weights, note="depends on the speed of your network and the Hub")
+        )
     if recipe.vocab_extension is not None and recipe.base is not None and recipe.base.has_model:
         hours = None if weights is None else weights / RESIZE_BYTES_PER_SECOND / 3600
         note = f"written at {RESIZE_BYTES_PER_SECOND / 1e6:.0f} MB/s, in 0.4 GB of memory"
@@ -215,10 +217,10 @@ def _model_stages(
         stages.append(_training_stage(weights, training, hardware))
     if recipe.chat_vector is not None:
         # The base comes with `base`; the instruct model as large lies in the Hub's cache, or in its own folder.
-        note = "reads three models and writes one, as fast as the disk gives them"
+        note = "reads three models and writes one, at the speed of the disk"
         stages.append(StageEstimate("chat_vector", None, disk_bytes=weights, note=note))
     if recipe.eval is not None:
-        stages.append(StageEstimate("eval", None, note="by its benchmarks; see docs/evaluation.md"))
+        stages.append(StageEstimate("eval", None, note="depends on its benchmarks; see docs/evaluation.md"))
     if recipe.release is not None:
         stages.append(StageEstimate("release", None, disk_bytes=0, note="shares the model's files"))
     return stages
@@ -226,7 +228,7 @@ def _model_stages(
 
 def _training_stage(weights: int | None, training: TrainingEstimate | None, hardware: Hardware) -> StageEstimate:
     if training is None:
-        return StageEstimate("continued_pretrain", None, note="the base's shape or the amount of text is not known")
+        return StageEstimate("continued_pretrain", None, note="the base's shape or the amount of text is unknown")
     checkpoints = 3 * 12 * training.trained_parameters  # values and both moments in fp32, two kept and one half-written
     return StageEstimate(
         "continued_pretrain",

@@ -1,4 +1,4 @@
-"""`hanhua init`: a recipe from a handful of answers, its settings chosen to fit the hardware and the budget."""
+"""`hanhua init`: a recipe from a few answers, with settings that fit the hardware and the budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hanhua.progress import data_size, duration
 from hanhua.release.licenses import TERMS, family_of
 
 PUBLIC_SETS = "llama-3-8b-zh"
-"""The shipped recipe whose corpora serve when one names none of one's own."""
+"""The shipped recipe whose corpora are used when none are given."""
 CHINESE_SHARE = 0.8
 REPLAY = "hf://datasets/HuggingFaceFW/fineweb-edu:sample-10BT"
 STEP_TOKENS = 262_144
@@ -31,7 +31,7 @@ STEP_TOKENS = 262_144
 
 @dataclass(frozen=True)
 class Answers:
-    """What `hanhua init` was told. corpora: path by name; budget by tokens, hours or dollars, one of them."""
+    """The options of `hanhua init`. corpora: path by name; the budget is one of tokens, hours or dollars."""
 
     base: str
     devices: str
@@ -47,7 +47,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Drafted:
-    """A recipe's text, and why it says what it says."""
+    """A recipe's text, and the reasons for its values."""
 
     text: str
     tokens: int
@@ -84,7 +84,7 @@ def _shape(base: str) -> ModelShape:
     if found is None:
         raise UsageError(
             f"--base {base}: neither a folder with config.json nor a Llama 3 known by its name (such as "
-            "meta-llama/Meta-Llama-3-8B), so its size is not known; download it and give its folder"
+            "meta-llama/Meta-Llama-3-8B), so its size is unknown; download it and give its folder"
         )
     return found
 
@@ -112,8 +112,8 @@ def _fitting_settings(shape: ModelShape, answers: Answers) -> ContinuedPretrainC
             return config
     assert found is not None
     raise UsageError(
-        f"--devices {answers.devices}: {answers.base} cannot be trained there (at the least "
-        f"{found.memory_bytes / 1e9:,.0f} GB a device); these would do: {', '.join(found.remedies) or 'none known'}"
+        f"--devices {answers.devices}: {answers.base} cannot be trained there (it needs at least "
+        f"{found.memory_bytes / 1e9:,.0f} GB per device); enough would be: {', '.join(found.remedies) or 'none known'}"
     )
 
 
@@ -130,11 +130,11 @@ def _budget_tokens(answers: Answers, shape: ModelShape, settings: ContinuedPretr
         millions = answers.hours / million.hours
     else:
         if not million.dollars:
-            raise UsageError("--budget-dollars needs the price of a device and hour: --price 2.5")
+            raise UsageError("--budget-dollars needs the price per device-hour: --price 2.5")
         millions = (answers.dollars or 0.0) / million.dollars
     whole = int(millions) * 1_000_000
     if whole < settings.tokens_per_step * hardware.devices:
-        raise UsageError(f"the budget buys some {millions:,.2f} million tokens, less than one step; give more")
+        raise UsageError(f"the budget buys about {millions:,.2f} million tokens, less than one step; give more")
     return whole
 
 
@@ -171,7 +171,7 @@ def _about_text(tokens: int, text_tokens: float) -> tuple[str, ...]:
 def _cost(training: TrainingEstimate) -> str:
     money = "" if not training.dollars else f", ${training.dollars:,.0f}"
     speed = f"{training.tokens_per_second:,.0f} tokens/s ({training.placement})"
-    memory = f"{training.memory_bytes / 1e9:,.0f} GB a device"
+    memory = f"{training.memory_bytes / 1e9:,.0f} GB per device"
     time = duration(training.hours * 3600)
     return f"Training: {time}{money} at {speed}, {memory}, if it reaches {training.mfu:.0%} of the peak."
 

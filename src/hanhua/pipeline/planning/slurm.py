@@ -2,7 +2,7 @@
 
 Filtering and learning hold no accelerator, so they are jobs of their own: judging, an array of datatrove's executors;
 then copies, the split, the tokenizer and the new rows. One machine trains by `hanhua run`, which starts its processes
-itself; several by `accelerate launch` on each. All jobs work on one run, and each goes on from what is there.
+itself; several by `accelerate launch` on each. All jobs work on one run, and each continues from what is finished.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.stages import comes_before, stage_names
 
 SLACK = 1.5
-"""Asked for over what was estimated: a job that ends early costs nothing, one that is cut costs its queue again."""
+"""Factor over the estimate: a job that ends early costs nothing, one that is killed must queue again."""
 JOBS = ("judge", "texts", "train", "rest")
 MAX_TASKS = 64
 """Of one array; a task takes every 64th file then."""
 WARNING_SECONDS = 300
-"""SIGTERM comes so long before the limit: time for a checkpoint, from which the next submission goes on."""
+"""SIGTERM comes this long before the limit: time for a checkpoint, from which the next submission resumes."""
 
 
 def write_job_scripts(
@@ -141,7 +141,9 @@ def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine
         "#SBATCH --output=%x-%j.log",
     ]
     if hardware.nodes == 1:
-        comment = "# Trainable, and does what follows. Cut off, submit it again: it goes on from its last checkpoint."
+        comment = (
+            "# Trains and runs the later stages. If it is killed, submit it again: it resumes from its last checkpoint."
+        )
         return _script(head, [comment, f"srun {line.text('hanhua', 'run')}"])
     return _script(head, _several_machines(line, hardware.nodes, per_node))
 
@@ -154,7 +156,7 @@ def _several_machines(line: CommandLine, nodes: int, per_node: int) -> list[str]
     )
     return [
         "# Several machines: one launcher on each, all training the one model of the run.",
-        "# Cut off, submit it again: it goes on from its last checkpoint.",
+        "# If it is killed, submit it again: it resumes from its last checkpoint.",
         'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
         "port=$((20000 + SLURM_JOB_ID % 20000))      # two jobs may share the machine",
         "export head port",
@@ -178,7 +180,7 @@ def _last_job(loaded: LoadedRecipe, line: CommandLine, per_node: int) -> str:
 
 
 def _limit(hours: float | None) -> str:
-    """Return a time limit: what was estimated and half of it more, in whole hours; a day where nothing is known.
+    """Return a time limit: one and a half times the estimate, in whole hours; a day if there is no estimate.
 
     >>> _limit(34.9), _limit(None)
     ('2-05:00:00', '1-00:00:00')

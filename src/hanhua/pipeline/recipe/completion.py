@@ -1,4 +1,4 @@
-"""What one section of a recipe takes from another where it says nothing itself."""
+"""Values that one section of a recipe takes from another when it does not set them."""
 
 from __future__ import annotations
 

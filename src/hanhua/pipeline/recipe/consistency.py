@@ -1,4 +1,4 @@
-"""What no single value of a recipe shows: sections that need one another, names and files that must be there."""
+"""Checks across a recipe's values: sections that need one another, names and files that must exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hanhua.pipeline.recipe.source_positions import Tree
 
 
 def check_consistency(recipe: Recipe, tree: Tree) -> None:
-    """Note every mistake that shows only between values, each at the place it is best mended."""
+    """Note every mistake that involves several values, each at the place where it is best corrected."""
     _check_base(recipe, tree)
     _check_hardware(recipe, tree)
     _check_restore(recipe, tree)
@@ -95,7 +95,7 @@ def _check_names(recipe: Recipe, tree: Tree) -> None:
 
 
 def _check_files(recipe: Recipe, tree: Tree) -> None:
-    """Refuse paths to nothing before anything runs."""
+    """Refuse paths that do not exist before anything runs."""
     for name, corpus in recipe.corpora.items():
         try:
             corpus.sources()

@@ -1,4 +1,4 @@
-"""A shipped recipe as a file of the user's: the same text, with the paths of its data still right."""
+"""A shipped recipe copied for the user: the same text, with the paths of its data corrected."""
 
 from __future__ import annotations
 

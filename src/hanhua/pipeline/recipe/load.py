@@ -39,7 +39,7 @@ class LoadedRecipe:
     places: dict[At, Place]
 
     def origins(self) -> dict[str, str]:
-        """Return `a.b.c` → the place that said so; what is missing is a default."""
+        """Return `a.b.c` → the place its value comes from; keys that are missing have their default."""
         return {".".join(at): str(place) for at, place in self.places.items() if at}
 
 

@@ -89,7 +89,7 @@ def _commit(name: HubName, known: Mapping[str, str], resolve: Resolve | None) ->
 
 
 def ask_hub(kind: str, repo: str, revision: str | None) -> str:
-    """Return the commit a revision (None: the newest) of a repository stands for.
+    """Return the commit a revision (None: the newest) of a repository refers to.
 
     Raises InputError when the Hub cannot be asked, or has no such repository.
     """
@@ -105,8 +105,8 @@ def ask_hub(kind: str, repo: str, revision: str | None) -> str:
     except (HfHubHTTPError, AnyHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{repo}: the Hub did not say which commit {revision or 'its newest'} is ({said}); check the name, the "
-            f"network and, for a gated {kind}, that its terms are accepted and `hf auth login` was done; or pin a "
+            f"{repo}: the Hub resolved no commit for {revision or 'the newest revision'} ({said}); check the name, the "
+            f"network and, for a gated {kind}, that its terms are accepted and `hf auth login` was run; or pin a "
             f"commit yourself: {repo}@COMMIT"
         ) from None
     say(f"{repo}: pinned to {info.sha}")

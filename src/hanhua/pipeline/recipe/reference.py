@@ -22,8 +22,8 @@ _WORDS = {
         "completes a recipe by the same schema: `hanhua recipes schema > recipe.schema.json`, and as the first "
         "line of a recipe `# yaml-language-server: $schema=recipe.schema.json`.",
         "extends": "One more key, `extends`, names a recipe (a file, or a shipped one) whose values are the defaults. "
-        "`-s a.b=value` on the command line comes last. `${env:NAME}` stands for an environment variable, but never "
-        "for a secret. A section that is absent is not run; `null` takes away an inherited one.",
+        "`-s a.b=value` on the command line overrides it. `${env:NAME}` is replaced by an environment variable, never "
+        "for a secret. A section that is absent is not run; `null` removes an inherited one.",
         "heads": "| key | kind | default | meaning |",
         "required": "required",
         "below": "as below",
@@ -81,7 +81,7 @@ def english(model: type[BaseModel]) -> dict[str, str]:
 
 
 def sections(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
-    """Yield every mapping of keys, the outermost first, by its place; `*` stands for a name or number of yours."""
+    """Yield every mapping of keys, the outermost first, by its place; `*` is any name or number of the user's."""
     yield at, model
     for name, field in model.model_fields.items():
         for inner, step in _models(field.annotation):

@@ -1,4 +1,4 @@
-"""What a recipe may say: one typed section per stage; unknown keys are refused."""
+"""The schema of a recipe: one typed section per stage; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class HardwareConfig(BaseModel):
-    """What the run is meant for. It decides the estimates of `hanhua plan` and the job script, never a result."""
+    """Target hardware. It decides the estimates of `hanhua plan` and the job scripts, never a result."""
 
     model_config = _STRICT
 
     devices: str = Field(
         default="1x80GB",
         pattern=r"^(\d+x)?(\d+GB|cpu)$",
-        description="Accelerators by number and memory, 8x80GB or 24GB; or cpu. Eight at most stand in one machine",
+        description="Accelerators by number and memory, such as 8x80GB or 24GB, or cpu; a machine has at most eight",
     )
-    cores: int = Field(default=16, ge=1, description="Processor cores of one machine, for filtering and learning")
+    cores: int = Field(default=16, ge=1, description="CPU cores per machine, for filtering and learning")
     price_per_device_hour: float | None = Field(
-        default=None, ge=0, description="US dollars for one device and hour; null: what is usual for such a device"
+        default=None, ge=0, description="Price per device-hour in US dollars; null: typical for the device"
     )
 
 
@@ -45,8 +45,10 @@ class Recipe(BaseModel):
     model_config = _STRICT
 
     name: str = Field(description="Name of the run's folder and, by default, of the model")
-    base: BaseConfig | None = Field(default=None, description="Not needed where a recipe only filters")
-    corpora: dict[str, CorpusConfig] = Field(description="The texts, by a short name of your choice")
+    base: BaseConfig | None = Field(
+        default=None, description="The model or tokenizer to adapt; not needed if a recipe only filters"
+    )
+    corpora: dict[str, CorpusConfig] = Field(description="Corpora, by a short name of your choice")
     filtering: FilteringConfig | None = None
     vocab_extension: VocabExtensionConfig | None = None
     resize: ResizeConfig = Field(default_factory=ResizeConfig)
@@ -79,18 +81,18 @@ class Recipe(BaseModel):
         return getattr(self, name, None)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the recipe says as plain data, without what it leaves out."""
+        """Return the recipe as plain data, without keys that are null."""
         data: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         return data
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Every stage there is, in running order."""
+        """All stages, in running order."""
         return stages()
 
 
 def recipe_class() -> type[Recipe]:
-    """Return the schema of a recipe: what is below, and a section for every further stage that is registered."""
+    """Return the schema of a recipe, with a section for every other registered stage."""
     more: dict[str, Any] = {
         stage.name: (stage.section | None, None) for stage in stages() if stage.name not in Recipe.model_fields
     }

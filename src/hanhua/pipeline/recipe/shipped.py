@@ -1,4 +1,4 @@
-"""The folder `recipes/`: the recipes that come with the package, and the quickstart's texts beside them."""
+"""The folder `recipes/`: the recipes that come with the package, and the quickstart's texts next to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML with places: every value keeps the file, line and column it came from, so a mistake can point at it."""
+"""YAML with source positions: every value keeps its file, line and column, so that a mistake can point at it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hanhua.config_fields import At
 from hanhua.errors import RecipeError
 
 BAD_SCALAR = (yaml.YAMLError, ValueError, AttributeError, TypeError, LookupError, RecursionError)
-"""What PyYAML raises for a scalar that is not what its tag says: for `!!int` with nothing behind it an IndexError."""
+"""What PyYAML raises for a scalar that is not what its tag says: for `!!int` with nothing after it an IndexError."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Tree:
         )
 
     def in_order(self) -> list[str]:
-        """Return the mistakes as they stand in their files; those of the command line last."""
+        """Return the mistakes in the order of their positions in the files; those of the command line last."""
 
         def place(mistake: str) -> tuple[bool, str, int, int]:
             found = re.match(r"(.*?):(\d+):(\d+): ", mistake)
