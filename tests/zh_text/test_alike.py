@@ -101,3 +101,17 @@ def test_frequent_characters_are_a_share_of_those_beyond_ascii(text: str) -> Non
     beyond = [one for one in text if not one.isascii()]
     expected = sum(one in FREQUENT for one in beyond) / len(beyond) if beyond else 0
     assert frequent_share(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("first", range(0xE0, 0xF0))
+def test_of_a_first_byte_all_prefixes_are_told_by_all_their_characters(first: int) -> None:
+    """For three-byte characters: a prefix of two bytes is Han exactly when each of its 64 characters is."""
+    for second in range(0x80, 0xC0):
+        data = bytes([first, second])
+        characters = [(data + bytes([third])).decode(errors="ignore") for third in range(0x80, 0xC0)]
+        assert is_han_prefix(data) == all(map(is_han, characters)), data.hex()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xe4", b"a", b"ab", "你".encode(), b"\xff\xff", b"\xe4a"])
+def test_what_is_no_prefix_of_two_bytes_or_more_is_none(data: bytes) -> None:
+    assert not is_han_prefix(data)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from any_texts import MIXED, REAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.documents.sources import CorpusConfig
 from hanhua.filtering.config import FilteringConfig

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from any_texts import MIXED, REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.filtering.linear.features import (
     CHARACTER_ORDERS,

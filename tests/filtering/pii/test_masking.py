@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from any_texts import REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import REAL
 from test_checksums import IDENTITIES, digits, luhn_by_hand
 
 from hanhua.filtering.config import PII_KINDS, FilteringConfig

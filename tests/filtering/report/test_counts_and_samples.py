@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from any_texts import MIXED, REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.document import KEEP, reject

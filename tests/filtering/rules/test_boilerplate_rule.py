@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from any_texts import MIXED, REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from any_texts import MIXED, REAL, shuffled
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL, shuffled
 from opencc import OpenCC
 
 from hanhua.filtering.config import QualityConfig

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 
 import pytest
+from any_texts import MIXED, REAL, shuffled
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL, shuffled
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft

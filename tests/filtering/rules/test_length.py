@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from any_texts import MIXED, REAL, shuffled
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL, shuffled
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft

@@ -6,9 +6,9 @@ import math
 import random
 
 import pytest
+from any_texts import REAL
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mixed_texts import REAL
 
 from hanhua.filtering.config import FilteringConfig, QualityConfig
 from hanhua.filtering.document import Draft

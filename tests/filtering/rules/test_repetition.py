@@ -6,9 +6,9 @@ import random
 from collections import Counter
 
 import pytest
+from any_texts import MIXED, REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft

@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from any_texts import MIXED, REAL
 from hypothesis import given
 from hypothesis import strategies as st
-from mixed_texts import MIXED, REAL
 
 from hanhua.filtering.config import FilteringConfig, QualityConfig
 from hanhua.filtering.document import Draft
