@@ -29,9 +29,7 @@ def verify(
     split: Split = "train",
     certificate: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="File for a certificate that a separate small checker can confirm (default: none)"
-        ),
+        typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm"),
     ] = None,
     structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
     llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
@@ -39,9 +37,8 @@ def verify(
 ) -> None:
     """Check that an extension changes only the encoding of text with Chinese characters; reports every failure.
 
-    First by structure (a proof that text without Han is encoded as before), then on texts. Last, it shows how much
-    the encoding of Japanese and Korean text with Han characters changes, which no extension can avoid. Exit code 1 if
-    a check fails.
+    First by structure (a proof that text without Han is encoded as before), then on texts; last, how much Japanese
+    and Korean text with Han changes, which no extension can avoid. Exit code 1 if a check fails.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.errors import InputError, InvariantError, UsageError

@@ -79,7 +79,7 @@ def _check_corpora(recipe: Recipe, tree: Tree) -> None:
     if gates is not None and gates.max_english_loss is not None and "en" not in languages:
         tree.wrong(("eval", "gates", "max_english_loss"), "needs a corpus of language en, to measure the loss on")
     if recipe.continued_pretrain is not None and not any(corpus.weight for corpus in recipe.corpora.values()):
-        tree.wrong(("corpora",), "every weight is 0, so there is nothing to train on")
+        tree.wrong(("corpora",), "all weights are 0, so there is nothing to train on")
 
 
 def _check_names(recipe: Recipe, tree: Tree) -> None:
