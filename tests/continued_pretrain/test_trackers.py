@@ -23,7 +23,7 @@ from hanhua.errors import UsageError
 
 def test_what_is_not_installed_is_refused_before_the_work() -> None:
     check_trackers([])
-    with pytest.raises(UsageError, match="report_to: clearml is not installed here"):
+    with pytest.raises(UsageError, match="report_to: clearml is not installed"):
         check_trackers(["clearml"])
 
 

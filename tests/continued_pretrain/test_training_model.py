@@ -79,7 +79,7 @@ def test_all_linear_layers_but_the_head_are_adapted(make_model: ModelMaker, resi
     assert not any("lm_head" in name and "lora" in name for name in names)
     some = trainable_parameters(build(resized, lora={"rank": 2, "targets": ["q_proj", "v_proj"]}))
     assert sum("lora_A" in name for name in some) == 2 * 2
-    with pytest.raises(InputError, match=r"qq_proj.*there are: down_proj"):
+    with pytest.raises(InputError, match=r"qq_proj.*available: down_proj"):
         build(resized, lora={"targets": ["qq_proj"]})
 
 
