@@ -9,12 +9,14 @@ from hanhua.toy_settings import ToySettings
 
 
 class BaseConfig(BaseModel):
-    """The model to adapt: a folder or Hub id, or a toy model; or, to work on the vocabulary alone, a tokenizer."""
+    """A model: a folder, Hub id or GGUF file, or a toy; or, to work on the vocabulary alone, a tokenizer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: LocalPathOrHub | None = Field(
-        default=None, description="Hugging Face folder or Hub id; safetensors weights, with its tokenizer"
+        default=None,
+        description="Hugging Face folder or Hub id (safetensors weights, with its tokenizer), a Llama model's *.gguf "
+        "file, or package:NAME for the one in an installed package",
     )
     toy: ToySettings | None = Field(default=None, description="Instead of `model`: a tiny model, for trying things out")
     tokenizer: LocalPathOrHub = Field(

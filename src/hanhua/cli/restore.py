@@ -71,7 +71,7 @@ def restore(
     One tensor at a time, in the memory of a slice. Chat template, generation config, ends and pad become the instruct
     model's. The three must come from one base: Llama 3 with 3.1, or a wrong base, is refused by name.
     """
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
 
     config = _config(
         instruct=instruct,
@@ -82,7 +82,7 @@ def restore(
         check_bases=not trust_bases,
     )
     settings = _search_settings(scales, max_loss) if search else None
-    folders = {"base": resolve_base_model(base), "instruct": resolve_base_model(instruct)}
+    folders = {"base": model_source(base), "instruct": model_source(instruct)}
     _run(model_folder(adapted), folders, out, config, settings, search or [], prompts, text_field, as_json=as_json)
 
 

@@ -37,12 +37,12 @@ def resize(
     One shard at a time, without loading the model: a 70B fits a laptop, if its disk holds a second copy. Rows of the
     base that were never trained are found, named and left out of every mean and norm.
     """
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
     from hanhua.vocab_extension.resize.initialization import Methods
     from hanhua.vocab_extension.resize.resize import grow_model
 
     methods = Methods.parse(init)
-    folder = resolve_base_model(model)
+    folder = model_source(model)
     with new_folder(out) as partial:
         done = grow_model(folder, tokenizer=tokenizer, out=partial, methods=methods, seed=seed, pad_to=pad_to)
     facts = {
