@@ -37,7 +37,7 @@ def test_special_tokens_have_the_published_ids() -> None:
     assert tokenizer("你好").input_ids[0] == 128000
 
 
-@pytest.mark.parametrize("base", ["/nowhere/at/all", "./missing", "llama4"])
+@pytest.mark.parametrize("base", ["/nowhere/at/all", "./missing", "llama5"])
 def test_a_base_that_is_not_there(base: str) -> None:
     with pytest.raises(InputError, match="no such folder"):
         resolve_base_tokenizer(base)

@@ -6,6 +6,7 @@ from the size of the vocabulary, so that `<|begin_of_text|>` moves when tokens a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from hanhua.bits import token_to_bytes
 from hanhua.errors import InputError
 
 TOKENIZER_JSON = "tokenizer.json"
+BYTES_OF_HAN = (*range(0x80, 0xC0), *range(0xE3, 0xEA), 0xEF, 0xF0)
+"""The bytes that Han characters are spelled with: those inside characters, and what the assigned ones begin with."""
 Merge = tuple[str, str]
 
 
@@ -93,7 +96,8 @@ def read_tokenizer_json(folder: Path) -> BpeFile:
 def read_bpe_file(folder: Path) -> BpeFile:
     """Read the `tokenizer.json` of a folder.
 
-    Raises InputError when it is not byte-level BPE of the kind the Llama 3 family uses.
+    Raises InputError when it is not byte-level BPE, or has no token for one of `BYTES_OF_HAN`. Other bytes may be
+    missing: `tokenizers` leaves those out of a text.
     """
     file = read_tokenizer_json(folder)
     place, model = file.place, file.data["model"]
@@ -106,12 +110,22 @@ def read_bpe_file(folder: Path) -> BpeFile:
         found = set(file.bytes_of.values())
     except KeyError as error:
         raise InputError(f"{place}: not byte-level BPE (the character {error} is not of its alphabet)") from None
-    missing = [byte for byte in range(256) if bytes([byte]) not in found]
+    missing = [byte for byte in BYTES_OF_HAN if bytes([byte]) not in found]
     if missing:
         raise InputError(
-            f"{place}: not byte-level BPE (no token for the byte 0x{missing[0]:02X} and {len(missing) - 1} more)"
+            f"{place}: cannot spell Chinese in bytes (no token for the byte 0x{missing[0]:02X} and "
+            f"{len(missing) - 1} more); byte-level BPE has them"
         )
     return file
+
+
+def load_tokenizer(data: dict[str, Any]) -> Tokenizer:
+    """Return the tokenizer of a parsed `tokenizer.json`, encoding texts whole.
+
+    Truncation and padding that somebody's training saved in the file are left out: they would cut a text short, or
+    count tokens that stand for nothing.
+    """
+    return Tokenizer.from_str(json.dumps({**data, "truncation": None, "padding": None}, ensure_ascii=False))
 
 
 def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[str], Iterator[str]]:

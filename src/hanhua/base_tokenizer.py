@@ -1,4 +1,4 @@
-"""Where a base tokenizer comes from: a folder, a Hub id, or `llama3`, the one the `llama-models` package carries.
+"""Where a base tokenizer comes from: a folder, a Hub id, or the name of one that an installed package carries.
 
 `llama3` is Meta's own 128,000-rank file under the Meta Llama 3 Community License, converted to the
 `tokenizer.json` that transformers reads; its encodings are then the same as tiktoken's.
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, processors
 from hanhua.artifacts.files import write_json
 from hanhua.errors import InputError
 from hanhua.hub_names import is_hub_id, split_revision
+from hanhua.packaged_tokenizers import PACKAGED
 
 LLAMA3 = "llama3"
 BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
@@ -34,19 +35,21 @@ def llama3_special_tokens() -> list[str]:
 
 
 def resolve_base_tokenizer(base: str) -> Path:
-    """Return a folder with `tokenizer.json` for a folder, a Hub id or `llama3`.
+    """Return a folder with `tokenizer.json` for a folder, a Hub id or a name in `PACKAGED`.
 
-    Raises InputError when the folder has none, or the Hub cannot give one.
+    Raises InputError when the folder has none, the Hub cannot give one, or the package that carries it is missing.
     """
-    if base == LLAMA3:
-        return _cached_llama3()
+    if base in PACKAGED:
+        return _cached(base)
     folder = Path(base)
     if folder.is_dir():
         if not (folder / "tokenizer.json").is_file():
             raise InputError(f"{folder}: no tokenizer.json in this folder")
         return folder
     if not is_hub_id(base):
-        raise InputError(f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or 'llama3')")
+        raise InputError(
+            f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or one of {', '.join(PACKAGED)})"
+        )
     return _from_hub(base)
 
 
@@ -86,14 +89,16 @@ def write_llama3_tokenizer(folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", settings)
 
 
-def _cached_llama3() -> Path:
-    made_by = f"llama3-{version('llama-models')}-{version('transformers')}-{version('tokenizers')}-1"
+def _cached(name: str) -> Path:
+    packaged = PACKAGED[name]
+    source = packaged.source(name)
+    made_by = "-".join((name, *(version(of) for of in (packaged.package, "transformers", "tokenizers")), "1"))
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = home / "hanhua" / made_by
     if not (folder / "tokenizer_config.json").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(mkdtemp(dir=folder.parent))
-        write_llama3_tokenizer(aside)
+        packaged.write(source, aside)
         try:
             aside.rename(folder)
         except OSError:

@@ -14,7 +14,7 @@ import numpy as np
 from hanhua.artifacts.files import write_durably
 from hanhua.errors import HanhuaError, InputError, UsageError
 from hanhua.progress import Progress
-from hanhua.vocab_extension.export.gguf_vocabulary import add_vocabulary, check_gguf_installed, check_llama_bpe
+from hanhua.vocab_extension.export.gguf_vocabulary import add_vocabulary, check_gguf_installed, llama_cpp_name
 from hanhua.vocab_extension.export.gguf_weights import AS_STORED, DTYPES, GgufTensor, plan_tensors
 from hanhua.vocab_extension.export.llama_settings import LlamaSettings, read_llama_settings
 from hanhua.vocab_extension.export.modelfile import is_llama3_chat, modelfile_text
@@ -64,7 +64,7 @@ def export_gguf(folder: Path, out: Path, *, dtype: str = AS_STORED, vocabulary_o
     is_model = not vocabulary_only and any(path for pattern in _WEIGHTS for path in folder.glob(pattern))
     _check_out(out, [out, modelfile] if is_model else [out])
     bpe = read_bpe_file(folder)
-    check_llama_bpe(bpe)
+    pre = llama_cpp_name(bpe)
     tokens = tokens_by_id(bpe)
     special = read_special_ids(folder, bpe)
     template = read_chat_template(folder)
@@ -73,7 +73,7 @@ def export_gguf(folder: Path, out: Path, *, dtype: str = AS_STORED, vocabulary_o
     _check_room(out, sum(tensor.size_bytes for tensor in tensors))
     partial = out.with_name(out.name + ".partial")
     try:
-        _write(partial, _writer(folder, bpe, special, template, model), tensors)
+        _write(partial, _writer(folder, bpe, pre, special, template, model), tensors)
         if model:
             stops = [tokens[id_] for id_ in special.ends]
             write_durably(modelfile, modelfile_text(out.name, chat_template=template, stops=stops))
@@ -119,7 +119,9 @@ def _check_room(out: Path, tensor_bytes: int) -> None:
         )
 
 
-def _writer(folder: Path, bpe: BpeFile, special: SpecialIds, template: str | None, model: _Model | None) -> GGUFWriter:
+def _writer(
+    folder: Path, bpe: BpeFile, pre: str, special: SpecialIds, template: str | None, model: _Model | None
+) -> GGUFWriter:
     from gguf import GGUFWriter
 
     writer = GGUFWriter(None, "llama")
@@ -127,7 +129,7 @@ def _writer(folder: Path, bpe: BpeFile, special: SpecialIds, template: str | Non
     writer.add_name(folder.absolute().name)
     if model:
         _add_settings(writer, model)
-    add_vocabulary(writer, bpe, special, template)
+    add_vocabulary(writer, bpe, pre, special, template)
     return writer
 
 

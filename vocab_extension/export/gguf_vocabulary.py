@@ -1,4 +1,4 @@
-"""The tokenizer's part of a GGUF file, under llama.cpp's stock pre-tokenizer name for Llama 3.
+"""The tokenizer's part of a GGUF file, under llama.cpp's own name for its pre-tokenizer.
 
 llama.cpp's own converter finds that name by a hash of one encoded text with Chinese in it. New merges change
 the hash, and it stops there; the pre-tokenizer itself is as it was, so its name is written here.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hanhua.base_tokenizer import LLAMA3_PATTERN
+from hanhua.bits import bytes_to_token
 from hanhua.errors import InputError, MissingExtra
+from hanhua.llama_cpp_pre_tokenizers import pre_tokenizers_with
 from hanhua.progress import say
 from hanhua.vocab_extension.export.special_ids import SpecialIds
-from hanhua.vocab_extension.pretokenizer import split_pattern, tokens_by_id
-from hanhua.vocab_extension.tokenizer_json import BpeFile
+from hanhua.vocab_extension.pretokenizer import cutting_patterns, has_normalizer, tokens_by_id
+from hanhua.vocab_extension.tokenizer_json import BpeFile, encode_all
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-PRE_TOKENIZER = "llama-bpe"
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 """Token types of the GGUF specification."""
 EOT, EOM = "<|eot_id|>", "<|eom_id|>"
@@ -34,26 +34,52 @@ def check_gguf_installed() -> None:
         raise MissingExtra("writing GGUF", "export") from None
 
 
-def check_llama_bpe(bpe: BpeFile) -> None:
-    """Raise InputError unless llama.cpp's `llama-bpe` cuts and merges as this tokenizer does."""
-    if split_pattern(bpe) != LLAMA3_PATTERN:
+def llama_cpp_name(bpe: BpeFile) -> str:
+    """Return the name of llama.cpp's pre-tokenizer that cuts and merges as this tokenizer does.
+
+    Raises InputError when it has none. llama.cpp leaves texts as they are: of a normalizer only NFC is let pass, with
+    a warning, since nearly all text is in NFC already.
+    """
+    found = pre_tokenizers_with(cutting_patterns(bpe))
+    if not found:
+        raise InputError(f"{bpe.place}: cuts texts by a pattern that llama.cpp has no pre-tokenizer for")
+    if has_normalizer(bpe):
+        _check_normalizer(bpe)
+    whole = bool(bpe.data["model"].get("ignore_merges"))
+    names = [name for name, kind in found.items() if kind.ignore_merges == whole]
+    if not names:
+        _check_whole_words(bpe, next(iter(found)))
+    return next(iter(names or found))
+
+
+def _check_normalizer(bpe: BpeFile) -> None:
+    kind = bpe.data["normalizer"].get("type")
+    if kind != "NFC":
+        raise InputError(f"{bpe.place}: has a normalizer ({kind}), and llama.cpp leaves texts as they are")
+    say("llama.cpp does not normalize: text that is not in Unicode's NFC gets other ids there than from tokenizer.json")
+
+
+def _check_whole_words(bpe: BpeFile, name: str) -> None:
+    """Raise InputError unless looking whole pre-tokens up makes no difference: when merges reach every token."""
+    listed = list(bpe.bytes_of.items())
+    found = encode_all(bpe.merges_only_encoder(), (bytes_to_token(data) for _, data in listed))
+    unreached = sum(ids != [id_] for (id_, _), ids in zip(listed, found, strict=True))
+    if unreached:
+        switch = "on" if bpe.data["model"].get("ignore_merges") else "off"
         raise InputError(
-            f"{bpe.place}: cuts texts by another pattern than Llama 3's, and llama.cpp would cut by Llama 3's"
-        )
-    if not bpe.data["model"].get("ignore_merges"):
-        raise InputError(
-            f"{bpe.place}: ignore_merges is off, and llama.cpp's {PRE_TOKENIZER} looks every pre-token up whole first"
+            f"{bpe.place}: ignore_merges is {switch}, and llama.cpp's {name} does otherwise; it would encode "
+            f"{unreached:,} tokens, which no merges make, in another way"
         )
 
 
-def add_vocabulary(writer: GGUFWriter, bpe: BpeFile, special: SpecialIds, chat_template: str | None) -> None:
-    """Add tokens, types, merges, special ids and chat template to a GGUF file's metadata."""
+def add_vocabulary(writer: GGUFWriter, bpe: BpeFile, pre: str, special: SpecialIds, chat_template: str | None) -> None:
+    """Add pre-tokenizer's name, tokens, types, merges, special ids and chat template to a GGUF file's metadata."""
     tokens = tokens_by_id(bpe)
     types = [NORMAL] * len(tokens)
     for token in bpe.added:
         types[token["id"]] = CONTROL if token.get("special") else USER_DEFINED
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(PRE_TOKENIZER)
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges([f"{left} {right}" for left, right in bpe.merges])

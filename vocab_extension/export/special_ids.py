@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from hanhua.artifacts.files import read_json
 from hanhua.errors import InputError
-from hanhua.vocab_extension.tokenizer_json import BpeFile
+from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,6 @@ def _as_list(ids: Any) -> list[int]:
 
 
 def _added(bpe: BpeFile, bos: int, eos: int) -> tuple[bool, bool]:
-    tokenizer = Tokenizer.from_file(str(bpe.place))
+    tokenizer = load_tokenizer(bpe.data)
     ids = tokenizer.encode("a").ids
     return ids[0] == bos, ids[-1] == eos

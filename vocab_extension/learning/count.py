@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
 from hanhua.vocab_extension.learning.conversion import Converter, open_converters
 from hanhua.vocab_extension.learning.counts import CountFile, write_counts
 from hanhua.vocab_extension.learning.sources import Batch
-from hanhua.vocab_extension.tokenizer_json import pretoken_splitter, read_bpe_file
+from hanhua.vocab_extension.pretokenizer import missing_bytes
+from hanhua.vocab_extension.tokenizer_json import load_tokenizer, pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import HAN
 
 DOCUMENT_BITS = 64
@@ -71,7 +71,12 @@ class _Counting:
 
 def _open(base: Path, scripts: str) -> _Counting:
     file = read_bpe_file(base)
-    return _Counting(pretoken_splitter(Tokenizer.from_file(str(file.place)), file.data), open_converters(scripts))
+    split, missing = pretoken_splitter(load_tokenizer(file.data), file.data), missing_bytes(file)
+    if not missing:
+        return _Counting(split, open_converters(scripts))
+    # A pre-token that loses bytes is no longer the text that its tokens are counted in.
+    whole = lambda text: (word for word in split(text) if missing.isdisjoint(word.encode()))  # noqa: E731
+    return _Counting(whole, open_converters(scripts))
 
 
 def _count(state: _Counting, task: tuple[Batch, Path]) -> BatchCounts:

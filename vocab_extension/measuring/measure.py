@@ -86,6 +86,9 @@ def open_subject(folder: Path, *, name: str | None = None, base_size: int | None
         tokenizer = Tokenizer.from_file(str(place))
     except Exception as error:  # `tokenizers` raises bare Exception for a file it cannot read
         raise InputError(f"{place}: not a tokenizer ({error})") from error
+    # What somebody's training saved in the file: texts cut short, or filled with tokens that stand for nothing.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     if (folder / EXTENSION_JSON).is_file():
         base_size = int(read_json(folder / EXTENSION_JSON)["first_new_id"])
     has_new = base_size is not None and tokenizer.get_vocab_size() > base_size

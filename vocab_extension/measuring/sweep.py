@@ -6,7 +6,6 @@ every size. D documents, Z sizes, N new tokens of one size, V tokens of a vocabu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from hanhua.vocab_extension.measuring.sweep_costs import Costs, costs_of
 from hanhua.vocab_extension.measuring.thinning import thinned
 from hanhua.vocab_extension.measuring.times_seen import Budget, TimesSeen, times_seen
 from hanhua.vocab_extension.measuring.word_boundaries import token_bytes, word_boundaries
-from hanhua.vocab_extension.tokenizer_json import BpeFile
+from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer
 
 MAX_SAMPLE_CHARACTERS = 20_000_000
 """Of the training text, to count new tokens in: encoded once a size."""
@@ -117,7 +116,7 @@ def sweep(
     inside: list[float] = []
     for size in sizes:
         file = extended(base, tokens[:size]) if size else base
-        tokenizer = Tokenizer.from_str(json.dumps(file.data))
+        tokenizer = load_tokenizer(file.data)
         lengths_D, counts_N = _encode_all(tokenizer, texts, base.size, size)
         tokens_by_size.append(lengths_D)
         seen.append(counts_N if sample is None else _encode_all(tokenizer, {"": sample}, base.size, size)[1])

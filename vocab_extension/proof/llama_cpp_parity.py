@@ -10,11 +10,12 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from hanhua.artifacts.files import read_json
 from hanhua.errors import InvariantError, MissingExtra
 from hanhua.vocab_extension.export.gguf_file import export_gguf
 from hanhua.vocab_extension.export.gguf_vocabulary import check_gguf_installed
 from hanhua.vocab_extension.proof.trials import short
-from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON
+from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, load_tokenizer
 
 Encode = Callable[[str], list[int]]
 _IDS_SHOWN = 4
@@ -25,7 +26,7 @@ def differences(folder: Path, texts: Iterable[str]) -> Iterator[str]:
 
     Special tokens spelled in a text count as special in both. Raises MissingExtra without `llama_cpp` or `gguf`.
     """
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_JSON))
+    tokenizer = load_tokenizer(read_json(folder / TOKENIZER_JSON))
     with llama_cpp_encoder(folder) as encode:
         yield from compare(encode, tokenizer, texts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from tokenizers import Tokenizer
 
 from hanhua.bits import byte_of_character, token_to_bytes
 from hanhua.vocab_extension.proof.han_bytes import whole_and_rest
-from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file, read_tokenizer_json
+from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer, read_bpe_file, read_tokenizer_json
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Pair:
     @cached_property
     def base_tokenizer(self) -> Tokenizer:
         """The base as `tokenizers` loads it."""
-        return Tokenizer.from_str(json.dumps(self.base.data))
+        return load_tokenizer(self.base.data)
 
     @cached_property
     def extended_tokenizer(self) -> Tokenizer:
         """The extension as `tokenizers` loads it; raises what it raises."""
-        return Tokenizer.from_str(json.dumps(self.extended.data))
+        return load_tokenizer(self.extended.data)
 
     @cached_property
     def new_tokens(self) -> dict[str, int]:

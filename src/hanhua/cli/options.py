@@ -35,7 +35,11 @@ ConfigFile = Annotated[
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
 Split = Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub data set")]
 Base = Annotated[
-    str, typer.Option(metavar="BASE", help="A folder, a Hub id, or llama3: Meta's own tokenizer, without the Hub")
+    str,
+    typer.Option(
+        metavar="BASE",
+        help="A folder, a Hub id, or one in a package: llama3, llama3.1, llama4, qwen, deepseek, tekken, smollm2",
+    ),
 ]
 Model = Annotated[
     str, typer.Option(metavar="MODEL", help="A Hugging Face folder with safetensors weights, or a Hub id")

@@ -16,10 +16,10 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from hanhua.base.gguf import convert_gguf, pre_tokenizer_of
 from hanhua.base.gguf.header import read_gguf_header
-from hanhua.base.gguf.pre_tokenizers import PRE_TOKENIZERS
 from hanhua.base.gguf.tokenizer_files import tokenizer_json
 from hanhua.base.gguf.vocabulary import read_vocabulary
 from hanhua.errors import InputError
+from hanhua.llama_cpp_pre_tokenizers import PRE_TOKENIZERS
 
 TINY = Small(layers=1, hidden=32, heads=2, kv_heads=1, intermediate=32)
 KINDS = sorted({kind: name for name, kind in reversed(PRE_TOKENIZERS.items())}.values())

@@ -23,6 +23,7 @@ from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
+GPT2_STEP = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 
 
 def fields_of(path: Path) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _eos_beyond(folder: Path) -> None:
 
 
 def _normalized(folder: Path) -> None:
-    edit(folder / "tokenizer.json", normalizer={"type": "NFC"})
+    edit(folder / "tokenizer.json", normalizer={"type": "NFKC"})
 
 
 def _other_pattern(folder: Path) -> None:
@@ -109,13 +110,16 @@ def _other_pattern(folder: Path) -> None:
     edit(folder / "tokenizer.json", **data)
 
 
-def _gpt2_steps(folder: Path) -> None:
-    edit(folder / "tokenizer.json", pre_tokenizer={"type": "ByteLevel", "use_regex": True})
+def _other_step(folder: Path) -> None:
+    steps = [{"type": "Whitespace"}, {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]
+    edit(folder / "tokenizer.json", pre_tokenizer={"type": "Sequence", "pretokenizers": steps})
 
 
-def _no_whole_words(folder: Path) -> None:
+def _whole_word_without_merges(folder: Path) -> None:
+    """A token that only `ignore_merges` reaches, behind a pattern whose pre-tokenizer merges all."""
     data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    edit(folder / "tokenizer.json", model={**data["model"], "ignore_merges": False})
+    data["model"]["vocab"][bytes_to_token("龘龘".encode())] = 1536
+    edit(folder / "tokenizer.json", pre_tokenizer=GPT2_STEP, model=data["model"])
 
 
 def _hole(folder: Path) -> None:
@@ -129,10 +133,10 @@ def _hole(folder: Path) -> None:
     [
         (_without_bos, "no bos and eos token is named"),
         (_eos_beyond, "name the id 9,999"),
-        (_normalized, "has a normalizer"),
-        (_other_pattern, "another pattern than Llama 3's"),
-        (_gpt2_steps, "expected one isolating Split"),
-        (_no_whole_words, "ignore_merges is off"),
+        (_normalized, r"has a normalizer \(NFKC\)"),
+        (_other_pattern, "llama.cpp has no pre-tokenizer for"),
+        (_other_step, "Whitespace is another step"),
+        (_whole_word_without_merges, "ignore_merges is on, and llama.cpp's gpt-2 does otherwise; .* 1 tokens"),
         (_hole, "64 ids below 1,601 have no token, the first 1,536"),
     ],
 )
@@ -144,6 +148,39 @@ def test_what_llama_cpp_would_read_otherwise_is_refused(
     with pytest.raises(InputError, match=message):
         export_gguf(folder, tmp_path / "x.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["zh"]
+
+
+def _as_dbrx(data: dict[str, Any]) -> None:
+    data["model"]["ignore_merges"] = False
+
+
+def _as_gpt2(data: dict[str, Any]) -> None:
+    data["pre_tokenizer"] = GPT2_STEP
+
+
+def _as_smollm(data: dict[str, Any]) -> None:
+    data["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Digits", "individual_digits": True}, GPT2_STEP],
+    }
+    data["normalizer"] = {"type": "Sequence", "normalizers": []}
+
+
+@pytest.mark.parametrize(("change", "name"), [(_as_dbrx, "dbrx"), (_as_gpt2, "gpt-2"), (_as_smollm, "smollm")])
+def test_llama_cpps_own_name_is_written(extension: Path, tmp_path: Path, change: Any, name: str) -> None:
+    folder = copy_of(extension, tmp_path / "zh")
+    data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    change(data)
+    edit(folder / "tokenizer.json", **data)
+    export_gguf(folder, tmp_path / "x.gguf")
+    assert fields_of(tmp_path / "x.gguf")["tokenizer.ggml.pre"] == name
+
+
+def test_nfc_is_let_pass_with_a_warning(extension: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copy_of(extension, tmp_path / "zh")
+    edit(folder / "tokenizer.json", normalizer={"type": "NFC"})
+    export_gguf(folder, tmp_path / "x.gguf")
+    assert "llama.cpp does not normalize" in capsys.readouterr().err
 
 
 def test_nothing_is_overwritten(extension: Path, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.artifacts.files import write_durably, write_json
-from hanhua.base.gguf.vocabulary import GgufVocabulary
+from hanhua.base.gguf.header import read_gguf_header
+from hanhua.base.gguf.settings import read_shape
+from hanhua.base.gguf.vocabulary import GgufVocabulary, read_vocabulary
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
 """As the decoder of Llama 3's tokenizer.json; none of the options matters to decoding."""
@@ -29,6 +31,12 @@ def write_tokenizer(vocabulary: GgufVocabulary, out: Path, *, context_tokens: in
     write_json(out / "tokenizer_config.json", config)
     if vocabulary.chat_template is not None:
         write_durably(out / "chat_template.jinja", vocabulary.chat_template)
+
+
+def write_tokenizer_of(gguf: Path, out: Path) -> None:
+    """Write the tokenizer of a GGUF file alone."""
+    header = read_gguf_header(gguf)
+    write_tokenizer(read_vocabulary(header), out, context_tokens=read_shape(header).context_tokens)
 
 
 def tokenizer_json(vocabulary: GgufVocabulary) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.base.gguf.header import GgufHeader
-from hanhua.base.gguf.pre_tokenizers import DEFAULT, PreTokenizer, pre_tokenizer_of
 from hanhua.bits import character_of_byte
 from hanhua.errors import InputError
+from hanhua.llama_cpp_pre_tokenizers import DEFAULT, PreTokenizer, pre_tokenizer_of
 
 BYTE_LEVEL = "gpt2"
 _PREFIX = "tokenizer.ggml."

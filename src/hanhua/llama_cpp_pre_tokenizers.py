@@ -15,7 +15,7 @@ from typing import Any
 
 from hanhua.errors import InputError
 
-_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 _LLAMA3 = rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{_SPACES}"
@@ -71,14 +71,14 @@ _TYPES: dict[tuple[str, ...], PreTokenizer] = {
     (
         *("gpt-2", "phi-2", "gigachat", "a.x-4.0", "mellum", "exaone4", "mpt", "olmo", "jais"),
         *("trillion", "granite-docling"),
-    ): PreTokenizer((_GPT2,)),
+    ): PreTokenizer((GPT2_PATTERN,)),
     ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"): PreTokenizer(
-        (r"\p{N}", _GPT2)
+        (r"\p{N}", GPT2_PATTERN)
     ),
     ("qwen2", "deepseek-r1-qwen", "megrez", "stablelm2", "hunyuan", "grok-2"): PreTokenizer((_QWEN2,)),
     ("seed-coder",): PreTokenizer((_SEED,)),
-    ("falcon",): PreTokenizer((r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")),
-    (DEFAULT,): PreTokenizer((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
+    ("falcon",): PreTokenizer((r"[\p{P}\$\+<=>\^~\|`]+", GPT2_PATTERN, "[0-9][0-9][0-9]")),
+    (DEFAULT,): PreTokenizer((r"[\p{P}\$\+<=>\^~\|]+", GPT2_PATTERN, r"\p{N}+", "[0-9][0-9][0-9]")),
     ("deepseek-coder",): PreTokenizer((r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", r"\p{N}")),
     ("deepseek-v3", "hunyuan-dense"): PreTokenizer((r"\p{N}{1,3}", _CJK_V3, _WORDS_V3)),
     ("tekken",): PreTokenizer((_TEKKEN,), ignore_merges=True, add_bos=True),
@@ -95,6 +95,17 @@ def pre_tokenizer_of(name: str) -> PreTokenizer:
         known = ", ".join(sorted(PRE_TOKENIZERS))
         raise InputError(f"tokenizer.ggml.pre is {name}; the pre-tokenizers that are known here: {known}")
     return found
+
+
+def pre_tokenizers_with(steps: tuple[str, ...]) -> dict[str, PreTokenizer]:
+    """Return those that cut by these regular expressions, by the first of their names; none when llama.cpp has none."""
+    wanted = tuple(map(_spelled_alike, steps))
+    return {names[0]: kind for names, kind in _TYPES.items() if tuple(map(_spelled_alike, kind.steps)) == wanted}
+
+
+def _spelled_alike(pattern: str) -> str:
+    r"""Return a pattern with line ends and quotes written one way: files have `\n` and the character, `\"` and `"`."""
+    return pattern.replace("\r", r"\r").replace("\n", r"\n").replace(r"\"", '"')
 
 
 def _split(pattern: str, behavior: str) -> dict[str, Any]:

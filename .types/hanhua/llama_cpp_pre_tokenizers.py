@@ -1,0 +1,1 @@
+../../src/hanhua/llama_cpp_pre_tokenizers.py

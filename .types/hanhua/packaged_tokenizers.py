@@ -1,0 +1,1 @@
+../../src/hanhua/packaged_tokenizers.py

@@ -1,0 +1,1 @@
+../../src/hanhua/ranked_tokenizer.py
