@@ -28,6 +28,11 @@ class ReleaseConfig(BaseModel):
         default=None,
         description="Llama version of the base, where its name does not say it: the license's duties follow",
     )
+    base_license: str | None = Field(
+        default=None,
+        description="License of a base that is no Llama 3, as the Hub writes it (apache-2.0); null: as its GGUF file "
+        "says",
+    )
     model_name: str | None = Field(
-        default=None, description="Name on the card; must begin with 'Llama 3' (default: from name)"
+        default=None, description="Name on the card; of a Llama must begin with 'Llama 3' (default: from name)"
     )
