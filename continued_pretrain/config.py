@@ -176,7 +176,10 @@ class ContinuedPretrainConfig(BaseModel):
     compile: Annotated[bool, EXECUTION] = Field(
         default=False, description="torch.compile each layer: slow to start, then faster on a GPU"
     )
-    precision: Precision = Field(default="auto", description="auto: bf16 on a GPU that has it, fp32 on a CPU")
+    precision: Precision = Field(
+        default="auto",
+        description="auto: bf16 on a GPU that has it, and on a CPU with AMX from 100M parameters on; else fp32",
+    )
     threads: Annotated[int | None, EXECUTION] = Field(
         default=None,
         ge=1,
@@ -201,6 +204,11 @@ class ContinuedPretrainConfig(BaseModel):
         default="auto",
         description="ddp: the whole model in every process. fsdp2: weights sharded over processes. auto: ddp if it "
         "fits",
+    )
+    chat_corpora: tuple[str, ...] = Field(
+        default=(),
+        description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
+        "as themselves, in all other texts as plain text",
     )
     seed: int = Field(default=0, ge=0, description="Random seed of data order, adapter initialization and dropout")
     loss_spike_threshold: float | None = Field(

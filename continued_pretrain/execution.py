@@ -40,21 +40,44 @@ def reproducible(threads: int | None) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = before[2]
 
 
-def make_accelerator(precision: Precision) -> Any:
-    """Return an Accelerator of one process, or of those that `accelerate launch` started."""
+BF16_CPU_PARAMETERS = 100_000_000
+"""From here on `auto` computes in bf16 on a CPU with AMX; below, bf16 saves little (docs/results: bf16 on a CPU)."""
+
+
+def resolved_precision(precision: Precision, *, parameters: int = 0) -> Precision:
+    """Return what `auto` stands for here, for a model of so many parameters; refuse bf16 where nothing computes it.
+
+    A CPU with AMX multiplies bf16 matrices in hardware; one without is slower with bf16 than with fp32.
+    """
+    if torch.cuda.is_available():
+        return "bf16" if precision == "auto" and torch.cuda.is_bf16_supported() else precision
+    if precision == "auto":
+        return "bf16" if has_amx() and parameters >= BF16_CPU_PARAMETERS else "fp32"
+    if precision == "bf16" and not has_amx():
+        raise UsageError("precision bf16 needs a GPU, or a CPU with AMX; on this CPU use fp32 (or auto)")
+    return precision
+
+
+def has_amx() -> bool:
+    """Return whether this CPU multiplies bf16 matrices in tiles, and the system lets it."""
+    return bool(torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx())
+
+
+def make_accelerator(precision: Precision, *, parameters: int = 0) -> Any:
+    """Return an Accelerator of one process, or of those that `accelerate launch` started.
+
+    parameters: of the model that is to be trained, by which `auto` chooses on a CPU.
+    """
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs
         from accelerate.state import AcceleratorState
     except ImportError:
         raise MissingExtra("training", "train") from None
     on_gpu = torch.cuda.is_available()
-    if precision == "auto":
-        precision = "bf16" if on_gpu and torch.cuda.is_bf16_supported() else "fp32"
-    if precision == "bf16" and not on_gpu:
-        raise UsageError("precision bf16 needs a GPU; on a CPU use fp32 (or auto)")
+    precision = resolved_precision(precision, parameters=parameters)
     # The state is one for the whole process; without this a second precision in it would be refused.
     AcceleratorState._reset_state()
     # Gradients are views of the buckets DDP exchanges: this saves as much memory as the trained weights take.
     buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
-    mixed = "no" if precision == "fp32" else precision
+    mixed = "bf16" if precision == "bf16" else "no"
     return Accelerator(cpu=not on_gpu, mixed_precision=mixed, kwargs_handlers=[buckets])

@@ -10,7 +10,7 @@ Shape suffixes: T tokens of a corpus, D documents, L tokens of a sequence, B seq
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,8 @@ from hanhua.progress import Progress
 
 IGNORED = -100
 END_OF_TEXT = "<|end_of_text|>"
+CHAT_END_OF_TEXT = "<|endoftext|>"
+"""Between documents of ChatML models' pretraining; their bos and eos, <|im_start|> and <|im_end|>, are of turns."""
 BATCH_DOCUMENTS = 256
 COMPRESSED = 3
 """Text is about this many times the size of its zstd file."""
@@ -96,7 +98,8 @@ def document_marks(tokenizer_folder: Path) -> Marks:
     """Return the ids put around a document.
 
     The end is `<|end_of_text|>` where the tokenizer has it: an instruction-tuned Llama 3 names
-    `<|eot_id|>`, the end of a turn, as its eos.
+    `<|eot_id|>`, the end of a turn, as its eos. ChatML models have `<|endoftext|>` on both sides: text between
+    their bos and eos would be a turn of nobody.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     settings = read_json(tokenizer_folder / "tokenizer_config.json")
@@ -106,6 +109,9 @@ def document_marks(tokenizer_folder: Path) -> Marks:
         token = token.get("content") if isinstance(token, dict) else token
         return None if token is None else tokenizer.token_to_id(token)
 
+    between = tokenizer.token_to_id(CHAT_END_OF_TEXT)
+    if between is not None and id_of("bos_token") == tokenizer.token_to_id("<|im_start|>"):
+        return Marks(between, between)
     bos, eos = id_of("bos_token"), tokenizer.token_to_id(END_OF_TEXT)
     eos = id_of("eos_token") if eos is None else eos
     if bos is None or eos is None:
@@ -139,13 +145,15 @@ def pack_corpora(
     seed: int = 0,
     workers: int | None = None,
     bpe_dropout: float = 0.0,
+    chat_corpora: Sequence[str] = (),
 ) -> dict[str, PackedCorpus]:
     """Tokenize the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
 
     enough_tokens: stop drawing documents of a corpus when this many tokens are sure to be reached; None
     takes all. languages: only documents in one of these. workers: processes, None by the size of the text; they
-    change nothing. What was packed is found again by content: the
-    Corpus, the tokenizer's own bytes and the choice of documents (a name would not notice a grown vocabulary).
+    change nothing. chat_corpora: those whose texts spell out special tokens that are meant.
+    What was packed is found again by content: the Corpus, the tokenizer's own bytes and the choice of documents
+    (a name would not notice a grown vocabulary).
     """
     wanted = dict(enough_tokens) if isinstance(enough_tokens, Mapping) else enough_tokens
     key = {
@@ -157,6 +165,7 @@ def pack_corpora(
         "enough_tokens": wanted,
         "seed": seed,
         "bpe_dropout": bpe_dropout,
+        "chat_corpora": sorted(chat_corpora),
     }
     folder = work / f"packed-{fingerprint(key)[:16]}"
     if not folder.is_dir():
@@ -166,7 +175,8 @@ def pack_corpora(
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
         size = sum(path.stat().st_size for path in corpus.glob("part-*"))
         chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
-        _tokenize(corpus, selection, tokenizer_folder, aside, workers=chosen, seed=seed, bpe_dropout=bpe_dropout)
+        encoder = (tokenizer_folder, seed, bpe_dropout, frozenset(chat_corpora))
+        _tokenize(corpus, selection, aside, encoder=encoder, workers=chosen)
         aside.rename(folder)
         fsync_folder(work)
     return {entry["name"]: _open(folder, entry) for entry in read_json(folder / "packed.json")}
@@ -181,24 +191,25 @@ def _open(folder: Path, entry: dict[str, str]) -> PackedCorpus:
 def _tokenize(
     corpus: Path,
     selection: Selection,
-    tokenizer_folder: Path,
     out: Path,
     *,
+    encoder: tuple[Path, int, float, frozenset[str]],
     workers: int,
-    seed: int,
-    bpe_dropout: float,
 ) -> None:
     names = sorted(selection.languages)
     files = {name: (out / f"{i:03d}.tokens").open("wb") for i, name in enumerate(names)}
     starts: dict[str, list[int]] = {name: [] for name in names}
     total = dict.fromkeys(names, 0)
     documents = selection.documents(read_corpus(corpus, split="train"))
-    sent = (([d.corpus for d in batch], [(d.id, d.text) for d in batch]) for batch in _batches(documents))
+    chat = encoder[-1]
+    sent = (
+        ([d.corpus for d in batch], [(d.id, d.text, d.corpus in chat) for d in batch]) for batch in _batches(documents)
+    )
     encoded = map_in_order(
         _encode,
         sent,
         prepare=_Encoder,
-        arguments=(tokenizer_folder, seed, bpe_dropout),
+        arguments=encoder[:-1],
         workers=workers,
         name="tokenizing",
     )
@@ -221,19 +232,24 @@ class _Encoder:
 
     def __init__(self, folder: Path, seed: int, bpe_dropout: float) -> None:
         self.tokenizer, self.marks, self.seed = load_tokenizer(folder), document_marks(folder), seed
+        self.in_chat = load_tokenizer(folder)
+        self.in_chat.encode_special_tokens = False
         self.dropout = DropoutEncoder(folder, self.tokenizer, rate=bpe_dropout) if bpe_dropout else None
 
 
-def _encode(encoder: _Encoder, documents: list[tuple[str, str]]) -> list[npt.NDArray[np.uint32]]:
-    """Return the ids of documents (id, text), each between its marks."""
-    if encoder.dropout is None:
-        texts = [text for _, text in documents]
-        rows = [e.ids for e in encoder.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-    else:
-        rows = [
-            encoder.dropout.encode(text, seed=xxhash.xxh3_64_intdigest(id_.encode(), seed=encoder.seed))
-            for id_, text in documents
-        ]
+def _encode(encoder: _Encoder, documents: list[tuple[str, str, bool]]) -> list[npt.NDArray[np.uint32]]:
+    """Return the ids of documents (id, text, written in a chat template), each between its marks."""
+    rows: list[list[int]] = [[]] * len(documents)
+    for in_chat, tokenizer in ((False, encoder.tokenizer), (True, encoder.in_chat)):
+        places = [i for i, document in enumerate(documents) if document[2] == in_chat]
+        if encoder.dropout is not None and not in_chat:
+            for i in places:
+                seed = xxhash.xxh3_64_intdigest(documents[i][0].encode(), seed=encoder.seed)
+                rows[i] = encoder.dropout.encode(documents[i][1], seed=seed)
+            continue
+        found = tokenizer.encode_batch_fast([documents[i][1] for i in places], add_special_tokens=False)
+        for i, encoding in zip(places, found, strict=True):
+            rows[i] = encoding.ids
     return [np.array([encoder.marks.bos, *ids, encoder.marks.eos], dtype=np.uint32) for ids in rows]
 
 

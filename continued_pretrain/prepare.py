@@ -27,6 +27,7 @@ def prepare_data(
         seed=config.seed,
         workers=config.workers,
         bpe_dropout=config.bpe_dropout,
+        chat_corpora=config.chat_corpora,
     )
     rows = check_sizes(model, first_new_id=None)
     order = plan_mixture(config, packed, batch_sequences=batch_sequences)

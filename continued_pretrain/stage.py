@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from hanhua.artifacts import Artifact
+from hanhua.artifacts.files import read_json
 from hanhua.artifacts.store import check_free_space
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
@@ -21,6 +22,7 @@ from hanhua.continued_pretrain.launch import launch, wanted_processes
 from hanhua.continued_pretrain.loop import train
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.parallel import choose, place, sharded_modules
 from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.start import start_run
@@ -77,7 +79,8 @@ def train_folder(
     rows = check_sizes(base.path, first_new_id=first_new_id) if rows is None else rows
     new_rows = 0 if first_new_id is None else rows - first_new_id
     with reproducible(config.threads):
-        accelerator = make_accelerator(config.precision)
+        shape = ModelShape.from_config(read_json(base.path / "config.json"))
+        accelerator = make_accelerator(config.precision, parameters=shape.parameters)
         run = _what_stays(config, base, corpus)
         checkpoints = Checkpoints(
             out / "work" / "checkpoints", run={}, keep=config.save_total_limit, keep_every=config.keep_every_steps
@@ -109,6 +112,7 @@ def train_folder(
             "placement": kind,
             "sharded_modules": sharded_modules(model),
             "device": accelerator.device.type,
+            "precision": "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision,
         }
         return {**training_facts(data, state, model, trained), **execution}
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from hanhua.artifacts.fingerprint import canonical
+from hanhua.gguf_location import PACKAGE, locate_gguf
 
 At = tuple[str, ...]
 """A path into nested data: ("corpora", "zh", "path"); `*` in a pattern stands for any one name or number."""
@@ -117,6 +118,15 @@ def paths_in(config: BaseModel) -> Iterator[tuple[At, str]]:
     for at, value in leaves(data):
         if isinstance(value, str) and path_mark(type(config), at, value) is not None:
             yield at, value
+
+
+def place_of(value: str) -> Path:
+    """Return the file or folder a path means: itself, or the file inside the package of `package:NAME`.
+
+    Raises InputError for a package that is not installed.
+    """
+    inside = locate_gguf(value) if value.startswith(PACKAGE) else None
+    return Path(value) if inside is None else inside
 
 
 def key_config(config: BaseModel) -> dict[str, Any]:

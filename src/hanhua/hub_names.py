@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hanhua.gguf_location import is_gguf_name
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def is_hub_id(name: str) -> bool:
     """Return whether a name has the form OWNER/NAME, or OWNER/NAME@REVISION.
 
-    >>> is_hub_id("meta-llama/Meta-Llama-3-8B@main"), is_hub_id("./models/base"), is_hub_id("llama3")
+    >>> is_hub_id("meta-llama/Meta-Llama-3-8B@main"), is_hub_id("./models/base"), is_hub_id("models/base.gguf")
     (True, False, False)
     """
-    return _ID.fullmatch(split_revision(name)[0]) is not None
+    return _ID.fullmatch(split_revision(name)[0]) is not None and not is_gguf_name(name)
 
 
 def is_on_hub(name: str) -> bool:

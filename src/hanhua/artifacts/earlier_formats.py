@@ -41,11 +41,11 @@ def _known(services: Mapping[str, str]) -> dict[str, str]:
 
 
 def _in_the_form_of(now: Any, old: Any) -> Any:
-    """Return old settings without those that are no longer known, and with null for those that were not yet."""
+    """Return old settings without those that are no longer known, and with those off that were not known yet."""
     if not isinstance(now, dict) or not isinstance(old, dict):
         return old
     kept = {key: _in_the_form_of(now[key], value) for key, value in old.items() if key in now}
-    return {**{key: None for key, value in now.items() if value is None}, **kept}
+    return {**{key: value for key, value in now.items() if not value}, **kept}
 
 
 def config_as_today(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from hanhua.artifacts.code_closure import PYTHON, changed_code, closure_hashes
 from hanhua.artifacts.fingerprint import canonical, difference, fingerprint
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import library_versions
-from hanhua.config_fields import key_config, paths_in, set_at
+from hanhua.config_fields import key_config, paths_in, place_of, set_at
 
 KEY_LENGTH = 12
 MAX_MODULES_NAMED = 4
@@ -89,12 +89,14 @@ class Identity:
 def config_material(config: BaseModel, hashes: FileHashes) -> dict[str, Any]:
     """Return the settings that affect the output, every file or folder among them by its content.
 
-    A path that is not here (a Hub repository) stays as it is named; a run pins it to a commit.
+    A package's file is a file like any other. A path that is not here (a Hub repository) stays as it is named; a run
+    pins it to a commit.
     """
     data = key_config(config)
     for at, value in paths_in(config):
-        if Path(value).exists():
-            set_at(data, at, content_of(Path(value), hashes))
+        place = place_of(value)
+        if place.exists():
+            set_at(data, at, content_of(place, hashes))
     return data
 
 

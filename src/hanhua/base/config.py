@@ -9,12 +9,14 @@ from hanhua.toy_settings import ToySettings
 
 
 class BaseConfig(BaseModel):
-    """The model to adapt: a folder or Hub id, or a toy model; or only a tokenizer, to work on the vocabulary."""
+    """The model to adapt: a folder, Hub id, GGUF file or toy model; or only a tokenizer, for vocabulary work."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: LocalPathOrHub | None = Field(
-        default=None, description="Hugging Face folder or Hub id of a model with safetensors weights and a tokenizer"
+        default=None,
+        description="Hugging Face folder or Hub id (safetensors weights, with its tokenizer), a Llama model's *.gguf "
+        "file, or package:NAME for the one in an installed package",
     )
     toy: ToySettings | None = Field(default=None, description="Tiny model instead of `model`, for trying things out")
     tokenizer: LocalPathOrHub = Field(

@@ -14,5 +14,5 @@ STAGE = Stage(
     # Only a toy model learns from the corpus; so the stage follows `filtering`.
     inputs=(Input("corpus", when=lambda base: base.toy is not None),),
     services=("toy",),
-    libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy", "llama-models"),
+    libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy", "llama-models", "gguf"),
 )

@@ -11,9 +11,11 @@ from hanhua.artifacts import Artifact
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.store import link_or_copy
 from hanhua.base.config import BaseConfig
+from hanhua.base.gguf import convert_gguf
 from hanhua.base_model import COMPANIONS, resolve_base_model
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.errors import InputError
+from hanhua.gguf_location import locate_gguf
 from hanhua.model_folder import check_sizes, embedding_rows, model_facts
 from hanhua.services import Services
 from hanhua.weights import weight_files
@@ -28,7 +30,7 @@ _TOKENIZER_FILES = (
 def prepare_base(
     config: BaseConfig, inputs: Mapping[str, Artifact], out: Path, *, services: Services
 ) -> dict[str, Any]:
-    """Put the base into `out/model`: a folder's model, the Hub's, a toy model, or a tokenizer alone.
+    """Put the base into `out/model`: a folder's model, the Hub's, a GGUF file's, a toy model, or a tokenizer alone.
 
     inputs: `corpus`, whose English a toy model learns; no other base needs it. services: `toy` makes toy models.
     Raises InputError for a folder without safetensors weights or tokenizer, with missing shards, or with a
@@ -44,6 +46,9 @@ def prepare_base(
 
 
 def _prepare_model(model: str, target: Path) -> dict[str, Any]:
+    file = None if Path(model).is_dir() else locate_gguf(model)
+    if file is not None:
+        return _convert_model(file, target)
     source = resolve_base_model(model)
     check_folder(source)
     _copy_new(source, target, COMPANIONS)
@@ -54,6 +59,14 @@ def _prepare_model(model: str, target: Path) -> dict[str, Any]:
         generation = {key: settings[key] for key in _GENERATION if settings.get(key) is not None}
         write_json(target / "generation_config.json", generation)
     return {"toy": False, "name": Path(model).name if Path(model).is_dir() else model, **model_facts(target)}
+
+
+def _convert_model(file: Path, target: Path) -> dict[str, Any]:
+    shutil.rmtree(target, ignore_errors=True)
+    facts = convert_gguf(file, target)
+    check_folder(target)
+    name = facts.pop("name") or file.stem
+    return {"toy": False, "name": name, "gguf": facts, "license": facts["license"], **model_facts(target)}
 
 
 def _copy_new(source: Path, target: Path, patterns: tuple[str, ...]) -> None:

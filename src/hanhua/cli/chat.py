@@ -37,7 +37,7 @@ def chat(
 
     A reply ends where the model ends it, by any of its end tokens. Without a terminal every line of stdin is a turn.
     """
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
     from hanhua.errors import MissingExtra
 
     try:
@@ -49,7 +49,7 @@ def chat(
     from hanhua.cli.restore import model_folder
 
     path = Path(model).expanduser()
-    folder = model_folder(path) if path.is_dir() else resolve_base_model(model)
+    folder = model_folder(path) if path.is_dir() else model_source(model)
     talk = open_conversation(folder, sampling=Sampling(max_new_tokens, temperature, seed), system=system)
     for line in _lines(model):
         if line.startswith("/"):

@@ -137,8 +137,13 @@ def _reference(option: str) -> dict[str, str]:
 
 def _model(option: str) -> ModelFolder:
     from hanhua.eval.engine.model_folder import open_model_folder
+    from hanhua.gguf_location import is_gguf_name
 
     name, folder = _name_and_folder(option, "--model")
+    if not Path(folder).is_dir() and is_gguf_name(folder):
+        from hanhua.base.model_source import model_source
+
+        return open_model_folder(name, model_source(folder))
     return open_model_folder(name, Path(folder))
 
 

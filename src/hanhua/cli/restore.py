@@ -81,7 +81,7 @@ def restore(
     Works on one slice of a tensor at a time. Chat template, generation config, end and pad tokens become the instruct
     model's. The three must come from one base: Llama 3 with 3.1, or any wrong base, is refused.
     """
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
 
     config = _config(
         instruct=instruct,
@@ -92,7 +92,7 @@ def restore(
         check_bases=not trust_bases,
     )
     settings = _search_settings(scales, max_loss) if search else None
-    folders = {"base": resolve_base_model(base), "instruct": resolve_base_model(instruct)}
+    folders = {"base": model_source(base), "instruct": model_source(instruct)}
     _run(model_folder(adapted), folders, out, config, settings, search or [], prompts, text_field, as_json=as_json)
 
 

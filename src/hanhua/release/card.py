@@ -16,7 +16,8 @@ from hanhua.figures.corpus_figures import compression_of, masked_by_kind
 from hanhua.figures.run_models import in_order
 from hanhua.hub_names import is_hub_id
 from hanhua.release.job import CorpusLine, ReleaseJob
-from hanhua.release.licenses import HARM_HEADING, TERMS, CorpusUse, corpus_use
+from hanhua.release.licenses import HARM_HEADING, TERMS, CorpusUse, Terms, corpus_use
+from hanhua.release.other_licenses import other_terms
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 class CardFacts:
     """What the card is made from: facts by artifact, the training config, the scores (None: not evaluated).
 
-    has_base: whether an adapter's release carries the model it belongs to.
+    has_base: whether an adapter's release carries the model it belongs to. license_id: of a base that is no Llama.
     """
 
     parameters: int
@@ -33,6 +34,13 @@ class CardFacts:
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] | None = None
     has_base: bool = False
+    license_id: str = ""
+
+    def terms(self, job: ReleaseJob) -> Terms:
+        """Return the terms the card speaks of."""
+        if job.base_family is None:
+            return other_terms(self.license_id, base_name=job.base_name)
+        return TERMS[job.base_family]
 
 
 def write_card(job: ReleaseJob, name: str, found: CardFacts) -> str:
@@ -62,11 +70,11 @@ def cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def front_matter(job: ReleaseJob, name: str, scores: Mapping[str, Any] | None) -> dict[str, Any]:
+def front_matter(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
     """Return the card's metadata as the Hub reads it."""
     data: dict[str, Any] = {
         "language": ["zh", "en"],
-        "license": TERMS[job.base_family].license_id,
+        "license": found.terms(job).license_id,
         "library_name": "peft" if job.kind == "adapter" else "transformers",
     }
     if job.kind != "tokenizer":
@@ -77,8 +85,13 @@ def front_matter(job: ReleaseJob, name: str, scores: Mapping[str, Any] | None) -
     if datasets:
         data["datasets"] = datasets
     work = "vocabulary-extension" if job.kind == "tokenizer" else "continued-pretraining"
-    data["tags"] = ["llama-3", "chinese", work, *(["toy"] if job.toy else [])]
-    benchmarks = (scores or {}).get("benchmarks") or {}
+    data["tags"] = [
+        *(["llama-3"] if job.base_family is not None else []),
+        "chinese",
+        work,
+        *(["toy"] if job.toy else []),
+    ]
+    benchmarks = (found.scores or {}).get("benchmarks") or {}
     # A toy model's accuracy on a leaderboard would be read as a model's.
     if benchmarks and not job.toy:
         data["model-index"] = [{"name": name, "results": list(_index_entries(benchmarks))}]
@@ -114,11 +127,11 @@ def card_plots(found: CardFacts) -> dict[str, str]:
 
 def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
     scores = found.scores or {}
-    matter = yaml.safe_dump(front_matter(job, name, found.scores), sort_keys=False, allow_unicode=True)
+    matter = yaml.safe_dump(front_matter(job, name, found), sort_keys=False, allow_unicode=True)
     return {
         "job": job,
         "name": name,
-        "terms": TERMS[job.base_family],
+        "terms": found.terms(job),
         "front_matter": matter.strip(),
         "harm_heading": HARM_HEADING,
         "instruct": "instruct" in job.base_name.lower(),

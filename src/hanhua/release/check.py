@@ -49,7 +49,8 @@ def _wrong_tokenizer(release: Path, base: Path) -> Iterable[str]:
     for key in UNCHANGED_TOKENIZER:
         yield from _changed("tokenizer", key, getattr(base_tokenizer, key), getattr(tokenizer, key))
     pad = tokenizer.pad_token_id
-    if pad is not None and pad == tokenizer.eos_token_id:
+    # A base may pad so itself; what trains here makes no use of padding.
+    if pad is not None and pad == tokenizer.eos_token_id and pad != base_tokenizer.pad_token_id:
         yield f"tokenizer: pad is {pad}, which ends a text; a model trained so never stops"
 
 
@@ -86,7 +87,7 @@ def _wrong_settings(release: Path, base: Path) -> Iterable[str]:
     pads = {"tokenizer": tokenizer.pad_token_id, "config.json": config.pad_token_id}
     pads["generation_config.json"] = generation.get("pad_token_id")
     for where, pad in pads.items():
-        if pad is not None and pad in ends:
+        if pad is not None and pad in ends and pad != base_config.pad_token_id:
             yield f"{where}: pad is {pad}, which ends a text; a model trained so never stops"
 
 

@@ -28,7 +28,12 @@ class ReleaseConfig(BaseModel):
         default=None,
         description="Llama version of the base, if its name does not tell; it decides the license's duties",
     )
+    base_license: str | None = Field(
+        default=None,
+        description="License of a base that is no Llama 3, as the Hub writes it (apache-2.0); null: as its GGUF file "
+        "says",
+    )
     model_name: str | None = Field(
         default=None,
-        description="Name on the model card; must begin with 'Llama 3'; null: derived from the recipe's name",
+        description="Name on the model card; a Llama's begins with 'Llama 3'; null: made from the recipe's name",
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.errors import UsageError
+from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
 from hanhua.release.licenses import Family, default_model_name, family_of
 from hanhua.stage import RecipeView
@@ -49,7 +50,8 @@ class ReleaseJob(BaseModel):
     license_policy: Literal["commercial", "research"] = "commercial"
     max_shard_gigabytes: float = Field(5.0, gt=0)
     base_name: str
-    base_family: Family
+    base_family: Family | None
+    base_license: str | None = None
     toy: bool = False
     toy_tokenizer: str = LLAMA3
     corpora: tuple[CorpusLine, ...] = ()
@@ -61,6 +63,8 @@ class ReleaseJob(BaseModel):
 
     def released_name(self) -> str:
         """Return the model's name on the card."""
+        if self.base_family is None:
+            return self.model_name or self.name
         return self.model_name or default_model_name(self.name, family=self.base_family, toy=self.toy)
 
 
@@ -73,17 +77,19 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
     settings = release.model_dump()
     # A toy model's only Llama material is its tokenizer, and that alone brings the license with it.
     named = without_revision(base.model or base.tokenizer)
+    file = locate_gguf(base.model) if base.model and is_gguf_name(base.model) else None
+    named = named if file is None else file.name
     family = settings.pop("base_family", None) or family_of(named)
-    if family is None and base.toy is None:
+    if family is None and base.toy is None and file is None and settings["base_license"] is None:
         raise UsageError(
             f"base: {named!r} does not say which Llama 3 it is (3, 3.1, 3.2, 3.3), so the license of a release "
-            "is unknown; set release.base_family, or use a Hub id or a folder named like Meta-Llama-3-8B"
+            "is unknown; set release.base_family, or release.base_license if it is no Llama 3"
         )
     return ReleaseJob(
         name=recipe.name,
         **settings,
         base_name="toy" if base.toy is not None else TOKENIZER_OF_LLAMA3 if named == LLAMA3 else named,
-        base_family=family or "3",
+        base_family=family or ("3" if base.toy is not None else None),
         toy=base.toy is not None,
         toy_tokenizer=without_revision(base.tokenizer),
         corpora=tuple(

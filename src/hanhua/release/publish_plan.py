@@ -17,6 +17,7 @@ from hanhua.hub_names import is_hub_id
 from hanhua.progress import Progress
 from hanhua.release.job import ReleaseJob
 from hanhua.release.licenses import find_use_policy, is_agreement
+from hanhua.release.other_licenses import is_license_text
 from hanhua.release.stage import DUTY_FILES, read_duties
 
 
@@ -60,7 +61,7 @@ def plan_publication(
         raise UsageError(f"--repo-id {repo_id}: expected OWNER/NAME, such as me/Llama-3-8B-zh")
     artifact = release if isinstance(release, Artifact) else open_artifact(release, kind="release")
     job = ReleaseJob.model_validate(artifact.config)
-    instead = _agreement_files(agreement, job)
+    instead = _agreement_files(agreement, job, license_id=artifact.facts.get("base_license") or "")
     entries = {entry.path: entry for entry in artifact.files}  # which has neither logs nor the manifest
     files = {name: artifact.path / name for name in entries} | instead
     _check_unchanged(artifact)
@@ -76,11 +77,16 @@ def plan_publication(
     )
 
 
-def _agreement_files(folder: Path | None, job: ReleaseJob) -> dict[str, Path]:
+def _agreement_files(folder: Path | None, job: ReleaseJob, *, license_id: str) -> dict[str, Path]:
     if folder is None:
         return {}
     candidates = sorted(folder.glob("LICENSE*")) if folder.is_dir() else []
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in candidates if path.is_file()}
+    if job.base_family is None:
+        found = next((path for path, text in texts.items() if is_license_text(text, license_id)), None)
+        if found is None:
+            raise InputError(f"--agreement {folder}: no LICENSE in this folder that is the text of {license_id}")
+        return {"LICENSE": found}
     found = next((path for path, text in texts.items() if is_agreement(text, job.base_family)), None)
     if found is None:
         raise InputError(
@@ -116,7 +122,9 @@ def _findings(
     if public or not job.toy:
         name = repo_id.split("/")[1]
         texts = {file: path for file, path in instead.items() if file in DUTY_FILES}
-        duties = read_duties(artifact.path, job, name=name, instead=texts)
+        duties = read_duties(
+            artifact.path, job, name=name, license_id=artifact.facts.get("base_license") or "", instead=texts
+        )
         found += [Finding("duty", duty.name, duty.remedy) for duty in duties if not duty.met]
     if public and job.license_policy == "commercial":
         found += [_policy_finding(c) for c in artifact.facts["corpora"] if c["use"] != "open"]

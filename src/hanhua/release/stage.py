@@ -31,6 +31,7 @@ from hanhua.release.licenses import (
     license_pointer,
     notice_file,
 )
+from hanhua.release.other_licenses import find_license_text, other_duties, other_notice, other_pointer
 from hanhua.services import Services
 
 __all__ = ["CorpusLine", "ReleaseJob", "make_release", "read_duties", "release_job"]
@@ -50,7 +51,8 @@ def make_release(
     del services  # the card shows counts and rates, no text that would need masking
     base, name = inputs["base"].path / "model", config.released_name()
     contents = put_contents(config, inputs, out)
-    has_agreement = _write_licenses(config, name, out, (base, contents.source))
+    license_id = (config.base_license or inputs["base"].facts.get("license") or "").lower()
+    has_agreement = _write_licenses(config, name, out, (base, contents.source), license_id=license_id)
     scores = read_scores(inputs["scores"]) if "scores" in inputs else None
     found = CardFacts(
         parameters=contents.parameters,
@@ -58,6 +60,7 @@ def make_release(
         training=inputs["adapted"].config if "adapted" in inputs else {},
         scores=scores,
         has_base=(out / BASE_FOLDER).is_dir(),
+        license_id=license_id,
     )
     _write_results(out, scores, found)
     if scores is not None and not config.toy:
@@ -70,10 +73,11 @@ def make_release(
         base=contents.source if "restored" in inputs else base,
         private_paths=[artifact.path.parent for artifact in inputs.values()],
     )
-    unmet = [duty for duty in read_duties(out, config, name=name) if not duty.met]
+    unmet = [duty for duty in read_duties(out, config, name=name, license_id=license_id) if not duty.met]
     for duty in unmet:
         say(f"release: not yet fit to publish ({duty.name}): {duty.remedy}")
     return _facts(config, name, contents) | {
+        "base_license": license_id or None,
         "agreement_included": has_agreement,
         "use_policy_included": (out / "USE_POLICY.md").is_file(),
         "unmet_duties": [{"name": duty.name, "remedy": duty.remedy} for duty in unmet],
@@ -82,17 +86,27 @@ def make_release(
     }
 
 
-def read_duties(release: Path, job: ReleaseJob, *, name: str, instead: Mapping[str, Path] | None = None) -> list[Duty]:
+def read_duties(
+    release: Path, job: ReleaseJob, *, name: str, license_id: str = "", instead: Mapping[str, Path] | None = None
+) -> list[Duty]:
     """Check every license duty of a release folder that is to be known as `name`.
 
-    instead: files that will take the place of the folder's own, by name.
+    license_id: of a base that is no Llama. instead: files that will take the place of the folder's own, by name.
     """
     paths = {file: release / file for file in DUTY_FILES} | dict(instead or {})
     texts = {file: path.read_text(encoding="utf-8", errors="replace") for file, path in paths.items() if path.is_file()}
+    if job.base_family is None:
+        return other_duties(license_id, base_name=job.base_name, texts=texts)
     return duties(job.base_family, name=name, texts=texts)
 
 
-def _write_licenses(job: ReleaseJob, name: str, out: Path, folders: tuple[Path, ...]) -> bool:
+def _write_licenses(job: ReleaseJob, name: str, out: Path, folders: tuple[Path, ...], *, license_id: str) -> bool:
+    if job.base_family is None:
+        text = find_license_text(folders, license_id)
+        write_durably(out / "LICENSE", text or other_pointer(license_id, base_name=job.base_name))
+        notice = other_notice(model_name=name, base_name=job.base_name, license_id=license_id)
+        write_durably(out / "NOTICE", notice)
+        return text is not None
     agreement = find_agreement(folders, job.base_family)
     if agreement is not None:
         shutil.copyfile(agreement, out / "LICENSE")  # byte for byte: it is to be passed on, not retold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,42 @@ SMALL_PARAMETERS = 1_000_000_000
 """Below, `auto` keeps a quantized file's weights exactly."""
 
 
+@dataclass(frozen=True)
+class CheckedGguf:
+    """A GGUF file that can be converted, with all that was read of it before its weights."""
+
+    header: GgufHeader
+    vocabulary: GgufVocabulary
+    shape: LlamaShape
+    planned: list[PlannedTensor]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The `config.json` the folder will have."""
+        return config_json(self.shape, self.vocabulary, dtype=auto_dtype(self.header, self.planned))
+
+
+def check_gguf(path: Path) -> CheckedGguf:
+    """Read all of a GGUF file but its weights. Raises InputError when it cannot be converted, and says why."""
+    check_gguf_installed()
+    header = read_gguf_header(path)
+    check_architecture(header)
+    vocabulary = read_vocabulary(header)
+    check_tensor_data(header)
+    shape = read_shape(header)
+    return CheckedGguf(header, vocabulary, shape, plan_tensors(header, shape, tokens=len(vocabulary.tokens)))
+
+
 def convert_gguf(path: Path, out: Path, *, dtype: str = AUTO) -> dict[str, Any]:
     """Write the Llama model in a GGUF file as a Hugging Face folder, and return facts about it as plain data.
 
     dtype: float32, bfloat16, float16, or auto (see `auto_dtype`). `out` is made, and must be empty if it exists.
     Raises InputError before anything is written when the file cannot be converted. config.json is written last.
     """
-    check_gguf_installed()
     if dtype not in (AUTO, *DTYPES):
         raise UsageError(f"dtype {dtype}: must be one of {', '.join((AUTO, *DTYPES))}")
-    header = read_gguf_header(path)
-    check_architecture(header)
-    vocabulary = read_vocabulary(header)
-    check_tensor_data(header)
-    shape = read_shape(header)
-    planned = plan_tensors(header, shape, tokens=len(vocabulary.tokens))
+    checked = check_gguf(path)
+    header, vocabulary, shape, planned = checked.header, checked.vocabulary, checked.shape, checked.planned
     dtype = auto_dtype(header, planned) if dtype == AUTO else dtype
     _check_out(out, safetensors_bytes(planned, dtype))
     out.mkdir(parents=True, exist_ok=True)

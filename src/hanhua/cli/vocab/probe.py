@@ -43,7 +43,7 @@ def probe(
     from tempfile import TemporaryDirectory
 
     from hanhua.artifacts.files import write_json
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
     from hanhua.experiments.probe import probe as run_probe
     from hanhua.experiments.probe import require_training
     from hanhua.vocab_extension.texts import sources_of
@@ -53,7 +53,7 @@ def probe(
     sources = sources_of(corpus)
     with TemporaryDirectory(prefix="probe-") as aside:
         work = Path(aside) if out is None else out / "work"
-        probed = run_probe(settings, model=resolve_base_model(model), tokenizer=tokenizer, sources=sources, work=work)
+        probed = run_probe(settings, model=model_source(model), tokenizer=tokenizer, sources=sources, work=work)
     facts = _facts(probed)
     if out is not None:
         write_json(out / "probe.json", facts)

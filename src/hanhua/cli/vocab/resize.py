@@ -57,11 +57,11 @@ def resize(
 
 def resize_to(out: Path, *, model: str, tokenizer: Path, init: str, seed: int, pad_to: int) -> Resized:
     """Write the resized model as a new folder `out`."""
-    from hanhua.base_model import resolve_base_model
+    from hanhua.base.model_source import model_source
     from hanhua.vocab_extension.resize.initialization import Methods
     from hanhua.vocab_extension.resize.resize import grow_model
 
     methods = Methods.parse(init)
-    folder = resolve_base_model(model)
+    folder = model_source(model)
     with new_folder(out) as partial:
         return grow_model(folder, tokenizer=tokenizer, out=partial, methods=methods, seed=seed, pad_to=pad_to)

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
 from hanhua.continued_pretrain.hardware import Hardware, find_hardware
-from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
+from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
+from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.stages import stage_names
 from hanhua.progress import data_size
-from hanhua.release.job import without_revision
 
 FILTER_BYTES_PER_SECOND = 5e6
 """Of one core, the middle of 0.9 to 14 MB/s over twenty corpora.
@@ -102,7 +100,7 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
 
 
 def base_shape(recipe: Recipe) -> ModelShape | None:
-    """Return the base's shape: of a toy model, a folder's config.json, or a Llama known by its name."""
+    """Return the base's shape: of a toy model, a folder's or GGUF file's, or a Llama known by its name."""
     base = recipe.base
     if base is None or not base.has_model:
         return None
@@ -110,10 +108,7 @@ def base_shape(recipe: Recipe) -> ModelShape | None:
         s = base.toy
         inner = s.intermediate_size or int(3.5 * s.hidden_size)
         return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads)
-    settings = Path(str(base.model)) / "config.json"
-    if settings.is_file():
-        return ModelShape.from_config(read_json(settings))
-    return known_shape(without_revision(str(base.model)))
+    return shape_of_base(str(base.model))
 
 
 def new_rows(recipe: Recipe) -> int:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import yaml
 
-from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
 from hanhua.continued_pretrain.hardware import find_hardware
-from hanhua.continued_pretrain.model_shapes import ModelShape, known_shape
+from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
+from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.planning.estimate import corpus_bytes
 from hanhua.progress import data_size, duration
 from hanhua.release.licenses import TERMS, family_of
@@ -77,13 +77,10 @@ def draft_recipe(answers: Answers) -> Drafted:
 
 
 def _shape(base: str) -> ModelShape:
-    config = Path(base) / "config.json"
-    if config.is_file():
-        return ModelShape.from_config(read_json(config))
-    found = known_shape(base)
+    found = shape_of_base(base)
     if found is None:
         raise UsageError(
-            f"--base {base}: neither a folder with config.json nor a Llama 3 known by its name (such as "
+            f"--base {base}: neither a folder with config.json, a GGUF file nor a Llama 3 known by its name (such as "
             "meta-llama/Meta-Llama-3-8B), so its size is unknown; download it and give its folder"
         )
     return found

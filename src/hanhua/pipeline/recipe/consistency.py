@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from hanhua.base.gguf import check_gguf
 from hanhua.config_fields import path_mark, paths_in
 from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.documents.readers import HUB_PREFIX
-from hanhua.errors import InputError, UsageError
+from hanhua.errors import InputError, MissingExtra, UsageError
+from hanhua.gguf_location import locate_gguf
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.recipe.source_positions import Tree
 
@@ -16,6 +18,7 @@ from hanhua.pipeline.recipe.source_positions import Tree
 def check_consistency(recipe: Recipe, tree: Tree) -> None:
     """Note every mistake that involves several values, each at the place where it is best corrected."""
     _check_base(recipe, tree)
+    _check_gguf(recipe, tree)
     _check_hardware(recipe, tree)
     _check_restore(recipe, tree)
     _check_release(recipe, tree)
@@ -35,6 +38,19 @@ def _check_base(recipe: Recipe, tree: Tree) -> None:
             ("base",),
             f"give either `model` (a folder or Hub id) or `toy`: {trained[0]} needs weights, not a tokenizer",
         )
+
+
+def _check_gguf(recipe: Recipe, tree: Tree) -> None:
+    """Refuse a GGUF file that cannot be converted, or a package that is not installed."""
+    model = recipe.base.model if recipe.base is not None else None
+    if model is None or Path(model).is_dir():
+        return
+    try:
+        file = locate_gguf(model)
+        if file is not None:
+            check_gguf(file)
+    except (InputError, MissingExtra) as error:
+        tree.wrong(("base", "model"), str(error))
 
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
@@ -86,7 +102,7 @@ def _check_names(recipe: Recipe, tree: Tree) -> None:
     """Refuse sections that name a corpus the recipe does not have."""
     for section in ("vocab_extension", "continued_pretrain"):
         config = getattr(recipe, section)
-        for field in ("corpora", "weights", "max_characters"):
+        for field in ("corpora", "weights", "max_characters", "chat_corpora"):
             for name in getattr(config, field, None) or ():
                 if name not in recipe.corpora:
                     near = difflib.get_close_matches(name, recipe.corpora, n=1)

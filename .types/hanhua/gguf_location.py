@@ -1,0 +1,1 @@
+../../src/hanhua/gguf_location.py

@@ -1,0 +1,92 @@
+"""A GGUF file as base: made into a folder by the stage and by commands, known by its content, refused before work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gguf")
+from transformers import AutoModelForCausalLM
+
+from hanhua.artifacts.hashes import FileHashes
+from hanhua.artifacts.identity import config_material
+from hanhua.base.config import BaseConfig
+from hanhua.base.model_source import model_source
+from hanhua.base.stage import prepare_base
+from hanhua.errors import RecipeError
+from hanhua.hub_names import is_on_hub
+from hanhua.pipeline.planning.base_shapes import shape_of_base
+from hanhua.pipeline.recipe.load import load_recipe
+from hanhua.services import Services
+
+
+def test_the_stage_makes_a_folder_that_transformers_loads(small_file: Path, tmp_path: Path) -> None:
+    facts = prepare_base(BaseConfig(model=str(small_file)), {}, tmp_path, services=Services())
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert facts["layers"] == model.config.num_hidden_layers
+    assert facts["gguf"]["source"] == "small.gguf" and len(facts["gguf"]["source_sha256"]) == 64
+    assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_commands_convert_a_file_once(small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = model_source(str(small_file))
+    made = (first / "config.json").stat().st_mtime_ns
+    moved = Path(shutil.copyfile(small_file, tmp_path / "elsewhere.gguf"))
+    assert model_source(str(moved)) == first, "the same content is the same folder"
+    assert (first / "config.json").stat().st_mtime_ns == made
+    assert [path for path in first.parent.iterdir() if path != first] == []
+
+
+def test_a_key_holds_the_content_and_not_the_path(small_file: Path, tmp_path: Path) -> None:
+    hashes = FileHashes.forgetful()
+    named = config_material(BaseConfig(model=str(small_file)), hashes)["model"]
+    (tmp_path / "copy").mkdir()
+    same = Path(shutil.copyfile(small_file, tmp_path / "copy" / "small.gguf"))
+    assert config_material(BaseConfig(model=str(same)), hashes)["model"] == named
+    same.write_bytes(same.read_bytes()[:-1] + b"\1")
+    assert config_material(BaseConfig(model=str(same)), hashes)["model"] != named
+
+
+def test_the_shape_is_known_from_the_metadata(small_file: Path, tmp_path: Path) -> None:
+    prepare_base(BaseConfig(model=str(small_file)), {}, tmp_path, services=Services())
+    assert shape_of_base(str(small_file)) == shape_of_base(str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", ["package:some-package", "models/mine.gguf"])
+def test_a_gguf_name_is_no_hub_name(name: str) -> None:
+    assert not is_on_hub(name)
+
+
+RECIPE = """
+name: mine
+base: {{model: {model}}}
+corpora:
+  zh: {{path: zh.jsonl, language: zh, license: CC0-1.0}}
+continued_pretrain: {{max_tokens: 100000}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("package:no-such-package-here", "not installed"),
+        ("package:pytest", "holds no .gguf file"),
+        ("models/mine.gguf", "no such file"),
+        ("text.gguf", "not a GGUF file"),
+        ("other.gguf", "architecture"),
+    ],
+)
+def test_a_recipe_with_a_bad_file_is_refused(model: str, said: str, small_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "zh.jsonl").write_text('{"text": "中文文本"}\n', encoding="utf-8")
+    (tmp_path / "text.gguf").write_text("no weights")
+    data = small_file.read_bytes()
+    key = b"general.architecture"
+    at = data.index(b"llama", data.index(key))
+    (tmp_path / "other.gguf").write_bytes(data[:at] + b"mamba" + data[at + 5 :])
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.format(model=model), encoding="utf-8")
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(recipe)
