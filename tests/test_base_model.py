@@ -26,4 +26,4 @@ def test_a_hub_that_does_not_answer_is_said(tmp_path: Path) -> None:
     env = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 1
-    assert "owner/model: neither a folder here nor a model the Hub gave" in done.stderr
+    assert "owner/model: neither a local folder nor a model the Hub returned" in done.stderr

@@ -131,7 +131,7 @@ def test_a_word_list_changed_after_the_kill_is_noticed(folder: Path, tmp_path: P
     again = start(texts, out, pause=0)
     _, said = again.communicate()
     assert again.returncode == 0, said
-    assert "beginning anew: settings, texts, word lists or models differ" in said
+    assert "starting over: settings, texts, word lists or models differ" in said
 
 
 def test_what_settings_name_counts_by_content(tmp_path: Path) -> None:

@@ -89,11 +89,11 @@ def test_a_checkpoint_comes_back_for_its_key_alone(tmp_path: Path, capsys: pytes
     begun.write(tmp_path)
     assert capsys.readouterr().err == ""
     assert resume_or_begin(tmp_path, "key") == begun
-    assert "going on where the last run stopped; 5.0 MB are done" in capsys.readouterr().err
+    assert "resuming where the last run stopped; 5.0 MB are done" in capsys.readouterr().err
     (tmp_path / "verdicts").mkdir()
     (tmp_path / "bands").mkdir()
     assert resume_or_begin(tmp_path, "other") == Checkpoint("other", record=begun.record)
-    assert "beginning anew" in capsys.readouterr().err
+    assert "starting over" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["verdicts"], "made elsewhere, under keys of their own"
 
 
