@@ -146,6 +146,13 @@ class Behavior(Replies):
     )
 
 
+class Continuations(Replies):
+    """Beginnings that every model goes on with, to be read side by side; nothing is judged."""
+
+    max_new_tokens: int = Field(default=40, ge=1, description="Length of a continuation")
+    prompts: tuple[str, ...] = Field(min_length=1, description="The beginnings themselves, a handful")
+
+
 class Guard(BaseModel):
     """A guard model that judges replies, independent of the filter that cleaned the corpus."""
 
@@ -231,6 +238,9 @@ class EvalConfig(BaseModel):
     )
     benchmarks: tuple[Benchmark, ...] = Field(default=(), description="Benchmarks, from local files or the Hub")
     behavior: Behavior | None = Field(default=None, description="How models reply in Chinese; null: not measured")
+    continuations: Continuations | None = Field(
+        default=None, description="Prompts that every model continues, shown side by side; null: none"
+    )
     safety: Safety | None = Field(default=None, description="Share of harmful generations; null: not measured")
     reference_models: tuple[ReferenceModel, ...] = Field(
         default=(),

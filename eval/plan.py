@@ -8,7 +8,7 @@ from typing import Any
 
 from hanhua.eval.behavior.characters import PROMPT_VERSION, ask_characters
 from hanhua.eval.behavior.prompts import Prompt
-from hanhua.eval.config import Behavior, EvalConfig, LanguageModeling, ReferenceModel, Replies, Safety
+from hanhua.eval.config import Behavior, Continuations, EvalConfig, LanguageModeling, ReferenceModel, Replies, Safety
 from hanhua.eval.engine.loaded_model import Reader
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.engine.requests import Generated, OnDone, Sampling
@@ -33,6 +33,7 @@ class Measured:
     characters: list[dict[str, Any]] = field(default_factory=list)
     replies: list[Generated] = field(default_factory=list)
     generations: list[str] = field(default_factory=list)
+    continuations: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def plan_parts(config: EvalConfig, source: ModelFolder, material: Material) -> I
         yield _characters_part(material.words)
     if config.behavior is not None:
         yield _behavior_part(config, config.behavior, source, material.behavior_prompts)
+    if config.continuations is not None:
+        yield _continuations_part(config, config.continuations, source)
     if config.safety is not None:
         yield _safety_part(config, config.safety, source, material.prompts)
 
@@ -173,6 +176,16 @@ def _behavior_part(config: EvalConfig, settings: Behavior, source: ModelFolder, 
         measured.replies = [Generated(**row) for row in data]
 
     return Part("replies to everyday prompts", "prompts", {"measure": "behavior", **part}, run, keep)
+
+
+def _continuations_part(config: EvalConfig, settings: Continuations, source: ModelFolder) -> Part:
+    prompts = [Prompt(str(number), text, "", True) for number, text in enumerate(settings.prompts, 1)]
+    part, run = _replies(config, settings, source, prompts)
+
+    def keep(measured: Measured, data: Any) -> None:
+        measured.continuations = [row["text"] for row in data]
+
+    return Part("continuations", "prompts", {"measure": "continuations", **part}, run, keep)
 
 
 def _safety_part(config: EvalConfig, settings: Safety, source: ModelFolder, prompts: Sequence[Prompt]) -> Part:

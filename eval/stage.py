@@ -133,6 +133,8 @@ def _score(
         scores["characters"] = {name: summarise_characters(one.characters) for name, one in measured.items()}
     if observed:
         scores["behavior"] = {name: summarise_observed(ones) for name, ones in observed.items()}
+    if config.continuations is not None:
+        scores["continuations"] = _continuations(config.continuations.prompts, measured)
     if judged:
         scores |= _score_safety(config, models, material, judged, services)
     outcomes = Outcomes(
@@ -166,6 +168,13 @@ def _score_language(
     cuts = {name: one.cuts for name, one in measured.items()}
     tokens = score_tokens(config, models, fertility, tokenizers, heldout, cuts)
     return {"language_modeling": likelihoods, "fertility": fertility, "tokens": tokens}
+
+
+def _continuations(prompts: Sequence[str], measured: Mapping[str, Measured]) -> list[dict[str, Any]]:
+    return [
+        {"prompt": prompt, "models": {name: one.continuations[at] for name, one in measured.items()}}
+        for at, prompt in enumerate(prompts)
+    ]
 
 
 def _observe(material: Material, measured: Mapping[str, Measured]) -> dict[str, list[Observed]]:
@@ -236,6 +245,7 @@ def _facts(scores: Mapping[str, Any]) -> dict[str, Any]:
             for task, by_model in scores["benchmarks"].items()
         },
         "harmful_rate": {model: found["harmful_rate"] for model, found in scores.get("safety", {}).items()},
+        "continuations": scores.get("continuations", []),
         "gates": scores["gates"],
         "verdict": scores["verdict"]["text"],
     }

@@ -126,6 +126,22 @@ def test_three_models_side_by_side(inputs: dict[str, Artifact], config: EvalConf
     assert len(scores["tasks"]["mini"]["prompt_sha256"]) == 64
 
 
+def test_beginnings_are_continued_by_every_model(inputs: dict[str, Artifact], files: Path, tmp_path: Path) -> None:
+    config = EvalConfig.model_validate(
+        {
+            "language_modeling": None,
+            "continuations": {"prompts": ["春天来了，", "从前"], "max_new_tokens": 4},
+            "threads": 1,
+        }
+    )
+    facts = evaluate(config, inputs, tmp_path, services=Services())
+    assert [one["prompt"] for one in facts["continuations"]] == ["春天来了，", "从前"]
+    for one in facts["continuations"]:
+        assert list(one["models"]) == ["base", "resized", "adapted"]
+    (tmp_path / "again").mkdir()
+    assert evaluate(config, inputs, tmp_path / "again", services=Services())["continuations"] == facts["continuations"]
+
+
 def test_every_number_is_a_sum_over_a_sample_file(
     inputs: dict[str, Artifact], config: EvalConfig, tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from hanhua.artifacts.manifest import Artifact
 from hanhua.figures.corpus_figures import masked_by_kind
 from hanhua.figures.headline import TOY_NOTICE, Row, columns_of, headline_rows, kept_by_reason
-from hanhua.figures.run_models import label_of
+from hanhua.figures.run_models import in_order, label_of
+from hanhua.figures.shown_texts import printable
 from hanhua.pipeline.runner import RunResult
 from hanhua.pipeline.stages import kind_of, stages
 from hanhua.progress import duration
@@ -26,6 +27,7 @@ def run_summary(result: RunResult) -> dict[str, Any]:
         "toy": bool("base" in named and named["base"].facts.get("toy")),
         "headline": [vars(row) for row in headline_rows(named, headlines())],
         "documents": {"read": read, "kept": kept, "rejected": reasons},
+        "continuations": named["scores"].facts.get("continuations", []) if "scores" in named else [],
         "masked": masked_by_kind(named["corpus"].facts) if "corpus" in named else {},
         "paths": _paths(named),
         "artifacts": {stage: artifact.content_hash for stage, artifact in result.artifacts.items()},
@@ -50,6 +52,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         models = columns_of(rows)
         heads = ("", *(label_of(model) for model in models), "")
         parts.append(table_text(heads, [_cells(row, models) for row in rows]))
+    parts += [_continued(one) for one in summary.get("continuations", [])]
     documents = summary["documents"]
     if documents["read"]:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in documents["rejected"].items())
@@ -65,6 +68,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         made = ", ".join(summary["made"]) or "nothing: all of it was already done"
         parts.append(f"made in {duration(summary['seconds'])}: {made}")
     return "\n\n".join(parts)
+
+
+def _continued(one: Mapping[str, Any]) -> str:
+    """Return one beginning and how the first model and the last, base and adapted, go on with it."""
+    models = in_order(one["models"])
+    lines = [f"  {label_of(m):<18} {printable(' '.join(one['models'][m].split()))}" for m in (models[0], models[-1])]
+    return "\n".join([printable(one["prompt"]), *lines])
 
 
 def _cells(row: Row, models: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hanhua.artifacts.manifest import Artifact
 from hanhua.errors import MissingExtra
 from hanhua.figures.headline import TOY_NOTICE, columns_of, headline_rows
 from hanhua.figures.scores_file import read_scores
-from hanhua.figures.shown_texts import printable_data
+from hanhua.figures.shown_texts import fit_to_show, printable_data
 from hanhua.report.job import ReportJob
 from hanhua.report.run_figures import (
     filtering_figures,
@@ -101,6 +101,16 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, service
         "language_modeling": language_modeling_figures(found),
         "benchmarks": benchmark_figures(found),
         "safety": safety,
+        "continuations": [
+            {
+                "prompt": one["prompt"],
+                "models": {
+                    name: fit_to_show(one["models"][name], services=services)
+                    for name in (found["models"][0], found["models"][-1])
+                },
+            }
+            for one in found.get("continuations", [])
+        ],
         "side_by_side": side_by_side_figures(found),
         "stages": [stage.model_dump() for stage in config.stages],
         "provenance": provenance_figures(inputs),

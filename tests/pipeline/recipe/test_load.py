@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from repository import skip_without_base
 
 from hanhua.errors import RecipeError
 from hanhua.pipeline.recipe.load import find_recipe, load_recipe
@@ -164,6 +165,7 @@ def test_a_corpus_can_be_taken_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_shipped_recipes_are_valid_and_introduce_themselves(name: str) -> None:
     path = find_recipe(name)
+    skip_without_base(path)
     assert load_recipe(path).recipe.name
     assert path.read_text(encoding="utf-8").startswith("# ")
 
