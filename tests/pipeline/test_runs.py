@@ -18,6 +18,7 @@ from program import command, hanhua
 from hanhua.artifacts.files import read_json
 from hanhua.artifacts.store import Store
 from hanhua.pipeline.lock_file import LOCK
+from hanhua.pipeline.reproduce import changed_code
 
 RUN = "Llama-3-mini"
 
@@ -67,6 +68,16 @@ def test_reproduced_to_the_bit(run: Path, tmp_path: Path) -> None:
     found = hanhua("reproduce", run, "--into", tmp_path / "again")
     assert found["identical"] and found["same"] and found["changes"] == []
     assert [stage["stage"] for stage in found["stages"]] == STAGES
+
+
+def test_code_that_changed_since_is_told_by_reproduce(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    assert list(changed_code(copy)) == []
+    (manifest,) = (copy / "filtering").glob("*/manifest.json")
+    data = json.loads(manifest.read_text(encoding="utf-8"))
+    data["record"]["code"]["hanhua.filtering.judge"] = "another"
+    manifest.write_text(json.dumps(data), encoding="utf-8")
+    assert list(changed_code(copy)) == ["filtering: code: changed hanhua.filtering.judge"]
 
 
 def test_changed_texts_cannot_be_reproduced(run: Path, recipe: Path, tmp_path: Path) -> None:

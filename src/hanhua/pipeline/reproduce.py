@@ -15,7 +15,7 @@ from hanhua.errors import InputError, UsageError
 from hanhua.pipeline.lock_file import LIBRARIES, changed_texts, hardware, locked_recipe, read_lock
 from hanhua.pipeline.runner import run
 from hanhua.pipeline.stages import stage_names
-from hanhua.pipeline.status import open_latest
+from hanhua.pipeline.status import drift_of, latest_artifacts, open_latest
 
 TOLERANCE = 0.02
 """Largest relative difference of a figure, or of weights as a whole, that counts as the same on other hardware."""
@@ -69,9 +69,9 @@ def reproduce(folder: Path, *, into: Path | None = None) -> Reproduction:
     wrong = changed_texts(lock, FileHashes(into / "hashes.json"))
     if wrong:
         raise InputError("cannot be reproduced, its texts have changed:\n  " + "\n  ".join(wrong))
-    result = run(locked_recipe(folder), runs=into, until=_last(before))
+    result = run(locked_recipe(folder), runs=into, until=_last(before), strict=True)
     compared = tuple(compare_artifacts(stage, before[stage], result.artifacts[stage]) for stage in before)
-    return Reproduction(result.root, compared, tuple(changes_since(lock)))
+    return Reproduction(result.root, compared, (*changes_since(lock), *changed_code(folder)))
 
 
 def _last(artifacts: Mapping[str, Artifact]) -> str:
@@ -90,6 +90,12 @@ def changes_since(lock: Mapping[str, Any]) -> Iterator[str]:
     for name, value in lock["versions"].items():
         if name in versions and versions[name] != value:
             yield f"{name}: {value} → {versions[name]}"
+
+
+def changed_code(run: Path) -> Iterator[str]:
+    """Yield, by stage, how code differs from that a run's artifacts were made with."""
+    for stage, folder in latest_artifacts(run).items():
+        yield from (f"{stage}: {line}" for line in drift_of(run, stage, folder) if line.startswith("code: "))
 
 
 def compare_artifacts(stage: str, before: Artifact, after: Artifact) -> Compared:
