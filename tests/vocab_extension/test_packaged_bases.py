@@ -13,12 +13,14 @@ from small_llama import chinese_texts, english_texts
 from tokenizers import Tokenizer
 
 from hanhua.base_tokenizer import resolve_base_tokenizer
+from hanhua.bits import token_to_bytes
 from hanhua.packaged_tokenizers import PACKAGED
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learning.learn import learn_tokens, rounded_size
 from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.measuring.measure import measure, open_subject
+from hanhua.vocab_extension.proof.han_bytes import completed
 from hanhua.vocab_extension.proof.pair import open_pair
 from hanhua.vocab_extension.proof.shared_pretokens import shared_pretokens
 from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
@@ -75,10 +77,14 @@ def test_what_shares_a_pretoken_with_han_keeps_its_tokens(extension: Extension) 
     assert found.letters_kept
     # Theorem 4, tried: the base tokens with letters or digits are all there, in their order.
     spelled = {id_ for id_, data in pair.base.bytes_of.items() if any(c < 128 and chr(c).isalnum() for c in data)}
-    text = "用Python3编写的def函数返回None，价格1234元abc，iPhone15手机kana かな汉字です" * 3
-    before, after = (t.encode(text).ids for t in (pair.base_tokenizer, pair.extended_tokenizer))
-    assert [id_ for id_ in before if id_ in spelled] == [id_ for id_ in after if id_ in spelled]
-    assert len(after) < len(before)
+    learned = [completed(token_to_bytes(token)) for token in list(pair.new_tokens)[:300]]
+    texts = [f"abc{new}def, x7{new}12 {new} iPhone15{new}かな" for new in learned]
+    met: set[int] = set()
+    for text in texts:
+        before, after = (t.encode(text).ids for t in (pair.base_tokenizer, pair.extended_tokenizer))
+        assert [id_ for id_ in before if id_ in spelled] == [id_ for id_ in after if id_ in spelled]
+        met |= {id_ for id_ in after if id_ >= pair.base.size}
+    assert len(met) > 100
 
 
 def test_held_out_text_takes_fewer_tokens(extension: Extension) -> None:
