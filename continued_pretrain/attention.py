@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
@@ -116,20 +117,25 @@ def by_kernel(
     """FlashAttention over the whole line at once: a GPU, and bf16 or fp16."""
     from torch.nn.attention.varlen import varlen_attn
 
+    known = _kernel_parameters()
+    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
+    if "enable_gqa" in known and query_THK.shape[1] != key_TGK.shape[1]:
+        options["enable_gqa"] = True
+    if "scale" in known:
+        options["scale"] = scale
+    elif scale is not None:
+        query_THK = query_THK * (scale * math.sqrt(query_THK.shape[2]))
     bounds, longest = documents.bounds_tensor, documents.longest
-    options = _kernel_options(query_THK.shape[1] != key_TGK.shape[1])
-    out: Tensor = varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, scale=scale, **options)
+    out: Tensor = varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, **options)
     return out
 
 
 @cache
-def _kernel_options(grouped: bool) -> dict[str, Any]:
-    """Causal, and heads in groups, as this version of torch asks for them: 2.10 has `is_causal` and takes groups."""
+def _kernel_parameters() -> frozenset[str]:
+    """Names that the kernel's function takes: torch 2.10 to 2.13 differ in how causal, scale and groups are said."""
     from torch.nn.attention.varlen import varlen_attn
 
-    known = inspect.signature(varlen_attn).parameters
-    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
-    return {**options, "enable_gqa": True} if grouped and "enable_gqa" in known else options
+    return frozenset(inspect.signature(varlen_attn).parameters)
 
 
 @torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
