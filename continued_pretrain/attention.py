@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 NAME = "documents"
 KERNEL_DTYPES = (torch.bfloat16, torch.float16)
+WIDE_TOKENS = 384
+"""On a CPU documents up to this length are attended in fp32: the backward pass in bf16 takes twice as long there."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,18 @@ def one_by_one(
     query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None
 ) -> Tensor:
     """Attend with one call per document: exact, and the work is the sum of the documents' squared lengths."""
+    lengths = [high - low for low, high in pairwise(documents.bounds)]
+    dtype = query_THK.dtype
     parts = []
-    for low, high in pairwise(documents.bounds):
-        query, key, value = (x[low:high].transpose(0, 1)[None] for x in (query_THK, key_TGK, value_TGK))
+    # Split, whose backward pass is one concatenation: that of a slice fills a tensor of the whole line with zeros.
+    for query, key, value in zip(*(x.split(lengths) for x in (query_THK, key_TGK, value_TGK)), strict=True):
+        narrow = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) > WIDE_TOKENS
+        wide = dtype if narrow or query.is_cuda else torch.promote_types(dtype, torch.float32)
+        query, key, value = (x.transpose(0, 1)[None].to(wide) for x in (query, key, value))
         out = nn.functional.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
         )
-        parts.append(out[0].transpose(0, 1))
+        parts.append(out[0].transpose(0, 1).to(dtype))
     return torch.cat(parts)
 
 
