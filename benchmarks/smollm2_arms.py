@@ -104,9 +104,7 @@ def _work(given: argparse.Namespace) -> None:
     from smollm2_arms_search import search_e, search_q
     from smollm2_arms_training import Bench
 
-    bench = Bench(
-        given.data, given.model, given.out, device=given.device, scale=given.scale, deadline=given.deadline
-    )
+    bench = Bench(given.data, given.model, given.out, device=given.device, scale=given.scale, deadline=given.deadline)
     if given.only == "q":
         search_q(bench, given.new[0])
     else:

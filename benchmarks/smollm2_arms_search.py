@@ -204,8 +204,8 @@ LONG: tuple[tuple[str, int, Settings], ...] = (
     ("unextended, third", 0, {"seed": 2}),
     ("extended, rows first", 2048, {"rows_ratio": 0.2, "seed": 2}),
 )  # fmt: skip
-WANTED_LONG_ARMS = 7
-"""So many arms of the comparison should fit; their budget follows from it."""
+WANTED_LONG_ARMS = 6
+"""So many unextended arms should fit, which is more extended ones, as they have fewer tokens; the budget follows."""
 
 
 def search_e(bench: Bench) -> None:
@@ -216,7 +216,7 @@ def search_e(bench: Bench) -> None:
     short_bytes = int(max(SHORT_TOKENS * bench.scale, 600) * bytes_per_token)
     guess = FIRST_GUESS_SECONDS[bench.device.type]
     lines: dict[int, list[tuple[float, float, float]]] = {}
-    last: Line | None = None
+    short: list[Line] = []
     total = bench.left
     for new, lr, rows_lr in SHORT:
         enough = lines.get(0) and lines.get(2048)
@@ -226,22 +226,23 @@ def search_e(bench: Bench) -> None:
         rates = {"lr": lr, "rows_lr": rows_lr or 1e-2}
         line = bench.run(e_arm(bench, name, new, train_bytes=short_bytes, step=SHORT_STEP, **rates))
         if line is not None:
-            last, guess = line, max(0.7 * guess, line["seconds"]) if last else line["seconds"]
+            short.append(line)
+            guess = line["seconds"]
             lines.setdefault(new, []).append((_chinese(line), lr, rows_lr))
-    if last is not None:
-        _compare(bench, lines, last)
+    if short:
+        _compare(bench, lines, short)
 
 
 def _chinese(line: Line) -> float:
     return sum(bits(found) for name, found in line["after"].items() if name.startswith("zh"))
 
 
-def _compare(bench: Bench, lines: dict[int, list[tuple[float, float, float]]], last: Line) -> None:
+def _compare(bench: Bench, lines: dict[int, list[tuple[float, float, float]]], short: list[Line]) -> None:
     """Run the comparison, each side with the rates that were best in its short arms, on one number of bytes."""
     packed = bench.set("e", 0)
-    around = max(last["seconds"] - last["train_seconds"], 0.5)
-    speed = last["tokens"] / last["train_seconds"]
-    arm_seconds = bench.left / MARGIN / WANTED_LONG_ARMS - around
+    around = min(line["seconds"] - line["train_seconds"] for line in short)
+    speed = max(line["tokens"] / line["train_seconds"] for line in short)
+    arm_seconds = 0.95 * bench.left / WANTED_LONG_ARMS - around
     whole = int(packed.train_bytes_D.sum())
     per_token = whole / len(packed.train["mixture"].tokens_T)
     train_bytes = int(min(whole, max(speed * arm_seconds, 300_000 * bench.scale) * per_token))

@@ -26,7 +26,7 @@ import torch
 from smollm2_arms_data import Measured, PackedSet, alternated, load_set
 from torch import Tensor, nn
 
-from hanhua.continued_pretrain.attention import Documents, register
+from hanhua.continued_pretrain.attention import NAME, Documents, attend, one_by_one, register
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.head_loss import head_loss
 from hanhua.continued_pretrain.model import TrainingModel, _with_lora
@@ -37,10 +37,11 @@ from hanhua.continued_pretrain.trained import parameter_groups, trainable_parame
 from hanhua.eval.language.bits_per_byte import plan_windows
 
 LINE_TOKENS = {"cuda": 16_384, "cpu": 1024}
+LOGITS = {"cuda": 1 << 28, "cpu": 1 << 24}
 CONTEXT = {"q": 512, "e": 2048}
 CURVE_POINTS = 12
-CURVE_DOCUMENTS = {"zh_messy_forum_comments": 200}
-CURVE_DOCUMENTS_ELSE = 24
+CURVE_DOCUMENTS = {"zh_messy_forum_comments": 150}
+CURVE_DOCUMENTS_ELSE = 16
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,26 @@ class ArmModel(TrainingModel):
         ).last_hidden_state
         labels_T = line.labels_BL.flatten()
         is_target_T = labels_T != IGNORED
+        if not torch.is_grad_enabled():
+            weight_VD = self._output_matrix().to(hidden_BLD.dtype)
+            nats_T = nats_of(hidden_BLD.flatten(0, 1), weight_VD, labels_T.clamp(min=0)) * is_target_T
+            return nats_T.sum(), nats_T
         hidden_TD = hidden_BLD.flatten(0, 1) * is_target_T[:, None]
         loss, nats_T = head_loss(
             hidden_TD, self._output_matrix(), labels_T.clamp(min=0), trainable_RD=self._trained_output()
         )
         return loss, nats_T.detach() * is_target_T
+
+
+def nats_of(hidden_TD: Tensor, weight_VD: Tensor, labels_T: Tensor) -> Tensor:
+    """Return the cross entropy of each position in nats, (T,), a few thousand positions at a time."""
+    size = max(1, LOGITS[hidden_TD.device.type] // len(weight_VD))
+    parts = []
+    for low in range(0, len(hidden_TD), size):
+        logits_CV = (hidden_TD[low : low + size] @ weight_VD.T).float()
+        chosen_C = logits_CV.gather(1, labels_T[low : low + size, None])[:, 0]
+        parts.append(logits_CV.logsumexp(dim=1) - chosen_C)
+    return torch.cat(parts)
 
 
 class Bench:
@@ -119,7 +135,10 @@ class Bench:
         self.data, self.out, self.scale, self.deadline = data, out, scale, deadline
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
-        base = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, attn_implementation=register())
+        attention = register()
+        if self.device.type == "cuda":
+            check_attention(self.device)
+        base = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, attn_implementation=attention)
         self.base = base.requires_grad_(False).to(self.device)
         self.sets: dict[tuple[str, int], PackedSet] = {}
         self.lines: dict[Any, tuple[list[Line], list[Measured]]] = {}
@@ -136,6 +155,11 @@ class Bench:
         if (name, new) not in self.sets:
             self.sets[name, new] = load_set(self.data, name, new)
         return self.sets[name, new]
+
+    def wait(self) -> None:
+        """Wait for the device."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def autocast(self) -> torch.autocast:
         """bf16 on a GPU, nothing on a CPU."""
@@ -178,6 +202,41 @@ class Bench:
         return line
 
 
+def check_attention(device: torch.device) -> None:
+    """Compare the kernel's attention and gradients with one call per document, and take that where they differ.
+
+    The kernel's interface changed from one torch to the next; a run of minutes must not end there.
+    """
+    generator = torch.Generator(device).manual_seed(0)
+    documents = documents_of(np.concatenate([np.arange(40), np.arange(1), np.arange(87)])[None], device)
+    shapes = [(1, heads, 128, 64) for heads in (9, 3, 3)]
+    inputs = [torch.randn(s, generator=generator, device=device).bfloat16().requires_grad_() for s in shapes]
+    found = []
+    for attention in (attend, _attend_by_document):
+        try:
+            out, _ = attention(nn.Module(), *inputs, None, documents=documents, scaling=0.125)
+            found.append([out, *torch.autograd.grad(out.float().square().sum(), inputs)])
+        except Exception as error:
+            print(f"attention: {error!r}", flush=True)
+    pairs = zip(*found, strict=True) if len(found) == 2 else ()
+    differences = [float((a - b).float().norm() / b.float().norm()) for a, b in pairs]
+    if differences and all(difference < 0.02 for difference in differences):
+        return
+    print(f"attention: one call per document in place of the kernel (differences: {differences})", flush=True)
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, _attend_by_document)
+
+
+def _attend_by_document(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
+) -> tuple[Tensor, None]:
+    batch, heads, length, width = query.shape
+    lines = [x.transpose(1, 2).flatten(0, 1) for x in (query, key, value)]
+    out = one_by_one(lines[0], lines[1], lines[2], options["documents"], options.get("scaling"))
+    return out.reshape(batch, length, heads, width), None
+
+
 def bits(scored: dict[str, Any]) -> float:
     """Bits per character of a measured set."""
     return float(sum(scored["nats"]) / math.log(2) / sum(scored["characters"]))
@@ -202,15 +261,21 @@ def _train_and_measure(bench: Bench, arm: Arm) -> dict[str, Any]:
     if arm.set == "e":
         curve.append({"step": 0, "bytes": 0, "tokens": 0, **_totals(measure(bench, model, arm, curve=True))})
 
+    measuring = 0.0
+
     def on_step(step: int) -> None:
+        nonlocal measuring
         if step in points or (step == steps and arm.set == "e"):
+            bench.wait()
+            began = time.monotonic()
             tokens = step * arm.step_sequences * arm.config.sequence_length
             totals = _totals(measure(bench, model, arm, curve=True))
             curve.append({"step": step, "bytes": round(seen_bytes(tokens)), "tokens": tokens, **totals})
+            measuring += time.monotonic() - began
 
     began = time.monotonic()
     losses = train(bench, model, arm, batches, on_step)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - began - measuring
     after = measure(bench, model, arm)
     tokens = steps * arm.step_sequences * arm.config.sequence_length
     return {
@@ -272,10 +337,14 @@ def _train_sequences(bench: Bench, arm: Arm, packed: PackedSet) -> tuple[Batch, 
     corpus = alternated(old, packed.train["mixture"], arm.old_ratio)
     ends = np.cumsum(packed.train_bytes_D)
     assert arm.train_bytes is not None
-    documents = int(np.searchsorted(ends, arm.train_bytes, side="right"))
+    documents = max(1, int(np.searchsorted(ends, arm.train_bytes, side="right")))
     whole = np.append(corpus.starts_D, len(corpus.tokens_T))
-    corpus = PackedCorpus(corpus.name, corpus.language, corpus.tokens_T[: whole[documents]], corpus.starts_D[:documents])
+    corpus = PackedCorpus(
+        corpus.name, corpus.language, corpus.tokens_T[: whole[documents]], corpus.starts_D[:documents]
+    )
     count = corpus.sequences(length) // arm.step_sequences * arm.step_sequences
+    if bench.scale < 0.1:
+        count = min(count, 3 * arm.step_sequences)
     places, sizes = whole[: documents + 1], np.concatenate([[0], ends[:documents]])
     batch = stack([corpus.sequence(index, length) for index in range(count)])
     return batch, lambda tokens: float(np.interp(tokens, places, sizes))
@@ -316,9 +385,7 @@ def train(
     if not all(map(math.isfinite, losses)):
         raise FloatingPointError(f"the loss of step {[math.isfinite(x) for x in losses].index(False)} is not finite")
     size = max(1, len(losses) // 50)
-    return [
-        (at, round(float(np.mean(losses[at : at + size])), 4)) for at in range(0, len(losses) - size + 1, size)
-    ]
+    return [(at, round(float(np.mean(losses[at : at + size])), 4)) for at in range(0, len(losses) - size + 1, size)]
 
 
 def train_lines(batches: Batch, step: int, micro: int, device: torch.device) -> list[list[Line]]:
@@ -378,8 +445,8 @@ def _measured_lines(bench: Bench, arm: Arm, curve: bool) -> tuple[list[Line], li
     for name, one in packed.measured.items():
         limit = CURVE_DOCUMENTS.get(name, CURVE_DOCUMENTS_ELSE) if curve else None
         if bench.scale < 0.1:
-            limit = 2
-            one = replace(one, ids=tuple(ids[:60] for ids in one.ids))
+            limit = 1
+            one = replace(one, ids=tuple(ids[:16] for ids in one.ids))
         measured.append(one.first(limit))
     windows: list[tuple[list[int], list[int], int]] = []
     owner = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
@@ -84,6 +85,11 @@ def _by_kernel(
 
     bounds, longest = documents.bounds_tensor, documents.longest
     causal = (-1, 0)
+    options = {"enable_gqa": True}
+    if query_THK.shape[1] == key_TGK.shape[1] or "enable_gqa" not in signature(varlen_attn).parameters:
+        # Some versions of torch have no such option.
+        times = query_THK.shape[1] // key_TGK.shape[1]
+        key_TGK, value_TGK, options = (*(x.repeat_interleave(times, dim=1) for x in (key_TGK, value_TGK)), {})
     return varlen_attn(
         query_THK,
         key_TGK,
@@ -94,7 +100,7 @@ def _by_kernel(
         longest,
         scale=scale,
         window_size=causal,
-        enable_gqa=query_THK.shape[1] != key_TGK.shape[1],
+        **options,
     )
 
 
