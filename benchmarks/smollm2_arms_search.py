@@ -7,7 +7,6 @@ on as many bytes as the time allows, the most telling first.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,13 +55,11 @@ def q_arm(bench: Bench, new: int, *, lr: float, rows_lr: float = 1e-2, rows_rati
 Settings = dict[str, Any]
 FIRST_EXTENDED: tuple[Settings, ...] = (
     {"lr": 1.5e-3, "rows_lr": 3e-3, "step": 1024},
-    {"lr": 1.5e-3, "rows_lr": 1e-2, "step": 1024},
+    {"lr": 1.5e-3, "rows_lr": 1e-2, "step": 1024, "rows_ratio": 0.3},
     {"lr": 1.5e-3, "rows_lr": 3e-3, "step": 1024, "rows_ratio": 0.3},
     {"lr": 1.5e-3, "rows_lr": 1e-3, "step": 1024},
-    {"lr": 1.5e-3, "rows_lr": 1e-2, "step": 1024, "rows_ratio": 0.3},
     {"lr": 3e-3, "rows_lr": 5e-3, "step": 1024},
-    {"lr": 1.5e-3, "rows_lr": 3e-2, "step": 1024, "rows_ratio": 0.3},
-    {"lr": 1.5e-3, "rows_lr": 3e-3},
+    {"lr": 2e-3, "rows_lr": 3e-2, "rows_ratio": 0.3},
 )
 FIRST_PLAIN: tuple[Settings, ...] = (
     {"lr": 1e-3},
@@ -81,8 +78,7 @@ def neighbors(best: Settings, new: int) -> Iterator[Settings]:
     if new:
         yield {**best, "rows_lr": rows_lr * 2}
         yield {**best, "rows_ratio": 0.3 if not ratio else 0.0}
-    if step > 512:
-        yield {**best, "step": step // 2}
+    yield {**best, "step": 1024 if step > 1024 else 2048}
     yield {**best, "schedule": "cosine" if schedule == "wsd" else "wsd"}
     yield {**best, "lr": lr / 1.5}
     if new:
@@ -101,22 +97,31 @@ class Tried:
     def __init__(self, bench: Bench, new: int) -> None:
         self.bench, self.new = bench, new
         self.found: dict[str, tuple[float, Settings]] = {}
-        self.longest = FIRST_GUESS_SECONDS[bench.device.type]
+        self._step_seconds = FIRST_GUESS_SECONDS[bench.device.type] / (BUDGET / 1024)
+        self._other_seconds = 3.0
 
-    def fits(self, arms: float) -> bool:
-        """Return whether the time left is enough for so many arms."""
-        return self.bench.left > arms * self.longest * MARGIN
+    def seconds(self, settings: Settings) -> float:
+        """Return how long an arm with these settings will take at most."""
+        arm = q_arm(self.bench, self.new, **settings)
+        steps = (arm.config.max_tokens or 0) / arm.config.tokens_per_step
+        return MARGIN * (self._other_seconds + steps * self._step_seconds)
 
-    def run(self, settings: Settings, **changes: Any) -> Line | None:
-        """Run an arm with these settings if it fits, and remember what it gave."""
-        arm = q_arm(self.bench, self.new, **{**settings, **changes})
-        if not self.fits(1):
+    def reserve(self) -> float:
+        """Return the seconds that the best needs again: with a second seed, and with the smaller budget."""
+        best = self.best if self.found else {"lr": 1e-3}
+        return self.seconds({**best, "seed": 1}) + self.seconds({**best, "tokens": OTHER_BUDGETS[0]})
+
+    def run(self, settings: Settings, *, reserve: bool, **changes: Any) -> Line | None:
+        """Run an arm with these settings if it fits, and remember what it gave. reserve: leave time for the best."""
+        both = {**settings, **changes}
+        if self.bench.left < self.seconds(both) + (self.reserve() if reserve else 0.0):
             return None
-        began = time.monotonic()
+        arm = q_arm(self.bench, self.new, **both)
         line = self.bench.run(arm)
         if line is None:
             return None
-        self.longest = max(0.5 * self.longest, time.monotonic() - began)
+        self._step_seconds = line["train_seconds"] / line["steps"]
+        self._other_seconds = line["seconds"] - line["train_seconds"]
         if not changes:
             self.found[arm.name] = (_worth(line), settings)
         return line
@@ -141,26 +146,24 @@ def search_q(bench: Bench, new: int) -> None:
     """Run the arms of set q for one number of new tokens until the time is spent."""
     tried = Tried(bench, new)
     for settings in FIRST_EXTENDED if new else FIRST_PLAIN:
-        tried.run(settings)
-    reserve = 3  # a second seed, and two other budgets
+        tried.run(settings, reserve=True)
     improved = bool(tried.found)
-    while improved and tried.fits(reserve + 2):
+    while improved:
         improved = False
         for settings in neighbors(tried.best, new):
-            if tried.knows(settings) or not tried.fits(reserve + 2):
-                continue
             before = tried.best
-            tried.run(settings)
+            if not tried.knows(settings):
+                tried.run(settings, reserve=True)
             if tried.best is not before:
                 improved = True
                 break
     if tried.found:
         best = tried.best
         print(f"q-{new}: best is {q_arm(bench, new, **best).name}", flush=True)
-        tried.run(best, seed=1)
+        tried.run(best, reserve=False, seed=1)
         for tokens in OTHER_BUDGETS:
-            tried.run(best, tokens=tokens)
-        tried.run(best, seed=2)
+            tried.run(best, reserve=False, tokens=tokens)
+        tried.run(best, reserve=False, seed=2)
 
 
 def e_arm(bench: Bench, name: str, new: int, *, train_bytes: int, lr: float, rows_lr: float = 3e-3, step: int = 16_384,

@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import copy
 import fcntl
+import gc
 import json
 import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from smollm2_arms_data import Measured, PackedSet, alternated, load_set
+from smollm2_arms_lines import Line, check_attention, documents_of, measured_lines, nats_of
 from torch import Tensor, nn
 
-from hanhua.continued_pretrain.attention import NAME, Documents, attend, one_by_one, register
+from hanhua.continued_pretrain.attention import register
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.head_loss import head_loss
 from hanhua.continued_pretrain.model import TrainingModel, _with_lora
@@ -34,10 +35,7 @@ from hanhua.continued_pretrain.pack import IGNORED, Batch, PackedCorpus, stack
 from hanhua.continued_pretrain.phases import order_phases, plan_phases
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.trained import parameter_groups, trainable_parameters
-from hanhua.eval.language.bits_per_byte import plan_windows
 
-LINE_TOKENS = {"cuda": 16_384, "cpu": 1024}
-LOGITS = {"cuda": 1 << 28, "cpu": 1 << 24}
 CONTEXT = {"q": 512, "e": 2048}
 CURVE_POINTS = 12
 CURVE_DOCUMENTS = {"zh_messy_forum_comments": 150}
@@ -71,18 +69,6 @@ class Arm:
         return {**{key: value for key, value in asdict(self).items() if key != "config"}, "config": config}
 
 
-@dataclass(frozen=True)
-class Line:
-    """What one forward pass takes, on its device. owners_T: the document of each target, of measuring alone."""
-
-    ids_BL: Tensor
-    positions_BL: Tensor
-    labels_BL: Tensor
-    documents: Documents
-    targets: int
-    owners_T: Tensor | None = None
-
-
 class ArmModel(TrainingModel):
     """The training model, told where documents lie; positions without target are zeros to the head.
 
@@ -108,17 +94,6 @@ class ArmModel(TrainingModel):
             hidden_TD, self._output_matrix(), labels_T.clamp(min=0), trainable_RD=self._trained_output()
         )
         return loss, nats_T.detach() * is_target_T
-
-
-def nats_of(hidden_TD: Tensor, weight_VD: Tensor, labels_T: Tensor) -> Tensor:
-    """Return the cross entropy of each position in nats, (T,), a few thousand positions at a time."""
-    size = max(1, LOGITS[hidden_TD.device.type] // len(weight_VD))
-    parts = []
-    for low in range(0, len(hidden_TD), size):
-        logits_CV = (hidden_TD[low : low + size] @ weight_VD.T).float()
-        chosen_C = logits_CV.gather(1, labels_T[low : low + size, None])[:, 0]
-        parts.append(logits_CV.logsumexp(dim=1) - chosen_C)
-    return torch.cat(parts)
 
 
 class Bench:
@@ -196,45 +171,12 @@ class Bench:
             if "CUDA error" in str(error):  # the device answers nothing after it in this process
                 raise
             return None
+        finally:
+            gc.collect()  # modules hold one another in circles, and their adapters lie on the device
         line = {"arm": arm.as_json(), **found, "seconds": time.monotonic() - began}
         self.write(line)
         print(f"{arm.set}-{arm.new} {arm.name}: {summary(line)}", flush=True)
         return line
-
-
-def check_attention(device: torch.device) -> None:
-    """Compare the kernel's attention and gradients with one call per document, and take that where they differ.
-
-    The kernel's interface changed from one torch to the next; a run of minutes must not end there.
-    """
-    generator = torch.Generator(device).manual_seed(0)
-    documents = documents_of(np.concatenate([np.arange(40), np.arange(1), np.arange(87)])[None], device)
-    shapes = [(1, heads, 128, 64) for heads in (9, 3, 3)]
-    inputs = [torch.randn(s, generator=generator, device=device).bfloat16().requires_grad_() for s in shapes]
-    found = []
-    for attention in (attend, _attend_by_document):
-        try:
-            out, _ = attention(nn.Module(), *inputs, None, documents=documents, scaling=0.125)
-            found.append([out, *torch.autograd.grad(out.float().square().sum(), inputs)])
-        except Exception as error:
-            print(f"attention: {error!r}", flush=True)
-    pairs = zip(*found, strict=True) if len(found) == 2 else ()
-    differences = [float((a - b).float().norm() / b.float().norm()) for a, b in pairs]
-    if differences and all(difference < 0.02 for difference in differences):
-        return
-    print(f"attention: one call per document in place of the kernel (differences: {differences})", flush=True)
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-    ALL_ATTENTION_FUNCTIONS.register(NAME, _attend_by_document)
-
-
-def _attend_by_document(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
-) -> tuple[Tensor, None]:
-    batch, heads, length, width = query.shape
-    lines = [x.transpose(1, 2).flatten(0, 1) for x in (query, key, value)]
-    out = one_by_one(lines[0], lines[1], lines[2], options["documents"], options.get("scaling"))
-    return out.reshape(batch, length, heads, width), None
 
 
 def bits(scored: dict[str, Any]) -> float:
@@ -406,14 +348,6 @@ def train_lines(batches: Batch, step: int, micro: int, device: torch.device) -> 
     return steps
 
 
-def documents_of(positions_BL: npt.NDArray[np.int64], device: torch.device) -> Documents:
-    """Return where documents lie, counted on the CPU, so that the device is not waited for."""
-    starts_BL = positions_BL == 0
-    starts_BL[:, 0] = True
-    bounds = [*np.flatnonzero(starts_BL).tolist(), positions_BL.size]
-    return Documents(tuple(bounds), torch.tensor(bounds, dtype=torch.int32).to(device, non_blocking=True))
-
-
 def measure(bench: Bench, model: ArmModel, arm: Arm, *, curve: bool = False) -> dict[str, Any]:
     """Return, for each measured set, nats, characters and bytes by document, in windows as in evaluation."""
     key = (arm.set, arm.new, curve)
@@ -448,37 +382,5 @@ def _measured_lines(bench: Bench, arm: Arm, curve: bool) -> tuple[list[Line], li
             limit = 1
             one = replace(one, ids=tuple(ids[:16] for ids in one.ids))
         measured.append(one.first(limit))
-    windows: list[tuple[list[int], list[int], int]] = []
-    owner = 0
-    for one in measured:
-        for ids in one.ids:
-            tokens = ids.tolist()
-            for window in plan_windows(len(tokens), context_tokens=CONTEXT[arm.set]):
-                inputs = [packed.bos, *tokens[window.start : window.end - 1]]
-                unscored = [IGNORED] * (window.scored_from - window.start)
-                windows.append((inputs, [*unscored, *tokens[window.scored_from : window.end]], owner))
-            owner += 1
-    windows.sort(key=lambda window: len(window[0]))
-    return [_line(part, bench.device) for part in _grouped(windows, LINE_TOKENS[bench.device.type])], measured
-
-
-def _grouped(windows: Sequence[Any], most: int) -> list[list[Any]]:
-    groups: list[list[Any]] = [[]]
-    size = 0
-    for window in windows:
-        if groups[-1] and size + len(window[0]) > most:
-            groups.append([])
-            size = 0
-        groups[-1].append(window)
-        size += len(window[0])
-    return [group for group in groups if group]
-
-
-def _line(windows: Sequence[tuple[list[int], list[int], int]], device: torch.device) -> Line:
-    ids = np.array([id_ for inputs, _, _ in windows for id_ in inputs], dtype=np.int64)
-    labels = np.array([id_ for _, targets, _ in windows for id_ in targets], dtype=np.int64)
-    positions = np.concatenate([np.arange(len(inputs)) for inputs, _, _ in windows])
-    owners = np.concatenate([np.full(len(inputs), owner) for inputs, _, owner in windows])
-    on_device = [torch.from_numpy(array).to(device) for array in (ids, positions, labels, owners)]
-    documents = documents_of(positions[None], device)
-    return Line(*(array[None] for array in on_device[:3]), documents, int((labels != IGNORED).sum()), on_device[3])
+    lines = measured_lines(measured, bos=packed.bos, context_tokens=CONTEXT[arm.set], device=bench.device)
+    return lines, measured

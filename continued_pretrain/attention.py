@@ -84,24 +84,21 @@ def _by_kernel(
     from torch.nn.attention.varlen import varlen_attn
 
     bounds, longest = documents.bounds_tensor, documents.longest
-    causal = (-1, 0)
-    options = {"enable_gqa": True}
-    if query_THK.shape[1] == key_TGK.shape[1] or "enable_gqa" not in signature(varlen_attn).parameters:
-        # Some versions of torch have no such option.
-        times = query_THK.shape[1] // key_TGK.shape[1]
-        key_TGK, value_TGK, options = (*(x.repeat_interleave(times, dim=1) for x in (key_TGK, value_TGK)), {})
-    return varlen_attn(
-        query_THK,
-        key_TGK,
-        value_TGK,
-        bounds,
-        bounds,
-        longest,
-        longest,
-        scale=scale,
-        window_size=causal,
-        **options,
-    )
+    known = _parameters(varlen_attn)
+    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
+    if query_THK.shape[1] != key_TGK.shape[1]:
+        if "enable_gqa" in known:
+            options["enable_gqa"] = True
+        else:
+            times = query_THK.shape[1] // key_TGK.shape[1]
+            key_TGK, value_TGK = (x.repeat_interleave(times, dim=1) for x in (key_TGK, value_TGK))
+    return varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, scale=scale, **options)
+
+
+@cache
+def _parameters(function: Any) -> frozenset[str]:
+    """Return the names of a function's parameters; those of torch's kernel differ from one version to the next."""
+    return frozenset(signature(function).parameters)
 
 
 def by_flex(query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None) -> Tensor:
