@@ -47,6 +47,8 @@ def _arguments() -> argparse.Namespace:
         run.add_argument("--device", help="cuda or cpu; by default what there is")
         run.add_argument("--scale", type=float, default=1.0, help="part of every budget, to try the script")
         run.add_argument("--new", type=int, nargs="+", help="of set q, only these numbers of new tokens")
+        run.add_argument("--q-share", type=float, default=0.45, help="part of the time for set q, without --only")
+        run.add_argument("--begin", type=float, default=0.0, help=argparse.SUPPRESS)
         run.add_argument("--deadline", type=float, help=argparse.SUPPRESS)
     table = commands.add_parser("table", help="print the arms, draw the curves")
     table.add_argument("files", type=Path, nargs="+")
@@ -69,35 +71,38 @@ def _pack(given: argparse.Namespace) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    """Start the processes of each set, one set after the other, and wait for them.
+    """Start the processes of both sets and wait for them; set e loads while q runs, and begins when q's time is over.
 
-    A process is started again once when it dies, since what one arm broke may not hold for the next.
+    A process that dies is started again once, and goes on with the arms that the file does not hold.
     """
-    began, sets = time.time(), [given.only] if given.only else sorted(WORKERS, reverse=True)
+    began = time.time()
+    share = {"q": 1.0, "e": 0.0}.get(given.only, given.q_share)
+    ends = {"q": began + share * given.seconds, "e": began + given.seconds}
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(sets):
-        deadline = began + given.seconds * (number + 1) / len(sets)
-        wanted = [new for new in WORKERS[name] if name == "e" or given.new is None or new in given.new]
-        running = {new: _start(given, name, new, deadline) for new in wanted}
-        restarted: set[int] = set()
-        while running:
-            time.sleep(0.2)
-            for new, process in list(running.items()):
-                if process.poll() is None:
-                    continue
-                del running[new]
-                if process.returncode and new not in restarted and time.time() < deadline - 20:
-                    print(f"{name}-{new}: died with {process.returncode}, started again", flush=True)
-                    restarted.add(new)
-                    running[new] = _start(given, name, new, deadline)
+    wanted = [(name, new) for name in ("q", "e") if given.only in (None, name) for new in WORKERS[name]]
+    wanted = [(name, new) for name, new in wanted if name == "e" or given.new is None or new in given.new]
+    begins = {"q": began, "e": ends["q"] if given.only is None else began}
+    running = {key: _start(given, *key, begin=begins[key[0]], deadline=ends[key[0]]) for key in wanted}
+    restarted: set[tuple[str, int]] = set()
+    while running:
+        time.sleep(0.2)
+        for key, process in list(running.items()):
+            if process.poll() is None:
+                continue
+            del running[key]
+            deadline = ends[key[0]]
+            if process.returncode and key not in restarted and time.time() < deadline - 20:
+                print(f"{key[0]}-{key[1]}: died with {process.returncode}, started again", flush=True)
+                restarted.add(key)
+                running[key] = _start(given, *key, begin=began, deadline=deadline)
     print(f"run: {time.time() - began:.0f} s", flush=True)
 
 
-def _start(given: argparse.Namespace, name: str, new: int, deadline: float) -> subprocess.Popen[bytes]:
+def _start(given: argparse.Namespace, name: str, new: int, *, begin: float, deadline: float) -> subprocess.Popen[bytes]:
     command = [sys.executable, __file__, "work", str(given.data), str(given.model), "--out", str(given.out)]
-    command += ["--seconds", str(given.seconds), "--deadline", str(deadline), "--only", name, "--new", str(new)]
-    command += ["--scale", str(given.scale)] + ["--device", given.device] * bool(given.device)
-    return subprocess.Popen(command)
+    command += ["--seconds", str(given.seconds), "--begin", str(begin), "--deadline", str(deadline)]
+    command += ["--only", name, "--new", str(new), "--scale", str(given.scale)]
+    return subprocess.Popen([*command, *(["--device", given.device] if given.device else [])])
 
 
 def _work(given: argparse.Namespace) -> None:
@@ -105,6 +110,9 @@ def _work(given: argparse.Namespace) -> None:
     from smollm2_arms_training import Bench
 
     bench = Bench(given.data, given.model, given.out, device=given.device, scale=given.scale, deadline=given.deadline)
+    for new in given.new if given.only == "q" else (0, 2048):
+        bench.set(given.only, new)
+    time.sleep(max(0.0, given.begin - time.time()))
     if given.only == "q":
         search_q(bench, given.new[0])
     else:
