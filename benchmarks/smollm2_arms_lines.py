@@ -36,13 +36,14 @@ class Line:
 
 
 def nats_of(hidden_TD: Tensor, weight_VD: Tensor, labels_T: Tensor) -> Tensor:
-    """Return the cross entropy of each position in nats, (T,), a few thousand positions at a time."""
+    """Return the cross entropy of each position in nats, (T,), 0 without a target; some thousand at a time."""
     size = max(1, LOGITS[hidden_TD.device.type] // len(weight_VD))
     parts = []
     for low in range(0, len(hidden_TD), size):
         logits_CV = (hidden_TD[low : low + size] @ weight_VD.T).float()
-        chosen_C = logits_CV.gather(1, labels_T[low : low + size, None])[:, 0]
-        parts.append(logits_CV.logsumexp(dim=1) - chosen_C)
+        labels_C = labels_T[low : low + size]
+        chosen_C = logits_CV.gather(1, labels_C.clamp(min=0)[:, None])[:, 0]
+        parts.append((logits_CV.logsumexp(dim=1) - chosen_C) * (labels_C != IGNORED))
     return torch.cat(parts)
 
 
@@ -97,7 +98,8 @@ def documents_of(positions_BL: npt.NDArray[np.int64], device: torch.device) -> D
     starts_BL = positions_BL == 0
     starts_BL[:, 0] = True
     bounds = [*np.flatnonzero(starts_BL).tolist(), positions_BL.size]
-    return Documents(tuple(bounds), torch.tensor(bounds, dtype=torch.int32).to(device, non_blocking=True))
+    longest = int(np.diff(bounds).max())
+    return Documents(tuple(bounds), torch.tensor(bounds, dtype=torch.int32).to(device), longest)
 
 
 def measured_lines(measured: Sequence[Measured], *, bos: int, context_tokens: int, device: torch.device) -> list[Line]:
