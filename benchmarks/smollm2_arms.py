@@ -19,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+from measurement import add_json_option, write_measurement
+
 WORKERS = {"q": (0, 128, 256, 512, 1024), "e": (0,)}
 
 
@@ -53,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     table = commands.add_parser("table", help="print the arms, draw the curves")
     table.add_argument("files", type=Path, nargs="+")
     table.add_argument("--figure", type=Path)
+    add_json_option(table)
     return parser.parse_args()
 
 
@@ -126,6 +129,7 @@ def _table(given: argparse.Namespace) -> None:
     print_arms(lines)
     if given.figure:
         draw(lines, given.figure)
+    write_measurement(__file__, given, lines)
 
 
 if __name__ == "__main__":
