@@ -93,7 +93,7 @@ def pack_set(
         arrays[f"measured/{corpus}/ids"], arrays[f"measured/{corpus}/starts"] = ids, starts
     for init in INITS if new and new < 8192 else INITS[:1] if new else ():
         arrays[f"rows/{init}"] = new_rows(model, tokenizer, init).astype(np.float16)
-    np.savez_compressed(out / f"{name}-{new}.npz", **arrays)
+    np.savez_compressed(out / f"{name}-{new}.npz", allow_pickle=False, **arrays)
     write_json(out / f"{name}.json", _sizes(name, train, measured, model))
     return {key: len(value) for key, value in arrays.items() if key.endswith("ids")}
 
@@ -156,9 +156,9 @@ def load_set(folder: Path, name: str, new: int) -> PackedSet:
             language = "zh" if corpus.startswith("zh") else "en"
             train[corpus] = PackedCorpus(corpus, language, ids.astype(np.uint32), starts[:-1])
         else:
-            rows = tuple(part.astype(np.int64) for part in np.split(ids, starts[1:-1]))
+            texts = tuple(part.astype(np.int64) for part in np.split(ids, starts[1:-1]))
             of_text = sizes["measured"][corpus]
-            measured[corpus] = Measured(corpus, rows, np.array(of_text["characters"]), np.array(of_text["bytes"]))
+            measured[corpus] = Measured(corpus, texts, np.array(of_text["characters"]), np.array(of_text["bytes"]))
     rows = {key.split("/")[1]: arrays[key].astype(np.float32) for key in arrays.files if key.startswith("rows/")}
     train_bytes = np.array(sizes["train_bytes"], dtype=np.int64)
     return PackedSet(name, new, sizes["first_new_id"], sizes["bos"], train, train_bytes, measured, rows)

@@ -57,7 +57,8 @@ def check_attention(device: torch.device) -> None:
     shapes = [(1, heads, 128, 64) for heads in (9, 3, 3)]
     inputs = [torch.randn(s, generator=generator, device=device).bfloat16().requires_grad_() for s in shapes]
     found = []
-    for attention in (attend, _attend_by_document):
+    ways: list[Any] = [attend, _attend_by_document]
+    for attention in ways:
         try:
             out, _ = attention(nn.Module(), *inputs, None, documents=documents, scaling=0.125)
             found.append([out.detach(), *torch.autograd.grad(out.float().square().sum(), inputs)])
@@ -135,6 +136,6 @@ def _line(windows: Sequence[tuple[list[int], list[int], int]], device: torch.dev
     labels = np.array([id_ for _, targets, _ in windows for id_ in targets], dtype=np.int64)
     positions = np.concatenate([np.arange(len(inputs)) for inputs, _, _ in windows])
     owners = np.concatenate([np.full(len(inputs), owner) for inputs, _, owner in windows])
-    on_device = [torch.from_numpy(array).to(device) for array in (ids, positions, labels, owners)]
-    documents = documents_of(positions[None], device)
-    return Line(*(array[None] for array in on_device[:3]), documents, int((labels != IGNORED).sum()), on_device[3])
+    ids_T, positions_T, labels_T, owners_T = (torch.from_numpy(x).to(device) for x in (ids, positions, labels, owners))
+    documents, targets = documents_of(positions[None], device), int((labels != IGNORED).sum())
+    return Line(ids_T[None], positions_T[None], labels_T[None], documents, targets, owners_T)

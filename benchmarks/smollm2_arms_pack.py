@@ -67,7 +67,7 @@ def quickstart_texts(work: Path) -> tuple[list[Text], list[Text]]:
         check=True,
     )
     (corpus,) = (path.parent for path in work.glob("**/filtering/*/part-00000.jsonl.zst"))
-    split = {name: [Text(d.corpus, d.text) for d in read_corpus(corpus, split=name)] for name in ("train", "heldout")}  # type: ignore[arg-type]
+    split = {name: [Text(d.corpus, d.text) for d in read_corpus(corpus, split=name)] for name in ("train", "heldout")}
     return split["train"], [text for text in split["heldout"] if text.corpus in MEASURED_SETS["q"]]
 
 

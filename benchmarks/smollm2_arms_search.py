@@ -12,7 +12,7 @@ from typing import Any
 
 from smollm2_arms_training import Arm, Bench, bits
 
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, PhaseSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, PhaseSettings, Schedule
 
 Line = dict[str, Any]
 BUDGET = 98_304
@@ -25,14 +25,14 @@ FIRST_GUESS_SECONDS = {"cuda": 12.0, "cpu": 60.0}
 
 
 def q_arm(bench: Bench, new: int, *, lr: float, rows_lr: float = 1e-2, rows_ratio: float = 0.0, step: int = 2048,
-          schedule: str = "cosine", rank: int = 32, alpha: float = 16.0, tokens: int = BUDGET, seed: int = 0,
+          schedule: Schedule = "cosine", rank: int = 32, alpha: float = 16.0, tokens: int = BUDGET, seed: int = 0,
           init: str = "mean", weights: dict[str, float] | None = None) -> Arm:  # fmt: skip
     """Return an arm of set q. rows_ratio: share of the tokens that train the rows alone first. step: tokens of one."""
     length = 512
     if bench.scale < 0.1:
         length, step = 64, max(64, step // 16)
         tokens = max(3 * step, int(tokens * bench.scale) // step * step)
-    phases = ()
+    phases: tuple[PhaseSettings, ...] = ()
     if rows_ratio:
         phases = (
             PhaseSettings(name="rows", tokens_ratio=rows_ratio, trainable="new_embeddings"),
@@ -172,7 +172,7 @@ def e_arm(bench: Bench, name: str, new: int, *, train_bytes: int, lr: float, row
     length = 2048
     if bench.scale < 0.1:
         length, step = 64, 128
-    phases = ()
+    phases: tuple[PhaseSettings, ...] = ()
     if rows_ratio:
         phases = (
             PhaseSettings(name="rows", tokens_ratio=rows_ratio, trainable="new_embeddings"),
@@ -226,8 +226,8 @@ def search_e(bench: Bench) -> None:
         if bench.left < guess * MARGIN or (enough and bench.left < 0.7 * total):
             continue
         name = f"300K lr {lr:.2g}" + (f" rows {rows_lr:.2g}" if new else "")
-        rates = {"lr": lr, "rows_lr": rows_lr or 1e-2}
-        line = bench.run(e_arm(bench, name, new, train_bytes=short_bytes, step=SHORT_STEP, **rates))
+        arm = e_arm(bench, name, new, train_bytes=short_bytes, step=SHORT_STEP, lr=lr, rows_lr=rows_lr or 1e-2)
+        line = bench.run(arm)
         if line is not None:
             short.append(line)
             guess = line["seconds"]

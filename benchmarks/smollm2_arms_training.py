@@ -249,11 +249,8 @@ def _model(bench: Bench, arm: Arm, packed: PackedSet) -> ArmModel:
     built = ArmModel(model, first_new_id=packed.first_new_id if arm.new else None, rows=bool(arm.new))
     if arm.new:  # as they were packed, not rounded to the base's type
         built.rows["embed_tokens"].data = torch.from_numpy(packed.rows[arm.init]).to(bench.device)
-    if bench.device.type == "cuda":  # autocast turns inputs into bf16; PEFT would make them fp32 before that
-        for module in built.modules():
-            if hasattr(module, "cast_input_dtype_enabled"):
-                module.cast_input_dtype_enabled = False
-    return built.to(bench.device).train()
+    built.to(bench.device).train()
+    return built
 
 
 def _train_sequences(bench: Bench, arm: Arm, packed: PackedSet) -> tuple[Batch, Callable[[int], float]]:
