@@ -21,7 +21,7 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.continued_pretrain.model import ADAPTER, TrainingModel
 from hanhua.continued_pretrain.trained import ROWS, trainable_parameters
 from hanhua.errors import InvariantError
-from hanhua.weights import weight_files
+from hanhua.weights import sort_metadata, weight_files
 
 ADAPTER_FILE = "adapter_model.safetensors"
 READABLE = 0o644  # safetensors writes 0600, which no one else could load
@@ -128,6 +128,7 @@ def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tens
             tensors[name] = change(name, tensors[name]).contiguous()
             unused.discard(name)
         save_file(tensors, out / shard.name, metadata=metadata)
+        sort_metadata(out / shard.name)
         (out / shard.name).chmod(READABLE)
     if unused:
         raise InvariantError(f"{base} has no tensor {sorted(unused)[0]}, which training changed")
