@@ -10,7 +10,7 @@ from hanhua.config_fields import EXECUTION, ExecutionField, marked_fields
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
-Trainable = Literal["adapters", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
+Trainable = Literal["adapters", "lora", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
 Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
@@ -64,9 +64,9 @@ class PhaseSettings(BaseModel):
 
     name: str = Field(description="Name in progress and log, such as rows, main or anneal")
     tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
-    trainable: Literal["new_embeddings", "embeddings"] | None = Field(
+    trainable: Literal["new_embeddings", "embeddings", "lora"] | None = Field(
         default=None,
-        description="new_embeddings or embeddings: only these, out of what the run trains; null: all of it",
+        description="new_embeddings, embeddings or lora: only these, out of what the run trains; null: all of it",
     )
     weights: dict[str, float] | None = Field(
         default=None, description="Share of each corpus in this phase; null: as in the run"
@@ -158,8 +158,14 @@ class ContinuedPretrainConfig(BaseModel):
     )
     trainable: Trainable = Field(
         default="adapters",
-        description="adapters: LoRA and the new tokens' rows. new_embeddings: only the new tokens' rows. "
-        "embeddings: the whole input and output embedding. adapters+embeddings: LoRA and both. full: all weights",
+        description="adapters: LoRA and the new tokens' rows. lora: LoRA alone; rows stay as they are in the model. "
+        "new_embeddings: only the new tokens' rows. embeddings: the whole input and output embedding. "
+        "adapters+embeddings: LoRA and both. full: all weights",
+    )
+    merge: bool = Field(
+        default=True,
+        description="Write model/ with the adapter merged in; false: only adapter/, which needs trainable: lora. "
+        "In a recipe always true",
     )
     lora: LoraSettings | None = Field(
         default=LoraSettings(), description="Settings of the adapters; null: no adapters, all weights are trained"
@@ -242,8 +248,13 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
             raise ValueError("all weights are 0, so there is nothing to train on")
-        if self.trainable == "adapters+embeddings" and self.lora is None:
-            raise ValueError("trainable is adapters+embeddings and lora is null: adapters need their settings")
+        if self.trainable in ("adapters+embeddings", "lora") and self.lora is None:
+            raise ValueError(f"trainable is {self.trainable} and lora is null: adapters need their settings")
+        if not self.merge and self.mode != "lora":
+            raise ValueError(
+                f"merge is false and trainable is {self.trainable}: an adapter alone serves only without new rows, "
+                "so use trainable: lora"
+            )
         if self.quantize != "none" and self.mode == "full":
             raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
@@ -265,6 +276,8 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"phase {phase.name!r} trains new_embeddings, but the run trains {self.mode}")
             if phase.trainable == "embeddings" and self.mode not in ("embeddings", "adapters+embeddings", "full"):
                 raise ValueError(f"phase {phase.name!r} trains embeddings, but the run trains {self.mode}")
+            if phase.trainable == "lora" and not self.has_adapters:
+                raise ValueError(f"phase {phase.name!r} trains lora, but the run trains {self.mode}")
 
     @property
     def mode(self) -> Trainable:
@@ -274,7 +287,7 @@ class ContinuedPretrainConfig(BaseModel):
     @property
     def has_adapters(self) -> bool:
         """Whether linear layers are adapted."""
-        return self.mode in ("adapters", "adapters+embeddings")
+        return self.mode in ("adapters", "lora", "adapters+embeddings")
 
     @property
     def tokens_per_step(self) -> int:

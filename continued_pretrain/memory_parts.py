@@ -44,7 +44,9 @@ def trained_sizes(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: 
     if config.has_adapters and config.lora is not None:
         targets = None if config.lora.targets == "all-linear" else config.lora.targets
         adapters = shape.lora_parameters(config.lora.rank, targets)
-    rows = 0 if everything or tables else new_rows * shape.hidden_size * (1 if shape.tied else 2)
+    rows = (
+        0 if everything or tables or config.mode == "lora" else new_rows * shape.hidden_size * (1 if shape.tied else 2)
+    )
     return TrainedSizes(
         adapters=adapters,
         rows=rows,

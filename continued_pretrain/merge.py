@@ -80,10 +80,23 @@ def _adapter_config(model: TrainingModel, trained: Mapping[str, Tensor], *, only
         whole = [name for name in ("embed_tokens", "lm_head") if any(f".{name}.weight" in key for key in trained)]
         settings["modules_to_save"] = whole or None
         settings["target_modules"] = sorted(settings["target_modules"])  # a set, in a new order in each process
+        if not matrices and not whole and not settings["use_dora"]:
+            settings |= _without_rslora(settings)
     settings["base_model_name_or_path"] = None  # a path of this machine
     settings["inference_mode"] = True
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in settings.items()}
     return {key: getattr(value, "value", value) for key, value in sorted(plain.items())}
+
+
+def _without_rslora(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same strength as alpha/rank: llama.cpp's own converter takes alpha and rank, and rsLoRA for nothing.
+
+    With alpha 16 and rank 64 it would make an adapter eight times too weak, without a word.
+    """
+    if not settings["use_rslora"]:
+        return {}
+    alpha = settings["lora_alpha"] * settings["r"] ** 0.5
+    return {"use_rslora": False, "lora_alpha": int(alpha) if float(alpha).is_integer() else alpha}
 
 
 def merge_adapter(base: Path, adapter: Path, out: Path) -> None:

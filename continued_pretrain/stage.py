@@ -59,7 +59,7 @@ def pretrain_folder(
     check_trackers(config.report_to)
     # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
-    check_free_space(out, weights * (10 if config.mode == "full" else 2))
+    check_free_space(out, weights * (10 if config.mode == "full" else 2) * config.merge)
     processes = wanted_processes(config)
     if processes > 1 and not is_launched():
         return launch(config, base, corpus, out, first_new_id=first_new_id, processes=processes)
@@ -147,7 +147,7 @@ def step_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, *,
 def write_results(
     model: TrainingModel, trained: Mapping[str, Tensor], config: ContinuedPretrainConfig, base: Artifact, out: Path
 ) -> None:
-    """Write `adapter/` and the merged `model/`; only `model/` when whole weights were trained."""
+    """Write `adapter/`, and the merged `model/` unless config says not to; only `model/` for whole weights."""
     shutil.rmtree(out / "model", ignore_errors=True)
     try:
         if config.mode in ("full", "embeddings"):
@@ -157,7 +157,8 @@ def write_results(
             readable = not (model.tied and config.mode in ("new_embeddings", "adapters+embeddings"))
             adapter = out / "adapter" if readable else out / "work" / "adapter"
             save_adapter(model, trained, adapter, base_hash=base.content_hash)
-            merge_adapter(base.path, adapter, out / "model")
+            if config.merge:
+                merge_adapter(base.path, adapter, out / "model")
     except (OSError, SafetensorError) as error:
         free = shutil.disk_usage(out).free
         raise HanhuaError(

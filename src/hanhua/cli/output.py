@@ -25,12 +25,23 @@ def require_unfinished(out: Path, *, what: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def finish(stage: str, folder: Path, *, config: Any, inputs: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Finish a stage's output in a folder the user chose: scratch is removed, the manifest is written last."""
+def finish(
+    stage: str,
+    folder: Path,
+    *,
+    config: Any,
+    inputs: Mapping[str, str],
+    facts: Mapping[str, Any],
+    kind: str | None = None,
+) -> None:
+    """Finish a stage's output in a folder the user chose: scratch is removed, the manifest is written last.
+
+    kind: of the artifact, where it is not what the stage makes in a run.
+    """
     from hanhua.artifacts.identity import record_of
     from hanhua.artifacts.store import finish_artifact
     from hanhua.pipeline.stages import stage_named
 
     declared = stage_named(stage)
     record = record_of(declared.function, declared.libraries)
-    finish_artifact(folder, kind=declared.makes, config=config, inputs=inputs, facts=facts, record=record)
+    finish_artifact(folder, kind=kind or declared.makes, config=config, inputs=inputs, facts=facts, record=record)

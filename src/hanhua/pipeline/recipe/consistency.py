@@ -73,6 +73,11 @@ def _check_restore(recipe: Recipe, tree: Tree) -> None:
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
     release, training = recipe.release, recipe.continued_pretrain
+    if training is not None and not training.merge:
+        tree.wrong(
+            ("continued_pretrain", "merge"),
+            "a run goes on with the merged model, so it is always written; for an adapter alone use hanhua train",
+        )
     if release is None:
         return
     if release.kind == "tokenizer":
