@@ -31,7 +31,6 @@ def by_mask(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def test_documents_begin_where_positions_restart_and_where_a_sequence_does() -> None:
     documents = Documents.of(POSITIONS.clone())
     assert documents.bounds == (0, 4, 6, 7, 8, 11, 16)
-    assert documents.longest == 5
     assert documents.bounds_tensor.dtype == torch.int32
 
 
