@@ -40,7 +40,8 @@ from hanhua.progress import Progress, say
 class Run:
     """All that a step needs, and the position of the run.
 
-    batch_sequences: sequences of a step over all processes. after_step: called in every process.
+    batch_sequences: sequences of a step over all processes. after_step: called in every process; may return the state
+    with more in it.
     """
 
     model: TrainingModel
@@ -53,7 +54,7 @@ class Run:
     batch_sequences: int
     name: str
     state: TrainState
-    after_step: Callable[[TrainState], None] | None = None
+    after_step: Callable[[TrainState], TrainState | None] | None = None
 
     @property
     def steps(self) -> int:
@@ -107,7 +108,7 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         run.log.write(run.state, measured, optimizer, seconds=time.monotonic() - began)
         bar.advance(run.batch_sequences * run.data.length, note=_note(run, measured))
         if run.after_step is not None:
-            run.after_step(run.state)
+            run.state = run.after_step(run.state) or run.state
         stopping = any_process(stop, run.accelerator)
         if run.state.step % run.config.save_steps == 0 or run.state.step == phase.end or stopping:
             run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)
