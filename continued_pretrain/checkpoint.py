@@ -4,6 +4,7 @@
                                  optimizer.safetensors  AdamW's moments and step counts, by parameter name
                                  state.json             step, data position, tokens, the run it belongs to
                                  complete.json          written last: size, sha256, tensors of the others
+    checkpoints/best/            the same without optimizer, of the best measurement (`retention`)
 
 Written aside, fsynced, renamed. There is no random state to keep: data order, learning rate and the
 seed of dropout are functions of the step (`loop`). No pickle anywhere.
@@ -31,6 +32,7 @@ from hanhua.progress import say
 
 KEPT = 2
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+BEST = "best"
 TRAINED, OPTIMIZER, STATE, COMPLETE = "trained.safetensors", "optimizer.safetensors", "state.json", "complete.json"
 
 
@@ -41,7 +43,7 @@ MEAN_OF_STEPS = 20
 class TrainState:
     """The position of training: steps done, sequences and tokens consumed (the data position), losses so far.
 
-    mean_loss: running mean over some twenty steps.
+    mean_loss: running mean over some twenty steps. retention: what `retention.watch` needs to go on, as JSON data.
     """
 
     step: int = 0
@@ -50,6 +52,7 @@ class TrainState:
     first_loss: float | None = None
     last_loss: float | None = None
     mean_loss: float | None = None
+    retention: dict[str, Any] | None = None
 
     def advanced(self, loss: float, sequences: int, length: int) -> TrainState:
         """Return the state after a step of that many sequences."""
@@ -120,6 +123,43 @@ class Checkpoints:
             if self.keep_every is None or int(old.name.removeprefix("step-")) % self.keep_every:
                 shutil.rmtree(old)
         return target
+
+    @property
+    def best_folder(self) -> Path:
+        """Where the weights of the best measurement are, if there was one."""
+        return self.folder / BEST
+
+    def save_best(self, step: int, parameters: Mapping[str, nn.Parameter], *, write: bool = True) -> None:
+        """Keep what is trained, as it is now, beside the checkpoints. Every process calls this; one has `write`."""
+        tensors = {name: whole(parameter) for name, parameter in parameters.items()}
+        if not write:
+            return
+        aside = self.folder / f"{BEST}.partial"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir()
+            save_file(tensors, aside / TRAINED)
+            write_json(aside / STATE, {"step": step})
+            counts = {TRAINED: len(tensors), STATE: None}
+            write_json(aside / COMPLETE, {name: _durable(aside / name, count) for name, count in counts.items()})
+            shutil.rmtree(self.best_folder, ignore_errors=True)
+            aside.rename(self.best_folder)
+            fsync_folder(self.folder)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise HanhuaError(f"{self.best_folder}: could not be written ({error}); free some space") from error
+
+    def load_best(self, parameters: Mapping[str, nn.Parameter], *, step: int) -> int:
+        """Restore the weights of the best measurement and return their step; InputError unless it is `step`, whole."""
+        if damage := _damage(self.best_folder):
+            raise InputError(f"{self.best_folder}: {damage}")
+        found = int(read_json(self.best_folder / STATE)["step"])
+        if found != step:
+            raise InputError(
+                f"{self.best_folder}: weights of step {found:,}, where those of step {step:,} were the best"
+            )
+        _restore(self.best_folder, parameters)
+        return found
 
     def stored_run(self) -> dict[str, Any] | None:
         """Return what the newest whole checkpoint says of its run; None when there is none."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanhua.config_fields import EXECUTION, ExecutionField, marked_fields
+from hanhua.continued_pretrain.retention.settings import RetentionSettings
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -222,6 +223,10 @@ class ContinuedPretrainConfig(BaseModel):
         gt=0,
         description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never stop",
     )
+    retention: RetentionSettings | None = Field(
+        default=None,
+        description="Held-out texts measured while training, a share of replay that follows, and limits; null: off",
+    )
     save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
     save_total_limit: Annotated[int, EXECUTION] = Field(
         default=2, ge=1, description="Number of most recent checkpoints to keep"
@@ -278,6 +283,8 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"phase {phase.name!r} trains embeddings, but the run trains {self.mode}")
             if phase.trainable == "lora" and not self.has_adapters:
                 raise ValueError(f"phase {phase.name!r} trains lora, but the run trains {self.mode}")
+            if phase.weights is not None and self.retention is not None and self.retention.replay is not None:
+                raise ValueError(f"phase {phase.name!r} has weights, but retention.replay moves them through the run")
 
     @property
     def mode(self) -> Trainable:

@@ -19,12 +19,14 @@ from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, exec
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
 from hanhua.continued_pretrain.launch import launch, wanted_processes
-from hanhua.continued_pretrain.loop import train
+from hanhua.continued_pretrain.loop import Run
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.parallel import choose, place, sharded_modules
 from hanhua.continued_pretrain.prepare import prepare_data
+from hanhua.continued_pretrain.retention.watch import retention_facts
+from hanhua.continued_pretrain.retention.watched_run import save_best_adapter, train_watched
 from hanhua.continued_pretrain.start import start_run
 from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
@@ -97,24 +99,31 @@ def train_folder(
         if accelerator.is_main_process:
             say(f"continued_pretrain: {kind}: {why}")
         placed = place(model, accelerator, kind)
-        run_now = start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out)
-        state = train(run_now)
+        started = start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out)
+        state = train_watched(started, corpus.path, base.path, out / "logs")
         trained = {name: whole(parameter) for name, parameter in trainable_parameters(model).items()}
         if accelerator.is_main_process:
             write_results(model, trained, config, base, out)
+        save_best_adapter(started, state, out / "best_adapter", base_hash=base.content_hash)
         accelerator.wait_for_everyone()
-        execution = {
-            "new_rows": new_rows,
-            "vocab_size": rows,
-            "threads": torch.get_num_threads(),
-            "processes": accelerator.num_processes,
-            "step_sequences": batch_sequences,
-            "placement": kind,
-            "sharded_modules": sharded_modules(model),
-            "device": accelerator.device.type,
-            "precision": "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision,
-        }
-        return {**training_facts(data, state, model, trained), **execution}
+        facts = {**training_facts(data, state, model, trained), "new_rows": new_rows, "vocab_size": rows}
+        if config.retention is not None:
+            facts["retention"] = retention_facts(state, out / "logs")
+        return {**facts, **_execution(started)}
+
+
+def _execution(run: Run) -> dict[str, Any]:
+    """Return how training was executed."""
+    accelerator = run.accelerator
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes,
+        "step_sequences": run.batch_sequences,
+        "placement": run.placed.kind,
+        "sharded_modules": sharded_modules(run.model),
+        "device": accelerator.device.type,
+        "precision": "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision,
+    }
 
 
 def _what_stays(config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact) -> dict[str, Any]:

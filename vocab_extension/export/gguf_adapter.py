@@ -2,8 +2,6 @@
 
 The model it belongs to is exported apart, once; several adapters share it. llama.cpp scales by alpha/rank and knows no
 rsLoRA, so the strength is written as the alpha that gives the same.
-
-Shape suffixes: R outputs (rows of the matrix), K rank, C inputs.
 """
 
 from __future__ import annotations
@@ -104,7 +102,7 @@ def _check_plain(adapter: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _tensors(adapter: Path, shape: ModelShape) -> dict[str, npt.NDArray[np.float32]]:
-    """Return A, (K, C), and B, (R, K), of each matrix by GGUF name; the rows of heads in llama.cpp's order."""
+    """Return A, (rank, inputs), and B, (outputs, rank), by GGUF name; the rows of heads in llama.cpp's order."""
     found: dict[str, npt.NDArray[np.float32]] = {}
     for place in read_header(adapter / ADAPTER_FILE)[0]:
         match = _LORA.fullmatch(place.name)
