@@ -1,7 +1,7 @@
 """Checkpoints that survive being killed at any moment, and from which training resumes bit for bit.
 
     checkpoints/step-00000200/   trained.safetensors    what is trained
-                                 optimizer.safetensors  AdamW's moments and step counts, by parameter name
+                                 optimizer.safetensors  the optimizer's moments and step counts, by parameter name
                                  state.json             step, data position, tokens, the run it belongs to
                                  complete.json          written last: size, sha256, tensors of the others
     checkpoints/best/            the same without optimizer, of the best measurement (`retention`)
@@ -26,12 +26,12 @@ from torch import Tensor, nn
 
 from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import difference
+from hanhua.continued_pretrain.optimizers import AnyOptimizer, restore_state, state_of
 from hanhua.continued_pretrain.trained import laid_as, whole
 from hanhua.errors import HanhuaError, InputError, InvariantError
 from hanhua.progress import say
 
 KEPT = 2
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 BEST = "best"
 TRAINED, OPTIMIZER, STATE, COMPLETE = "trained.safetensors", "optimizer.safetensors", "state.json", "complete.json"
 
@@ -86,7 +86,7 @@ class Checkpoints:
         self,
         state: TrainState,
         parameters: Mapping[str, nn.Parameter],
-        optimizer: torch.optim.Optimizer,
+        optimizer: AnyOptimizer,
         *,
         write: bool = True,
     ) -> Path:
@@ -170,7 +170,7 @@ class Checkpoints:
         return None
 
     def load_latest(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer | None = None
+        self, parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer | None = None
     ) -> TrainState | None:
         """Restore the last whole checkpoint into parameters and optimizer; None when there is none.
 
@@ -197,22 +197,13 @@ class Checkpoints:
             return state
         return None
 
-    def load_moments(
-        self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Restore AdamW's state of the parameters it moves from the checkpoint of `state`."""
-        folder = self.folder / f"step-{state.step:08d}"
-        moments = load_file(folder / OPTIMIZER)
-        wanted = {f"{moment}:{name}" for name in parameters for moment in MOMENTS}
-        if set(moments) != wanted:
-            raise InvariantError(
-                f"{folder}: {len(moments)} optimizer tensors, where {len(parameters)} trained ones have {len(wanted)}"
-            )
-        for name, parameter in parameters.items():
-            kept = {key: laid_as(moments[f"{key}:{name}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
-            # AdamW's fused kernel wants its step count on the device, the others want it on the CPU.
-            device = parameter.device if optimizer.defaults.get("fused") else torch.device("cpu")
-            optimizer.state[parameter] = {"step": moments[f"step:{name}"].to(device), **kept}
+    def load_moments(self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer) -> None:
+        """Restore the state of the parameters that the optimizer moves from the checkpoint of `state`."""
+        saved: dict[str, dict[str, Tensor]] = {}
+        for name, value in load_file(self.folder / f"step-{state.step:08d}" / OPTIMIZER).items():
+            moment, _, parameter = name.partition(":")
+            saved.setdefault(parameter, {})[moment] = value
+        restore_state(parameters, optimizer, saved)
 
     def latest(self) -> Path | None:
         """Return the folder of the newest checkpoint on disk."""
@@ -222,17 +213,9 @@ class Checkpoints:
         return sorted(p for p in self.folder.glob("step-*") if p.suffix != ".partial")
 
 
-def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return AdamW's state as `moment:parameter` tensors, of the parameters it moves."""
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    moved = {name: parameter for name, parameter in parameters.items() if id(parameter) in held}
-    tensors = {}
-    for name, parameter in moved.items():
-        for moment, value in optimizer.state[parameter].items():
-            tensors[f"{moment}:{name}"] = whole(value)
-    if len(tensors) != len(MOMENTS) * len(held):
-        raise InvariantError(f"{len(tensors)} optimizer tensors for {len(held)} parameters, not three for each")
-    return tensors
+def _moments(parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state as `moment:parameter` tensors, of the parameters it moves."""
+    return {f"{moment}:{name}": whole(value) for name, moment, value in state_of(parameters, optimizer)}
 
 
 def _restore(folder: Path, parameters: Mapping[str, nn.Parameter]) -> None:

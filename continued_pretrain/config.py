@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hanhua.config_fields import EXECUTION, ExecutionField, marked_fields
+from hanhua.config_fields import EXECUTION, ExecutionField, LocalPath, marked_fields
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
 Trainable = Literal["adapters", "lora", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
+OptimizerName = Literal["adamw", "adamw_8bit", "muon"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
 Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
@@ -151,6 +152,11 @@ class ContinuedPretrainConfig(BaseModel):
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's decay rate of the first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's decay rate of the second moment")
+    optimizer: OptimizerName = Field(
+        default="adamw",
+        description="adamw; adamw_8bit: its moments in 8 bits, needs bitsandbytes; muon: Muon for the matrices (LoRA's "
+        "or those of the layers), AdamW for all else, at the same learning rates",
+    )
     z_loss: float = Field(
         default=0.0, ge=0, le=1, description="Weight of the squared log-normalizer in the loss; 1e-4 is usual, 0 is off"
     )
@@ -216,6 +222,11 @@ class ContinuedPretrainConfig(BaseModel):
         default=(),
         description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
         "as themselves, in all other texts as plain text",
+    )
+    continue_from: LocalPath | None = Field(
+        default=None,
+        description="Output folder of a finished training of the same model, whose weights this one begins with: new "
+        "warm-up, new optimizer state, and the data drawn anew",
     )
     seed: int = Field(default=0, ge=0, description="Random seed of data order, adapter initialization and dropout")
     loss_spike_threshold: float | None = Field(

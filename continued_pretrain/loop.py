@@ -25,13 +25,14 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.guard import refuse_bad_step
 from hanhua.continued_pretrain.model import TrainingModel
+from hanhua.continued_pretrain.optimizers import make_optimizer
 from hanhua.continued_pretrain.pack import IGNORED
 from hanhua.continued_pretrain.parallel import Placed
 from hanhua.continued_pretrain.phases import Phase, plan_phases
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.stop import StopRequest, stop_on_signals
 from hanhua.continued_pretrain.train_log import Measured, TrainLog
-from hanhua.continued_pretrain.trained import clip_gradient, parameter_groups, trainable_parameters
+from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameters
 from hanhua.continued_pretrain.training_data import MicroBatch, TrainingData
 from hanhua.progress import Progress, say
 
@@ -84,11 +85,7 @@ def train(run: Run) -> TrainState:
 def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> None:
     everything = trainable_parameters(run.model)
     parameters = phase.chosen(everything)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(run.model, phase.config, parameters),
-        betas=(run.config.beta1, run.config.beta2),
-        fused=True,
-    )
+    optimizer = make_optimizer(run.model, phase.config, parameters, placement=run.placed.kind)
     if run.state.step > phase.first_step:
         run.checkpoints.load_moments(run.state, parameters, optimizer)
     elif phase.name:

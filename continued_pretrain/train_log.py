@@ -14,7 +14,7 @@ from hanhua.continued_pretrain.checkpoint import TrainState
 from hanhua.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from torch.optim import Optimizer
+    from hanhua.continued_pretrain.optimizers import AnyOptimizer
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class TrainLog:
             return None
         return self._seconds / 3600 * self._speed.dollars_per_hour
 
-    def write(self, state: TrainState, measured: Measured, optimizer: Optimizer, *, seconds: float) -> None:
+    def write(self, state: TrainState, measured: Measured, optimizer: AnyOptimizer, *, seconds: float) -> None:
         """Add the row of the step that led to `state` and took `seconds`."""
         if not self._enabled:
             return

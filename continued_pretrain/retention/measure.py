@@ -70,7 +70,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         for part, training in before:
             part.training = training
         if isinstance(module, FSDPModule):
-            # The outermost group stays gathered until a backward pass: without one, the next step got no gradient for it.
+            # The outermost group stays gathered until a backward pass; without one, the next step gives it no gradient.
             module.reshard()
 
 
