@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def save_adapter(model: TrainingModel, trained: Mapping[str, Tensor], folder: Pa
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     only_rows = all(name.startswith(ROWS) for name in trained)
-    tensors = {_peft_key(name, only_rows=only_rows): tensor for name, tensor in trained.items()}
+    tensors = {key: trained[name] for name, key in peft_names(trained).items()}
     save_file(tensors, folder / ADAPTER_FILE, metadata={"format": "pt"})
     (folder / ADAPTER_FILE).chmod(READABLE)
     write_json(folder / "adapter_config.json", _adapter_config(model, trained, only_rows=only_rows))
@@ -54,6 +54,13 @@ def save_adapter(model: TrainingModel, trained: Mapping[str, Tensor], folder: Pa
         raise InvariantError(f"{folder / ADAPTER_FILE}: {saved} tensors saved of {len(expected)} that were trained")
     write_json(folder / "hanhua.json", {"base_content_hash": base_hash, "tensors": saved})
     return saved
+
+
+def peft_names(names: Iterable[str]) -> dict[str, str]:
+    """Return PEFT's names of an adapter's tensors by the training model's."""
+    known = list(names)
+    only_rows = all(name.startswith(ROWS) for name in known)
+    return {name: _peft_key(name, only_rows=only_rows) for name in known}
 
 
 def _peft_key(name: str, *, only_rows: bool) -> str:
@@ -107,7 +114,7 @@ def merge_adapter(base: Path, adapter: Path, out: Path) -> None:
     """
     settings = read_json(adapter / "adapter_config.json")
     changes = _changes(load_file(adapter / ADAPTER_FILE))
-    scale, ids = _scale(settings), _row_ids(settings)
+    scale, ids = scale_of(settings), _row_ids(settings)
 
     def change(name: str, tensor: Tensor) -> Tensor:
         layer = name.removesuffix(".weight").rpartition(".")[2]
@@ -156,7 +163,8 @@ def copy_companions(base: Path, out: Path) -> None:
             shutil.copyfile(path, out / path.name)
 
 
-def _scale(settings: Mapping[str, Any]) -> float:
+def scale_of(settings: Mapping[str, Any]) -> float:
+    """Return what B times A is multiplied with, by PEFT's settings of an adapter; 0 where it has rows alone."""
     if "r" not in settings:
         return 0.0  # an adapter of rows alone
     rank = settings["r"]

@@ -18,6 +18,7 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
+from hanhua.continued_pretrain.further import load_finished, with_new_draw
 from hanhua.continued_pretrain.launch import launch, wanted_processes
 from hanhua.continued_pretrain.loop import Run
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
@@ -83,7 +84,7 @@ def train_folder(
     with reproducible(config.threads):
         shape = ModelShape.from_config(read_json(base.path / "config.json"))
         accelerator = make_accelerator(config.precision, parameters=shape.parameters)
-        run = _what_stays(config, base, corpus)
+        run, config = _what_stays(config, base, corpus), with_new_draw(config)
         checkpoints = Checkpoints(
             out / "work" / "checkpoints", run={}, keep=config.save_total_limit, keep_every=config.keep_every_steps
         )
@@ -93,6 +94,7 @@ def train_folder(
             data = prepare_data(config, corpus, base.path, out / "work", batch_sequences=batch_sequences)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
+        load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")
         kind, why = choose(base.path, config, accelerator, new_rows=new_rows)

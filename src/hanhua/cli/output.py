@@ -21,7 +21,8 @@ def require_unfinished(out: Path, *, what: str) -> None:
     from hanhua.errors import UsageError
 
     if (out / MANIFEST).is_file():
-        raise UsageError(f"{out}: holds a finished {what}; choose another --out, or remove it")
+        further = f", or take it further into another --out with -s continue_from={out}" if what == "model" else ""
+        raise UsageError(f"{out}: holds a finished {what}; choose another --out, or remove it{further}")
     out.mkdir(parents=True, exist_ok=True)
 
 
