@@ -58,15 +58,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--base-tokens", type=int, default=1_200_000, help="English tokens the base learns from")
     parser.add_argument("--zh-bytes", type=int, default=150_000, help="bytes of Chinese, seen many times")
-    parser.add_argument("--tokens", type=int, default=307_200, help="tokens of each arm")
+    parser.add_argument("--tokens", type=int, default=153_600, help="tokens of each arm")
     parser.add_argument("--new-tokens", type=int, default=2048)
     parser.add_argument("--replay", type=float, default=0.15, help="fixed share, and the one the guard begins with")
     parser.add_argument("--target", type=float, default=0.02, help="increase of English bits per byte to be held")
     parser.add_argument("--min-share", type=float, default=0.05)
     parser.add_argument("--max-share", type=float, default=0.4)
-    parser.add_argument("--eval-steps", type=int, default=20)
+    parser.add_argument("--eval-steps", type=int, default=15)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak, of all weights; it falls to 0")
     parser.add_argument("--held-out-pieces", type=int, default=16, help="of 2,000 characters, for each held-out set")
+    parser.add_argument("--set-bytes", type=int, default=40_000, help="of each held-out set that are measured")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=ARMS)
     parser.add_argument("--threads", type=int, default=1)
@@ -119,7 +120,7 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
         eval_steps=given.eval_steps,
         sets=("english",),
         heldout=("en", JUDGED, CHINESE),
-        max_set_bytes=1_000_000,
+        max_set_bytes=given.set_bytes,
         max_loss_increase=None,
         replay=replay,
     )
@@ -129,6 +130,7 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
     config = settings(given, **rates, max_tokens=given.tokens, weights=weights, seed=seed, retention=retention)
     out = given.work / "arms" / f"{arm}-{seed}"
     shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     base, corpus = as_artifact(given.work / "resized" / "model"), open_artifact(given.work / "texts" / "adapt")
     facts = pretrain_folder(config, base, corpus, out, first_new_id=None)
     rows = read_rows(out / "logs" / LOG)
