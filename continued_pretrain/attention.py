@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 
 NAME = "documents"
 KERNEL_DTYPES = (torch.bfloat16, torch.float16)
+WIDE_TOKENS = 384
+"""On a CPU documents up to this length are attended in fp32: the backward pass in bf16 takes twice as long there."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,18 @@ def one_by_one(
     query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None
 ) -> Tensor:
     """Attend with one call per document: exact, and the work is the sum of the documents' squared lengths."""
+    lengths = [high - low for low, high in pairwise(documents.bounds)]
+    dtype = query_THK.dtype
     parts = []
-    for low, high in pairwise(documents.bounds):
-        query, key, value = (x[low:high].transpose(0, 1)[None] for x in (query_THK, key_TGK, value_TGK))
+    # Split, whose backward pass is one concatenation: that of a slice fills a tensor of the whole line with zeros.
+    for query, key, value in zip(*(x.split(lengths) for x in (query_THK, key_TGK, value_TGK)), strict=True):
+        narrow = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) > WIDE_TOKENS
+        wide = dtype if narrow or query.is_cuda else torch.promote_types(dtype, torch.float32)
+        query, key, value = (x.transpose(0, 1)[None].to(wide) for x in (query, key, value))
         out = nn.functional.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
         )
-        parts.append(out[0].transpose(0, 1))
+        parts.append(out[0].transpose(0, 1).to(dtype))
     return torch.cat(parts)
 
 
@@ -116,20 +124,25 @@ def by_kernel(
     """FlashAttention over the whole line at once: a GPU, and bf16 or fp16."""
     from torch.nn.attention.varlen import varlen_attn
 
+    known = _kernel_parameters()
+    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
+    if "enable_gqa" in known and query_THK.shape[1] != key_TGK.shape[1]:
+        options["enable_gqa"] = True
+    if "scale" in known:
+        options["scale"] = scale
+    elif scale is not None:
+        query_THK = query_THK * (scale * math.sqrt(query_THK.shape[2]))
     bounds, longest = documents.bounds_tensor, documents.longest
-    options = _kernel_options(query_THK.shape[1] != key_TGK.shape[1])
-    out: Tensor = varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, scale=scale, **options)
+    out: Tensor = varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, **options)
     return out
 
 
 @cache
-def _kernel_options(grouped: bool) -> dict[str, Any]:
-    """Causal, and heads in groups, as this version of torch asks for them: 2.10 has `is_causal` and takes groups."""
+def _kernel_parameters() -> frozenset[str]:
+    """Names that the kernel's function takes: torch 2.10 to 2.13 differ in how causal, scale and groups are said."""
     from torch.nn.attention.varlen import varlen_attn
 
-    known = inspect.signature(varlen_attn).parameters
-    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
-    return {**options, "enable_gqa": True} if grouped and "enable_gqa" in known else options
+    return frozenset(inspect.signature(varlen_attn).parameters)
 
 
 @torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]

@@ -176,7 +176,8 @@ def _checkpoint_activations(model: Any) -> None:
 
 def _with_lora(model: Any, lora: LoraSettings) -> Any:
     from peft import LoraConfig, get_peft_model
-    from peft.tuners.lora import LoraLayer
+
+    from hanhua.continued_pretrain.adapted_linear import make_one_operation
 
     settings = LoraConfig(
         r=lora.rank,
@@ -191,10 +192,7 @@ def _with_lora(model: Any, lora: LoraSettings) -> Any:
         # peft 0.21 asks transformers 5.23 for a name that it deprecates.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         adapted = get_peft_model(model, settings, adapter_name=ADAPTER)
-    for module in adapted.modules():
-        if isinstance(module, LoraLayer):
-            # Under autocast the input would be widened to the adapter's fp32 and at once narrowed again.
-            module.cast_input_dtype_enabled = False
+    make_one_operation(adapted)
     return adapted
 
 
