@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=153_600, help="tokens of each arm")
     parser.add_argument("--new-tokens", type=int, default=2048)
     parser.add_argument("--replay", type=float, default=0.15, help="fixed share, and the one the guard begins with")
-    parser.add_argument("--target", type=float, default=0.02, help="increase of English bits per byte to be held")
+    parser.add_argument("--target", type=float, default=0.03, help="increase of English bits per byte to be held")
     parser.add_argument("--min-share", type=float, default=0.05)
     parser.add_argument("--max-share", type=float, default=0.4)
     parser.add_argument("--eval-steps", type=int, default=15)
