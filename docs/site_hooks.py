@@ -21,6 +21,7 @@ PAGES = (
     "filtering",
     "harmful-content",
     "training",
+    "coming-from",
     "chat",
     "evaluation",
     "publishing",

@@ -73,6 +73,11 @@ def _check_restore(recipe: Recipe, tree: Tree) -> None:
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
     release, training = recipe.release, recipe.continued_pretrain
+    if training is not None and not training.merge:
+        tree.wrong(
+            ("continued_pretrain", "merge"),
+            "a run goes on with the merged model, so it is always written; for an adapter alone use hanhua train",
+        )
     if release is None:
         return
     if release.kind == "tokenizer":
@@ -108,6 +113,18 @@ def _check_names(recipe: Recipe, tree: Tree) -> None:
                     near = difflib.get_close_matches(name, recipe.corpora, n=1)
                     hint = f"did you mean {near[0]}?" if near else f"corpora: {', '.join(recipe.corpora)}"
                     tree.wrong((section, field, name), f"no corpus {name!r} ({hint})")
+    _check_retention(recipe, tree)
+
+
+def _check_retention(recipe: Recipe, tree: Tree) -> None:
+    retention = recipe.continued_pretrain.retention if recipe.continued_pretrain is not None else None
+    if retention is None:
+        return
+    replayed = retention.replay.corpora if retention.replay is not None else ()
+    for at, names in {("heldout",): retention.heldout, ("replay", "corpora"): replayed}.items():
+        for name in sorted(set(names) - set(recipe.corpora)):
+            place = ("continued_pretrain", "retention", *at)
+            tree.wrong(place, f"no corpus {name!r} (corpora: {', '.join(recipe.corpora)})")
 
 
 def _check_files(recipe: Recipe, tree: Tree) -> None:
