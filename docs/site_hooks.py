@@ -21,6 +21,7 @@ PAGES = (
     "filtering",
     "harmful-content",
     "training",
+    "hardware",
     "chat",
     "evaluation",
     "publishing",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hanhua.pipeline.plan_steps import Step
     from hanhua.pipeline.planning.estimate import RecipeEstimate, StageEstimate
 
-EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8x80GB --slurm jobs"
+EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8xH100 --slurm jobs"
 
 
 def plan(

@@ -48,7 +48,7 @@ MISTAKES = [
     ("license: CC-BY-4.0", "licence: CC-BY-4.0", "4:41", "did you mean license?"),
     ("{license_policy: commercial}", "{licence_policy: commercial}", "23:11", "did you mean license_policy?"),
     ("  gates: {min_gain: 0.1}", "  gates: {min_gains: 0.1}", "22:11", "did you mean min_gain?"),
-    ("devices: 1x80GB", "gpus: 1x80GB", "24:12", "known here: cores, devices, price_per_device_hour"),
+    ("devices: 1x80GB", "gpus: 1x80GB", "24:12", "known here: attained_ratio, "),
     ("name: Llama-3-test", "nmae: Llama-3-test", "1:1", "did you mean name?"),
     ("resize: {method: mean}", "resise: {method: mean}", "12:1", "did you mean resize?"),
     ("{name: exam, path", "{nane: exam, path", "20:8", "did you mean name?"),
@@ -75,7 +75,7 @@ MISTAKES = [
     ("merge_scope: runs", "merge_scope: word", "11:3", "did you mean words?"),
     ("method: mean", "method: average", "12:10", "should match pattern"),
     ("license_policy: commercial", "license_policy: comercial", "23:11", "did you mean commercial?"),
-    ("devices: 1x80GB", "devices: one big gpu", "24:12", "should match pattern"),
+    ("devices: 1x80GB", "devices: one big gpu", "24:12", "no such GPU is known"),
     ("devices: 1x80GB", "devices: 8x81GB", "24:12", "no GPU of 81 GB is known"),
     # what needs something else
     ("base: {toy: {hidden_size: 64}}\n", "", "8:1", "vocab_extension: needs a base"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
-from hanhua.continued_pretrain.hardware import Hardware, find_hardware
+from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
@@ -78,7 +78,7 @@ class RecipeEstimate:
 
 def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
-    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
     tokens = training_tokens(recipe, text_bytes)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, PriceSettings
-from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.filtering.config import FilteringConfig
 from hanhua.pipeline.recipe.schema import Recipe
 
@@ -45,7 +44,7 @@ def _training(recipe: Recipe) -> ContinuedPretrainConfig | None:
 
 def training_price(recipe: Recipe) -> PriceSettings | None:
     """Return what a device of the recipe's hardware costs, for the cost shown during training; None where unknown."""
-    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    hardware = recipe.hardware.machine()
     if not hardware.price_per_device_hour:
         return None
     return PriceSettings(dollars_per_hour=hardware.price_per_device_hour, device=hardware.kind)

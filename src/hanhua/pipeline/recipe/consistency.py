@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hanhua.base.gguf import check_gguf
 from hanhua.config_fields import path_mark, paths_in
-from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.errors import InputError, MissingExtra, UsageError
 from hanhua.gguf_location import locate_gguf
@@ -55,7 +54,7 @@ def _check_gguf(recipe: Recipe, tree: Tree) -> None:
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
     try:
-        find_hardware(recipe.hardware.devices)
+        recipe.hardware.machine()
     except UsageError as error:
         tree.wrong(("hardware", "devices"), str(error))
 
