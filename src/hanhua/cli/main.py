@@ -85,12 +85,16 @@ def run(
 
 @app.command(epilog="Example: hanhua validate my_recipe.yaml")
 def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """List all mistakes in a recipe at once, each with line and column."""
+    """List all mistakes in a recipe at once, each with line and column; also what a run would only find out later.
+
+    Looks at the base's folder, at the first record of each corpus, and at whether training fits the hardware.
+    """
     from hanhua.errors import RecipeError
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
+    from hanhua.pipeline.recipe.readiness import READINESS
 
     try:
-        loaded = load_recipe(find_recipe(recipe), overrides or ())
+        loaded = load_recipe(find_recipe(recipe), overrides or (), checks=READINESS)
     except RecipeError as error:
         if not as_json:
             raise

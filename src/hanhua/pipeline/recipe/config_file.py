@@ -69,7 +69,7 @@ def resolve_paths(tree: Tree, config: type[BaseModel]) -> None:
         mark = path_mark(config, at, value) if isinstance(value, str) else None
         if mark is None or value.startswith(HUB_PREFIX):
             continue
-        beside = tree.folders.get(at, Path.cwd()) / _at_home(value)
+        beside = tree.folders.get(at, Path.cwd()) / at_home(value)
         if is_too_long(beside):
             tree.wrong(at, f"{value[:40]}…: no file or folder can have a name that long")
             set_at(tree.data, at, value[:40])
@@ -99,7 +99,8 @@ def read_config(tree: Tree, config: type[Config], *, section: str) -> Config:
     return validated(tree, config, section=section)
 
 
-def _at_home(value: str) -> Path:
+def at_home(value: str) -> Path:
+    """Return a path with `~` expanded; as it is for a user who has no home here."""
     try:
         return Path(value).expanduser()
     except RuntimeError:  # ~somebody who has no home here
