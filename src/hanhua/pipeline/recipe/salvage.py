@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -90,7 +90,7 @@ class Salvage:
                 return {key: self._unchecked(inner[1], one, (*at, key)) for key, one in value.items()}
             if get_origin(kind) is tuple and _is_model(inner[0]) and isinstance(value, (list, tuple)):
                 return tuple(self._unchecked(inner[0], one, (*at, str(n))) for n, one in enumerate(value))
-        kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        kind = field.rebuild_annotation()
         return TypeAdapter(kind).validate_python(value)
 
     def _try(self, at: At, check: Any, *value: Any) -> None:
@@ -136,13 +136,14 @@ class Salvage:
         meant = self._key_meant(at)
         if meant is not None and meant not in holder:
             holder[meant] = value
-            self._written[(*at[:-1], meant)] = self._as_written(at)
+            today = (*at[:-1], meant)
+            self._written[today] = self._as_written(at)
             self.doubtful.discard(at)
 
     def _key_meant(self, at: At) -> str | None:
         known, ours = known_keys(self.config, at[:-1]), our_word(at[-1])
         if ours is not None:
-            last = ours.split()[0].rpartition(".")[2]
+            last = ours.split()[0].rstrip(":").rpartition(".")[2]
             return last if last in known else None
         return key_today((*self.section, *at[:-1]), at[-1]) or nearest(at[-1], known)
 
