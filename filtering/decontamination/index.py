@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -56,15 +57,14 @@ class BenchmarkIndex:
         self._filter = np.zeros(1 << _FILTER_BITS, dtype=bool)
         self._filter[self._hashes & np.uint64((1 << _FILTER_BITS) - 1)] = True
 
-    def save(self, file: Path) -> None:
+    def write(self, out: BinaryIO) -> None:
         """Write it as arrays."""
         places = np.frombuffer(json.dumps(self._places, ensure_ascii=False).encode(), dtype=np.uint8)
-        with file.open("wb") as out:
-            np.savez(out, hashes=self._hashes, units=self._units, places=places)
+        np.savez(out, hashes=self._hashes, units=self._units, places=places)
 
     @classmethod
     def load(cls, file: Path) -> BenchmarkIndex | None:
-        """Return what `save` wrote; None for a file that is damaged."""
+        """Return what `write` wrote; None for a file that is damaged."""
         index = cls(())
         try:
             with file.open("rb") as raw, np.load(raw, allow_pickle=False) as found:

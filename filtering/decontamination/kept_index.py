@@ -6,20 +6,19 @@ Hub's sets, the limits, and the algorithm.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkstemp
 
-from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.identity import content_of
 from hanhua.filtering.config import DecontaminationConfig
 from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question, read_hub_questions, read_questions
+from hanhua.user_cache import cached_file, keep_file, mark_used
 
 ALGORITHM = "benchmark-index-1"
 """Raised when the same questions give another index."""
+MOST_KEPT = 12
 
 
 def build_index(config: DecontaminationConfig) -> BenchmarkIndex | None:
@@ -30,10 +29,11 @@ def build_index(config: DecontaminationConfig) -> BenchmarkIndex | None:
     if kept is not None and kept.is_file():
         found = BenchmarkIndex.load(kept)
         if found is not None:
+            mark_used(kept)
             return found
     index = BenchmarkIndex(_questions(config), min_characters=config.min_characters)
     if kept is not None:
-        _keep(index, kept)
+        keep_file(kept, index.write, most=MOST_KEPT)
     return index
 
 
@@ -51,17 +51,4 @@ def _place_of(config: DecontaminationConfig) -> Path | None:
     hashes = FileHashes.forgetful()
     files = [[Path(path).name, content_of(Path(path), hashes)] for path in config.benchmarks if Path(path).exists()]
     hub = [one.model_dump() for one in config.hub_benchmarks]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hanhua" / "benchmarks"
-    return home / f"{fingerprint([ALGORITHM, config.min_characters, files, hub])[:32]}.npz"
-
-
-def _keep(index: BenchmarkIndex, place: Path) -> None:
-    """Write it whole or not at all; a cache that cannot be written costs time and nothing else."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        number, aside = mkstemp(dir=place.parent, suffix=".npz")
-        os.close(number)
-        index.save(Path(aside))
-        Path(aside).replace(place)
-    except OSError:
-        return
+    return cached_file("benchmarks", [ALGORITHM, config.min_characters, files, hub], suffix=".npz")
