@@ -18,7 +18,7 @@ from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
-from hanhua.cli.options import AsJson, Overrides, RecipeName, Runs, Strict, Until
+from hanhua.cli.options import HELP, AsJson, Overrides, RecipeName, Runs, Strict, Until, program
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
@@ -31,7 +31,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings=HELP,
 )
+app.callback()(program)
 recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
