@@ -50,6 +50,12 @@ def on_config(config: Any) -> Any:
     return config
 
 
+def on_page_context(context: Any, *, page: Any, config: Any, **more: Any) -> Any:
+    """Give a Chinese page Chinese buttons and search: the theme's language is that of the page being built."""
+    config["theme"]["language"] = "zh" if page.file.src_uri.endswith(".zh-CN.md") else "en"
+    return context
+
+
 def on_page_markdown(markdown: str, *, page: Any, **more: Any) -> str:
     """Put below a result's title its commit, machine and commands, and what has superseded it."""
     folder, _, name = page.file.src_uri.rpartition("/")
