@@ -14,6 +14,7 @@ from hanhua.artifacts.identity import content_of
 from hanhua.filtering.config import DecontaminationConfig
 from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question, read_hub_questions, read_questions
+from hanhua.model_scope import COMMIT, is_modelscope, parse_modelscope
 from hanhua.user_cache import cached_file, keep_file, mark_used
 
 ALGORITHM = "benchmark-index-1"
@@ -48,7 +49,10 @@ def _place_of(config: DecontaminationConfig) -> Path | None:
     """Return where the index lies; None where it depends on what the newest revision of a Hub set is."""
     if any(set(hub.ids()) - set(hub.revisions) for hub in config.hub_benchmarks):
         return None
+    remote = [path for path in config.benchmarks if is_modelscope(path)]
+    if not all(COMMIT.fullmatch(parse_modelscope(path).revision or "") for path in remote):
+        return None
     hashes = FileHashes.forgetful()
     files = [[Path(path).name, content_of(Path(path), hashes)] for path in config.benchmarks if Path(path).exists()]
     hub = [one.model_dump() for one in config.hub_benchmarks]
-    return cached_file("benchmarks", [ALGORITHM, config.min_characters, files, hub], suffix=".npz")
+    return cached_file("benchmarks", [ALGORITHM, config.min_characters, files, remote, hub], suffix=".npz")

@@ -11,6 +11,7 @@ from hanhua.documents.hub_sets import read_hub_set
 from hanhua.documents.readers import expand_paths, read_fields
 from hanhua.errors import InputError
 from hanhua.filtering.config import HubQuestions
+from hanhua.model_scope import fetched_files, is_modelscope
 from hanhua.progress import say
 
 # What is about a question, and is no part of it.
@@ -73,7 +74,7 @@ def read_questions(path: str) -> Iterator[Question]:
     A question is all text of a record but its options and what is about it: number, subject, answer, explanation.
     Answers count only as options: one letter says nothing. A record with a list of records is replaced by those.
     """
-    found = False
+    found, path = False, fetched_files(path) if is_modelscope(path) else path
     for file in expand_paths(path):
         for number, fields in _records(file, skip=Path(path).is_dir()):
             inner = _inner_records(fields)

@@ -13,7 +13,7 @@ from typing import Any
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
 from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.documents.sources import CorpusConfig
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
@@ -124,7 +124,7 @@ def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
 
 def corpus_bytes(corpus: CorpusConfig) -> float | None:
     """Return the bytes of text a corpus will be read from; None for a whole Hub set, whose size is not known here."""
-    if corpus.path.startswith(HUB_PREFIX):
+    if is_remote(corpus.path):
         return None if corpus.max_documents is None else float(corpus.max_documents * BYTES_PER_DOCUMENT)
     # Compressed text is about a third of itself.
     sizes = [path.stat().st_size * (3 if path.suffix in (".gz", ".zst", ".parquet") else 1) for path in corpus.files()]

@@ -14,6 +14,7 @@ from hanhua.eval.config import Benchmark
 from hanhua.eval.tasks.definition import load_task
 from hanhua.eval.tasks.rows import find_files
 from hanhua.filtering.config import FilteringConfig, HubQuestions
+from hanhua.model_scope import ModelScopeName, is_modelscope, parse_modelscope
 from hanhua.pipeline.recipe.schema import Recipe
 
 
@@ -47,9 +48,12 @@ def questions_of(benchmarks: Iterable[Benchmark]) -> tuple[list[str], list[HubQu
         task = load_task(one.task)
         for rows, path in ((task.data, one.path), (task.examples, one.fewshot_path)):
             if path is not None:
-                local += [path] if Path(path).exists() else []
+                local += [path] if is_modelscope(path) or Path(path).exists() else []
             elif rows is None or (rows is task.examples and one.path is not None):
                 continue
+            elif rows.files is not None and one.data is not None and is_modelscope(one.data):
+                found = parse_modelscope(one.data)
+                local.append(str(ModelScopeName(found.repo, found.revision, rows.files)))
             elif rows.files is not None and one.data is not None:
                 local += _files_below(Path(one.data), rows.files)
             elif rows.hub is not None:

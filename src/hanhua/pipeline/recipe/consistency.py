@@ -8,11 +8,12 @@ from pathlib import Path
 
 from hanhua.base.gguf import check_gguf
 from hanhua.config_fields import At, path_mark, paths_in
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError, MissingExtra, UsageError
 from hanhua.eval.tasks.definition import load_task
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
+from hanhua.model_scope import is_modelscope
 from hanhua.packaged_tokenizers import PACKAGED
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.recipe.source_positions import Tree
@@ -61,10 +62,20 @@ def _check_place_of_base(recipe: Recipe, tree: Tree) -> None:
     field = "model" if recipe.base.model is not None else "tokenizer"
     name = str(getattr(recipe.base, field))
     known = field == "tokenizer" and name in PACKAGED
-    if known or Path(name).exists() or is_hub_id(name) or is_gguf_name(name) or Path(name).is_absolute():
+    if (
+        known
+        or Path(name).exists()
+        or is_hub_id(name)
+        or is_modelscope(name)
+        or is_gguf_name(name)
+        or Path(name).is_absolute()
+    ):
         return
     more = "" if field == "model" else f", or one of {', '.join(PACKAGED)}"
-    tree.wrong(("base", field), f"{name}: no such folder here, and no Hub id, which is OWNER/NAME{more}")
+    tree.wrong(
+        ("base", field),
+        f"{name}: no such folder here, and no Hub id, which is OWNER/NAME (ms://OWNER/NAME on ModelScope){more}",
+    )
 
 
 def _check_gguf(recipe: Recipe, tree: Tree) -> None:
@@ -164,7 +175,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in paths_in(recipe):
         mark = path_mark(type(recipe), at, value)
-        if at[0] == "corpora" or value.startswith(HUB_PREFIX) or Path(value).exists():
+        if at[0] == "corpora" or is_remote(value) or Path(value).exists():
             continue
         if mark is not None and mark.may_be_hub and not Path(value).is_absolute():
             continue  # a Hub repository, or a name that the stage knows
