@@ -18,6 +18,7 @@ from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut, draw_documents
 from hanhua.eval.tasks.definition import Task, load_task
 from hanhua.eval.tasks.items import Item, Shots, choose_shots, draw_items, read_items
+from hanhua.model_scope import fetched, fetched_files, is_modelscope
 from hanhua.progress import say
 from hanhua.services import Services
 
@@ -100,6 +101,7 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     """
     task = load_task(benchmark.task)
     task = task.model_copy(update={"name": benchmark.name})
+    benchmark = _with_files_here(benchmark, task)
     folder = None if benchmark.data is None else Path(benchmark.data)
     revisions = benchmark.revisions
     items = read_items(task, task.data, data=folder, path=benchmark.path, revisions=revisions)
@@ -127,6 +129,19 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     if leaked:
         say(f"eval: {benchmark.name}: {len(leaked)} solved examples are also questions ({', '.join(leaked[:3])} …)")
     return Questionnaire(benchmark, task, tuple(items), shots, tuple(leaked))
+
+
+def _with_files_here(benchmark: Benchmark, task: Task) -> Benchmark:
+    """Return a benchmark whose files on ModelScope were fetched, and are named by where they lie."""
+    here: dict[str, str] = {}
+    if benchmark.data is not None and is_modelscope(benchmark.data):
+        files = [rows.files for rows in (task.data, task.examples) if rows is not None and rows.files is not None]
+        here["data"] = str(fetched(benchmark.data, "dataset", patterns=files))
+    for field in ("path", "fewshot_path"):
+        named = getattr(benchmark, field)
+        if named is not None and is_modelscope(named):
+            here[field] = fetched_files(named)
+    return benchmark.model_copy(update=here)
 
 
 def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside: Sequence[ModelFolder] = ()) -> None:

@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from hanhua.documents.compression import bare_suffix, open_decompressed
-from hanhua.errors import InputError, MissingExtra
+from hanhua.documents.hub_sets import read_hub_set
+from hanhua.errors import InputError
 from hanhua.eval.tasks.definition import Rows
 from hanhua.eval.tasks.unpacking import unpack_json
 
@@ -64,17 +66,9 @@ def read_files(files: list[Path], rows: Rows) -> Iterator[Row]:
 
 def read_hub(rows: Rows, *, revisions: Mapping[str, str] = MappingProxyType({})) -> Iterator[Row]:
     """Yield the rows of a data set of the Hub, one subject a configuration. revisions: by id; the newest if absent."""
-    try:
-        from datasets import get_dataset_config_names, load_dataset
-    except ImportError:
-        raise MissingExtra(f"reading {rows.hub} from the Hub", "scale") from None
-    for name in rows.configs or get_dataset_config_names(rows.hub, revision=revisions.get(str(rows.hub))):
-        one_each = "{config}" in str(rows.hub)
-        repo = str(rows.hub).format(config=name)
-        records: Iterator[dict[str, Any]] = (
-            dict(r)
-            for r in load_dataset(repo, None if one_each else name, split=rows.split, revision=revisions.get(repo))
-        )
+    found = read_hub_set(str(rows.hub), configs=rows.configs, split=rows.split, revisions=revisions)
+    for (repo, name), group in groupby(found, key=lambda one: one[:2]):
+        records: Iterator[dict[str, Any]] = (columns for _, _, columns in group)
         if rows.unpack == "chid":  # the others are flat on the Hub
             records = unpack_json("chid", list(records), place=repo)
         for number, columns in enumerate(records):

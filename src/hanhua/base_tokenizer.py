@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, processors
 from hanhua.artifacts.files import write_json
 from hanhua.errors import InputError
 from hanhua.hub_names import is_hub_id, split_revision
+from hanhua.model_scope import WAYS_ON, fetched, is_modelscope
 from hanhua.packaged_tokenizers import PACKAGED
 
 LLAMA3 = "llama3"
@@ -46,6 +47,8 @@ def resolve_base_tokenizer(base: str) -> Path:
         if not (folder / "tokenizer.json").is_file():
             raise InputError(f"{folder}: no tokenizer.json in this folder{_only_a_model(folder)}")
         return folder
+    if is_modelscope(base):
+        return _from_modelscope(base)
     if not is_hub_id(base):
         raise InputError(
             f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or one of {', '.join(PACKAGED)})"
@@ -114,16 +117,27 @@ def _only_a_model(folder: Path) -> str:
     return ", only a tokenizer.model (SentencePiece, or tiktoken's ranks); load and save it with transformers first"
 
 
+_WANTED = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
+
+
+def _from_modelscope(base: str) -> Path:
+    folder = fetched(base, "model", patterns=_WANTED)
+    if not (folder / "tokenizer.json").is_file():
+        raise InputError(f"{base}: this repository has no tokenizer.json")
+    return folder
+
+
 def _from_hub(base: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
     try:
         repo, revision = split_revision(base)
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=_WANTED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{base}: neither a local folder nor a tokenizer the Hub returned ({error})") from error
+        raise InputError(
+            f"{base}: neither a local folder nor a tokenizer the Hub returned ({error}); {WAYS_ON}"
+        ) from error
     if not (folder / "tokenizer.json").is_file():
         raise InputError(f"{base}: this repository has no tokenizer.json")
     return folder

@@ -17,6 +17,7 @@ from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.errors import InputError
 from hanhua.gguf_location import locate_gguf
 from hanhua.model_folder import check_sizes, embedding_rows, model_facts
+from hanhua.model_scope import MS_PREFIX
 from hanhua.services import Services
 from hanhua.weights import weight_files
 
@@ -58,7 +59,11 @@ def _prepare_model(model: str, target: Path) -> dict[str, Any]:
     if not (target / "generation_config.json").is_file():
         generation = {key: settings[key] for key in _GENERATION if settings.get(key) is not None}
         write_json(target / "generation_config.json", generation)
-    return {"toy": False, "name": Path(model).name if Path(model).is_dir() else model, **model_facts(target)}
+    return {
+        "toy": False,
+        "name": Path(model).name if Path(model).is_dir() else model.removeprefix(MS_PREFIX),
+        **model_facts(target),
+    }
 
 
 def _convert_model(file: Path, target: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hanhua.base_tokenizer import LLAMA3
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.errors import UsageError
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
@@ -36,7 +36,7 @@ class CorpusLine(BaseModel):
     @field_validator("source")
     @classmethod
     def _tells_of_no_folder(cls, source: str) -> str:
-        return source if source.startswith(HUB_PREFIX) else last_part(source)
+        return source if is_remote(source) else last_part(source)
 
 
 class ReleaseJob(BaseModel):
@@ -107,7 +107,7 @@ def without_revision(name: str) -> str:
     >>> without_revision("hf://datasets/HuggingFaceFW/fineweb-2@3a1f5c9:cmn_Hani")
     'hf://datasets/HuggingFaceFW/fineweb-2:cmn_Hani'
     """
-    is_data = name.startswith(HUB_PREFIX)
+    is_data = is_remote(name)
     return name if "/" in name and not is_data and Path(name).exists() else re.sub(r"@[^:/]+(?=:|$)", "", name)
 
 

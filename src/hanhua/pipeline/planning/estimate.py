@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
-from hanhua.continued_pretrain.hardware import Hardware, find_hardware
+from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.documents.sources import CorpusConfig
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
@@ -78,7 +78,7 @@ class RecipeEstimate:
 
 def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
-    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
     tokens = training_tokens(recipe, text_bytes)
@@ -124,7 +124,7 @@ def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
 
 def corpus_bytes(corpus: CorpusConfig) -> float | None:
     """Return the bytes of text a corpus will be read from; None for a whole Hub set, whose size is not known here."""
-    if corpus.path.startswith(HUB_PREFIX):
+    if is_remote(corpus.path):
         return None if corpus.max_documents is None else float(corpus.max_documents * BYTES_PER_DOCUMENT)
     # Compressed text is about a third of itself.
     sizes = [path.stat().st_size * (3 if path.suffix in (".gz", ".zst", ".parquet") else 1) for path in corpus.files()]
