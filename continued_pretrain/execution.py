@@ -41,13 +41,13 @@ def reproducible(threads: int | None) -> Iterator[None]:
 
 
 BF16_CPU_PARAMETERS = 100_000_000
-"""From here on `auto` computes in bf16 on a CPU with AMX; below, bf16 saves little (docs/results: bf16 on a CPU)."""
+"""From here on `auto` takes bf16 on a CPU with AMX: a step of a 135M model took half the time. Less is unmeasured."""
 
 
 def resolved_precision(precision: Precision, *, parameters: int = 0) -> Precision:
     """Return what `auto` stands for here, for a model of so many parameters; refuse bf16 where nothing computes it.
 
-    A CPU with AMX multiplies bf16 matrices in hardware; one without is slower with bf16 than with fp32.
+    A CPU with AMX multiplies bf16 matrices in hardware; others are refused, because nobody has measured them.
     """
     if torch.cuda.is_available():
         return "bf16" if precision == "auto" and torch.cuda.is_bf16_supported() else precision

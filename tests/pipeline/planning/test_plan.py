@@ -17,7 +17,7 @@ from hanhua.pipeline.recipe.shipped import shipped_recipes
 EXPECTED = {
     "eval-only", "filter-only", "llama-3-70b-zh-fsdp", "llama-3-8b-zh", "llama-3-8b-zh-24gb", "llama-3-8b-zh-fsdp",
     "llama-3-8b-zh-no-extension", "llama-3-8b-zh-tw", "llama-3.1-405b-zh", "llama-3.1-8b-zh", "llama-3.2-1b-zh",
-    "quickstart", "smollm2-135m-zh", "vocab-only",
+    "quickstart", "smollm2-135m-zh", "toy", "vocab-only",
 }  # fmt: skip
 
 
