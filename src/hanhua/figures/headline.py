@@ -120,7 +120,9 @@ def _bits_per_byte(scores: Mapping[str, Any]) -> Iterator[Row]:
 
 def _relative(comparison: Mapping[str, Any] | None, corpus: str) -> Mapping[str, Any] | None:
     """Return a paired comparison's relative change; None in scores of earlier versions, which have none."""
-    found: Mapping[str, Any] | None = ((comparison or {}).get("language_modeling", {}).get(corpus) or {}).get("relative")
+    found: Mapping[str, Any] | None = ((comparison or {}).get("language_modeling", {}).get(corpus) or {}).get(
+        "relative"
+    )
     return found
 
 
