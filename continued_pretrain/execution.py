@@ -11,6 +11,7 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from hanhua.continued_pretrain.config import Precision
+from hanhua.continued_pretrain.hardware import BF16_CPU_PARAMETERS
 from hanhua.errors import MissingExtra, UsageError
 
 
@@ -38,10 +39,6 @@ def reproducible(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
         torch.utils.deterministic.fill_uninitialized_memory = before[2]
-
-
-BF16_CPU_PARAMETERS = 100_000_000
-"""From here on `auto` takes bf16 on a CPU with AMX: a step of a 135M model took half the time. Less is unmeasured."""
 
 
 def resolved_precision(precision: Precision, *, parameters: int = 0) -> Precision:

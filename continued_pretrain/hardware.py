@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from hanhua.errors import UsageError
@@ -19,7 +20,8 @@ class Hardware:
 
     memory_bytes: of one device. peak_flops: of one device in the precision it trains in. attained_ratio: the share of
     that peak which training reaches. node_link_bytes, net_link_bytes: bytes per second and device, within
-    and between machines. price_per_device_hour: US dollars, 0 for a machine of one's own.
+    and between machines. price_per_device_hour: US dollars, 0 for a machine of one's own. amx: of a CPU that multiplies
+    bf16 matrices in tiles.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Hardware:
     net_link_bytes: float
     price_per_device_hour: float
     kind: Literal["gpu", "cpu"] = "gpu"
+    amx: bool = False
 
     @property
     def nodes(self) -> int:
@@ -55,6 +58,13 @@ NETWORK_BYTES = 50e9
 CPU_FLOPS_PER_CORE = 100e9
 CPU_ATTAINED_RATIO = 0.25
 CPU_MEMORY_PER_CORE = 4 * GIB
+BF16_CPU_PARAMETERS = 100_000_000
+"""From here on `precision: auto` is bf16 on a CPU with AMX: a step of a 135M model took half the time.
+
+Less is unmeasured.
+"""
+AMX_SPEEDUP = 2.0
+"""Of a step in bf16 over one in fp32."""
 
 
 def find_hardware(name: str, *, price_per_device_hour: float | None = None) -> Hardware:
@@ -89,6 +99,14 @@ def gpu_name(hardware: Hardware) -> str:
     return _GPUS[hardware.memory_bytes // 10**9][0] if hardware.kind == "gpu" else "CPU"
 
 
+def cpu_has_amx() -> bool:
+    """Return whether Linux says that this machine's CPU multiplies bf16 matrices in tiles; False on other systems."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
 def _cpu(name: str, *, cores: int | None, price: float | None) -> Hardware:
     here = cores is None
     cores = cores or os.cpu_count() or 1
@@ -106,4 +124,5 @@ def _cpu(name: str, *, cores: int | None, price: float | None) -> Hardware:
         net_link_bytes=1e9,
         price_per_device_hour=price or 0.0,
         kind="cpu",
+        amx=cpu_has_amx(),
     )

@@ -107,7 +107,7 @@ def base_shape(recipe: Recipe) -> ModelShape | None:
     if base.toy is not None:
         s = base.toy
         inner = s.intermediate_size or int(3.5 * s.hidden_size)
-        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads)
+        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads, dtype_bytes=4)
     return shape_of_base(str(base.model))
 
 
@@ -117,9 +117,8 @@ def new_rows(recipe: Recipe) -> int:
 
 
 def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
-    """Return the size of the resized model on disk: bf16 for a real base, fp32 for a toy model."""
-    width = 4 if recipe.base is not None and recipe.base.toy is not None else 2
-    return shape.with_rows(new_rows(recipe)).parameters * width
+    """Return the size of the resized model on disk, in the base's own dtype."""
+    return shape.with_rows(new_rows(recipe)).parameters * shape.dtype_bytes
 
 
 def corpus_bytes(corpus: CorpusConfig) -> float | None:
