@@ -188,6 +188,19 @@ def test_only_chat_corpora_mean_the_marks_they_spell_out(chatml_folder: Path, tm
     assert tokenizer.decode(rows["chat"], skip_special_tokens=False) == turn == tokenizer.decode(rows["forum"])
 
 
+def test_a_chat_corpus_in_marks_of_another_model_is_refused(chatml_folder: Path, tmp_path: Path) -> None:
+    turn = Document("chat:f#0", "[INST] What is this? [/INST]", "chat", language="other")
+    corpus = make_corpus(tmp_path / "corpus", [turn])
+    with pytest.raises(InputError, match=r"chat:f#0 spells out no special token .*\[INST\]"):
+        pack_corpora(
+            corpus.path,
+            corpus_hash=corpus.content_hash,
+            tokenizer_folder=chatml_folder,
+            work=tmp_path / "work",
+            chat_corpora=("chat",),
+        )
+
+
 def test_a_tokenizer_without_marks_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
     own = shutil.copytree(tokenizer_folder, tmp_path / "tokenizer")
     (own / "tokenizer_config.json").write_text("{}")

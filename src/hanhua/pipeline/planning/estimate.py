@@ -15,6 +15,7 @@ from hanhua.continued_pretrain.hardware import Hardware, find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.documents.readers import HUB_PREFIX
 from hanhua.documents.sources import CorpusConfig
+from hanhua.gguf_location import is_gguf_name
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.schema import Recipe
@@ -200,9 +201,9 @@ def _model_stages(
 ) -> list[StageEstimate]:
     stages: list[StageEstimate] = []
     if recipe.base is not None:
-        stages.append(
-            StageEstimate("base", None, disk_bytes=weights, note="depends on the speed of your network and the Hub")
-        )
+        here = is_gguf_name(recipe.base.model or recipe.base.tokenizer)
+        note = "converted from a file that is here" if here else "depends on the speed of your network and the Hub"
+        stages.append(StageEstimate("base", None, disk_bytes=weights, note=note))
     if recipe.vocab_extension is not None and recipe.base is not None and recipe.base.has_model:
         hours = None if weights is None else weights / RESIZE_BYTES_PER_SECOND / 3600
         note = f"written at {RESIZE_BYTES_PER_SECOND / 1e6:.0f} MB/s, in 0.4 GB of memory"
