@@ -18,6 +18,8 @@ from hanhua.errors import RecipeError
 from hanhua.hub_names import is_on_hub
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.load import load_recipe
+from hanhua.pipeline.recipe.shipped import shipped_recipes
+from hanhua.pipeline.runner import run
 from hanhua.services import Services
 
 gguf = pytest.importorskip("gguf", reason="gguf (the extra export) is not installed")
@@ -81,6 +83,22 @@ corpora:
   zh: {{path: zh.jsonl, language: zh, license: CC0-1.0}}
 {section}
 """
+OWN = (
+    *("corpora.chat_replay=null", "continued_pretrain.chat_corpora=[]"),
+    *("vocab_extension.new_tokens=256", "eval=null", "continued_pretrain.max_tokens=4096"),
+    *("continued_pretrain.sequence_length=128", "continued_pretrain.lora.rank=4"),
+)
+
+
+def test_the_recipe_for_small_models_takes_a_file_of_ones_own(small_file: Path, tmp_path: Path) -> None:
+    recipe = shipped_recipes()["smollm2-135m-zh"]
+    made = run(load_recipe(recipe, [f"base.model={small_file}", *OWN]), runs=tmp_path / "runs").artifacts
+    assert made["base"].facts["gguf"]["source"] == "small.gguf"
+    facts = made["continued_pretrain"].facts
+    assert facts["last_loss"] < facts["first_loss"]
+    assert (made["release"].path / "config.json").is_file()
+
+
 SECTIONS = {"model": "continued_pretrain: {max_tokens: 100000}", "tokenizer": "vocab_extension: {new_tokens: 256}"}
 
 
