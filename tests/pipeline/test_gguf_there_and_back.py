@@ -28,7 +28,7 @@ base: {{model: "package:{SMOLLM2}"}}
 corpora:
   zh: {{path: "{QUICKSTART}/zh_hans_a.jsonl", language: zh, weight: 0.8, license: Apache-2.0}}
   chat: {{path: "{QUICKSTART}/chat_en.jsonl", language: other, weight: 0.2, license: Apache-2.0}}
-vocab_extension: {{new_tokens: 256}}
+vocab_extension: {{new_tokens: 256, dictionary_weight: 0}}
 continued_pretrain:
   max_tokens: 2048
   sequence_length: 256
