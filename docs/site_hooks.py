@@ -15,6 +15,7 @@ from results_index import indexes, page_head, read_results
 PAGES = (
     "index",
     "quickstart",
+    "gguf",
     "worth-it",
     "recipes",
     "vocab-extension",

@@ -183,7 +183,8 @@ def _continuations_part(config: EvalConfig, settings: Continuations, source: Mod
     part, run = _replies(config, settings, source, prompts)
 
     def keep(measured: Measured, data: Any) -> None:
-        measured.continuations = [row["text"] for row in data]
+        # The limit may fall inside a character, whose bytes so far are no text.
+        measured.continuations = [row["text"].rstrip("\ufffd") for row in data]
 
     return Part("continuations", "prompts", {"measure": "continuations", **part}, run, keep)
 

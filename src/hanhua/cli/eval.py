@@ -128,7 +128,8 @@ def _config(
 
 def nothing_to_measure(config: EvalConfig) -> bool:
     """Return whether the settings ask for no measure: no text, benchmark, reply or prompt."""
-    return not (config.language_modeling or config.benchmarks or config.safety or config.behavior)
+    asked = (config.language_modeling, config.benchmarks, config.safety, config.behavior, config.continuations)
+    return not any(asked)
 
 
 def _reference(option: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hanhua.base.gguf import check_gguf
+from hanhua.base.gguf.tokenizer_files import check_tokenizer_of
 from hanhua.config_fields import At, path_mark, paths_in
 from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError, MissingExtra, UsageError
@@ -80,15 +81,18 @@ def _check_place_of_base(recipe: Recipe, tree: Tree) -> None:
 
 def _check_gguf(recipe: Recipe, tree: Tree) -> None:
     """Refuse a GGUF file that cannot be converted, or a package that is not installed."""
-    model = recipe.base.model if recipe.base is not None else None
-    if model is None or Path(model).is_dir():
+    if recipe.base is None:
+        return
+    field = "tokenizer" if recipe.base.model is None else "model"
+    name = str(getattr(recipe.base, field))
+    if Path(name).is_dir():
         return
     try:
-        file = locate_gguf(model)
+        file = locate_gguf(name)
         if file is not None:
-            check_gguf(file)
+            (check_gguf if field == "model" else check_tokenizer_of)(file)
     except (InputError, MissingExtra) as error:
-        tree.wrong(("base", "model"), str(error))
+        tree.wrong(("base", field), str(error))
 
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
