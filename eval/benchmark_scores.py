@@ -12,6 +12,7 @@ from hanhua.eval.material import Questionnaire
 from hanhua.eval.tasks.definition import Task
 from hanhua.eval.tasks.items import Item, sha256_of_items
 from hanhua.eval.tasks.rows import LETTERS
+from hanhua.figures.flags import at_chance, one_letter
 
 ONE_LETTER_SHARE = 0.8
 """A model that gives one letter so often answers by habit; a random one does so 87% of the time."""
@@ -73,6 +74,7 @@ def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
         "max_questions": questionnaire.benchmark.max_questions,
         "kind": task.kind,
         "questions": len(questionnaire.items),
+        **_extent(questionnaire),
         "questions_sha256": sha256_of_items(questionnaire.items),
         "prompt": task.wording.version,
         "prompt_sha256": task.prompt_sha256,
@@ -81,6 +83,22 @@ def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
         "leaked_examples": list(questionnaire.leaked),
         "example": task.wording.heading + example.context,
         "engine": library_versions(("lm_eval",)),
+    }
+
+
+def _extent(questionnaire: Questionnaire) -> dict[str, Any]:
+    """Return how much of the benchmark was asked; `whole` only where its published size is known and reached."""
+    # Questions of one's own, given by path, are another benchmark than the task's.
+    published = questionnaire.task.published if questionnaire.benchmark.path is None else None
+    subjects = len({item.subject for item in questionnaire.items})
+    sizes = {} if published is None else published.model_dump(exclude_none=True)
+    found = {"questions": len(questionnaire.items), "subjects": subjects}
+    return {
+        "subjects": subjects,
+        "published": sizes or None,
+        "whole": bool(sizes)
+        and all(found[name] == size for name, size in sizes.items())
+        and ("questions" in sizes or questionnaire.benchmark.max_questions is None),
     }
 
 
@@ -94,7 +112,7 @@ def _flags(rows: Sequence[Mapping[str, Any]], interval: Interval, task: Task, ch
     flags = []
     choice, times = Counter(row["choice"] for row in rows).most_common(1)[0]
     if task.kind == "letters" and times >= ONE_LETTER_SHARE * len(rows):
-        flags.append(f"answers {LETTERS[choice]} to {times / len(rows):.0%} of the questions")
+        flags.append(one_letter(LETTERS[choice], times / len(rows)))
     if interval[0] <= chance:
-        flags.append(f"not above chance ({chance:.0%})")
+        flags.append(at_chance(chance))
     return flags

@@ -24,7 +24,10 @@ from hanhua.eval.tasks.items import sha256_of_items
 
 @dataclass
 class Measured:
-    """What one model gave: likelihoods and cuts by corpus, answers by benchmark, replies by prompt."""
+    """What one model gave: likelihoods and cuts by corpus, answers by benchmark, replies by prompt.
+
+    truncated: by measure, replies whose prompt was cut to the model's context.
+    """
 
     documents: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
     documents_at_characters: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Measured:
     replies: list[Generated] = field(default_factory=list)
     generations: list[str] = field(default_factory=list)
     continuations: list[str] = field(default_factory=list)
+    truncated: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ def _behavior_part(config: EvalConfig, settings: Behavior, source: ModelFolder, 
 
     def keep(measured: Measured, data: Any) -> None:
         measured.replies = [Generated(**row) for row in data]
+        measured.truncated["behavior"] = sum(reply.truncated for reply in measured.replies)
 
     return Part("replies to everyday prompts", "prompts", {"measure": "behavior", **part}, run, keep)
 
@@ -193,6 +198,7 @@ def _safety_part(config: EvalConfig, settings: Safety, source: ModelFolder, prom
 
     def keep(measured: Measured, data: Any) -> None:
         measured.generations = [row["text"] for row in data]
+        measured.truncated["safety"] = sum(bool(row.get("truncated")) for row in data)
 
     return Part("replies to safety prompts", "prompts", {"measure": "safety", **part}, run, keep)
 

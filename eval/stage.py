@@ -137,6 +137,7 @@ def _score(
         scores["continuations"] = _continuations(config.continuations.prompts, measured)
     if judged:
         scores |= _score_safety(config, models, material, judged, services)
+    _note_cut_prompts(scores, measured)
     outcomes = Outcomes(
         documents={name: one.documents for name, one in measured.items()},
         at_characters={name: one.documents_at_characters for name, one in measured.items()},
@@ -147,6 +148,13 @@ def _score(
     )
     scores["comparisons"] = compare_models(list(measured), tokenizers, outcomes, seed=config.seed)
     return scores
+
+
+def _note_cut_prompts(scores: dict[str, Any], measured: Mapping[str, Measured]) -> None:
+    """Note beside each model's rates how many of the prompts were cut to its context."""
+    for measure in ("behavior", "safety"):
+        for name, found in scores.get(measure, {}).items():
+            found["truncated"] = measured[name].truncated.get(measure, 0)
 
 
 def _score_language(

@@ -31,7 +31,8 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         self.crossings = self.pairs = 0
         self.joined: dict[tuple[str, str], float] = {}
         self._score_joined = joined
-        self.truncated = 0
+        self.truncated: set[tuple[str, str]] = set()
+        """Pairs of prompt and option, or prompts with "", that were cut on the left to fit the model."""
         self._on_done = on_done
 
     @property
@@ -90,6 +91,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
                 crossing.append((pair, context, both[len(context) :]))
         self.crossings += len(crossing)
         self.pairs += len(pairs)
+        self.truncated |= {pair for pair, context, ids in tokens if self._is_too_long(context, ids)}
         if self._score_joined:
             # A continuation that is swallowed whole has no tokens of its own: there is nothing to score.
             scorable = [(pair, context, ids) for pair, context, ids in crossing if ids]
@@ -145,7 +147,12 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
             found = self.runner.generate(prompts, sampling, on_done=self._on_done)
             for number, generated in zip(numbers, found, strict=True):
                 results[number] = generated.text
+                if generated.truncated:
+                    self.truncated.add((str(requests[number].args[0]), ""))
         return results
+
+    def _is_too_long(self, context: list[int], continuation: list[int]) -> bool:
+        return len(context) + len(continuation) > self.max_length
 
     def _fit(self, tokens: tuple[int, ...], *, keep: int) -> tuple[int, ...]:
         """Put BOS in front and drop what does not fit from the left, never the `keep` tokens at the end."""
@@ -154,7 +161,6 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
             return (self.reader.bos_id, *tokens)
         if keep > room:
             raise ValueError(f"a continuation of {keep + 1} tokens does not fit a model made for {self.max_length}")
-        self.truncated += 1
         return (self.reader.bos_id, *tokens[len(tokens) - room :])
 
     def _score(self, items: list[ScoredInput]) -> list[list[Likelihood]]:

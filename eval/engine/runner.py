@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hanhua.eval.engine.generation import fit_prompt, generate_batch
+from hanhua.eval.engine.generation import fit_length, fit_prompt, generate_batch
 from hanhua.eval.engine.likelihood import best_log_probabilities, score_batch
 from hanhua.eval.engine.loaded_model import Dtype, LoadedModel, Reader, load_model, open_reader, resolved_dtype
 from hanhua.eval.engine.model_folder import ModelFolder
@@ -86,6 +87,7 @@ class Runner:
         self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, on_done: OnDone | None = None
     ) -> list[Generated]:
         """Return the continuation of each prompt (token ids, BOS included), in the order given."""
+        sampling = fit_length(sampling, max_tokens=self.reader.max_tokens)
         limits = {"max_tokens": self.reader.max_tokens, "max_new_tokens": sampling.max_new_tokens}
         fitted = [fit_prompt(ids, **limits) for ids in prompts]
         keys = _generation_keys(fitted, sampling, engine="" if self._server is None else "served")
@@ -107,7 +109,11 @@ class Runner:
             if on_done is not None:
                 on_done(len(batch), sum(map(len, waiting)))
         self.writing_seconds += time.monotonic() - began if waiting else 0.0
-        return [result for result in results if result is not None]
+        return [
+            replace(result, truncated=len(cut) < len(whole))
+            for result, cut, whole in zip(results, fitted, prompts, strict=True)
+            if result is not None
+        ]
 
     def _scored(
         self, batches: Sequence[Batch], tokens: Sequence[int], items: Sequence[ScoredInput], greedy: bool

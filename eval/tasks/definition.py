@@ -64,6 +64,15 @@ class Rows(BaseModel):
         return [self.hub.format(config=name) for name in self.configs] if "{config}" in self.hub else [self.hub]
 
 
+class Size(BaseModel):
+    """How large a benchmark is as published, so that a part of it is never taken for the whole."""
+
+    model_config = _STRICT
+
+    questions: int | None = Field(default=None, ge=1, description="Questions of the split that is asked")
+    subjects: int | None = Field(default=None, ge=1, description="Subjects")
+
+
 class Task(BaseModel):
     """One benchmark."""
 
@@ -77,6 +86,10 @@ class Task(BaseModel):
         description="letters: the answer is a letter; cloze: the answers' own likelihood; written: text is generated"
     )
     data: Rows
+    published: Size | None = Field(
+        default=None,
+        description="Its size as published; a score of fewer questions or subjects is not entered as its score",
+    )
     examples: Rows | None = Field(default=None, description="Solved examples, for shots")
     shots: int = Field(default=0, ge=0, description="Examples before each question, unless the user says otherwise")
     subject: str | None = Field(

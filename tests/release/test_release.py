@@ -165,7 +165,7 @@ def test_the_card_of_a_real_base_is_ranked_and_linked(inputs: dict[str, Artifact
     assert data["base_model"] == "meta-llama/Meta-Llama-3-8B"
     assert data["base_model_relation"] == "finetune"
     assert data["datasets"] == ["HuggingFaceFW/fineweb-2"]
-    assert data["model-index"][0]["results"][0]["metrics"][0]["value"] == 0.275
+    assert "model-index" not in data, "questions of one's own are no benchmark to be ranked by"
     assert "toy" not in card
 
 
