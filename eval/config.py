@@ -93,6 +93,11 @@ class Benchmark(BaseModel):
         ge=1,
         description="Maximum number of questions per subject, drawn by the hash of their ids; null: all",
     )
+    may_be_left_out: bool = Field(
+        default=False,
+        description="Leave the benchmark out, and say why, if its questions cannot be read; false: stop before "
+        "anything is measured",
+    )
     revisions: dict[str, str] = Field(
         default={},
         description="Commit of each Hub data set it reads, by id; a run fills in missing ones",

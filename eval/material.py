@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from hanhua.documents import Document
-from hanhua.errors import InputError, MissingExtra, UsageError
+from hanhua.errors import HanhuaError, InputError, MissingExtra, UsageError
 from hanhua.eval.behavior.behavior import read_behavior_prompts
 from hanhua.eval.behavior.characters import choose_words
 from hanhua.eval.behavior.judging import read_labels
@@ -35,7 +35,7 @@ class Questionnaire:
 
 @dataclass(frozen=True)
 class Material:
-    """What every model is shown."""
+    """What every model is shown. left_out: why benchmarks that may be left out could not be read, by name."""
 
     heldout: HeldOut | None
     questionnaires: tuple[Questionnaire, ...]
@@ -44,6 +44,7 @@ class Material:
     words: tuple[str, ...] = ()
     judge_labels: tuple[tuple[str, bool], ...] = ()
     guard: ModelFolder | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_material(
@@ -57,7 +58,8 @@ def read_material(
             "eval.safety needs a harmful-content scorer to judge generations, and none was given; "
             "run it through `hanhua run` or `hanhua eval`, which pass the filter's, or leave eval.safety out"
         )
-    material = Material(None, tuple(read_questionnaire(benchmark) for benchmark in config.benchmarks))
+    questionnaires, left_out = read_questionnaires(config.benchmarks)
+    material = Material(None, questionnaires, left_out=left_out)
     if (safety := config.safety) is not None:
         material = replace(
             material,
@@ -92,6 +94,25 @@ def _words(config: EvalConfig, heldout: HeldOut, models: Sequence[ModelFolder]) 
     return tuple(choose_words(documents, tokenizers, max_words=config.behavior.character_words, seed=config.seed))
 
 
+def read_questionnaires(benchmarks: Sequence[Benchmark]) -> tuple[tuple[Questionnaire, ...], dict[str, str]]:
+    """Return the benchmarks that can be read, and of those that cannot and may be left out, why.
+
+    Raises the error of one that must be there, and InputError when none is left.
+    """
+    found, left_out = [], {}
+    for benchmark in benchmarks:
+        try:
+            found.append(read_questionnaire(benchmark))
+        except HanhuaError as error:
+            if not benchmark.may_be_left_out:
+                raise
+            left_out[benchmark.name] = str(error)
+            say(f"eval: {benchmark.name} is left out: {error}")
+    if left_out and not found:
+        raise InputError("no benchmark can be read:\n  " + "\n  ".join(left_out.values()))
+    return tuple(found), left_out
+
+
 def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     """Read one benchmark's questions and decide on its solved examples.
 
@@ -114,7 +135,7 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
             raise UsageError(f"{benchmark.name}: the task has no solved examples; give fewshot_path, or shots: 0")
         rows, path = task.examples or task.data, benchmark.fewshot_path
         solved = read_items(task, rows, data=folder, path=path, revisions=revisions)
-    source = benchmark.fewshot_path or (task.examples.files if task.examples else None)
+    source = benchmark.fewshot_path or (" or ".join(task.examples.layouts) if task.examples else None)
     shots = choose_shots(items, solved, shots=count, path=str(source))
     asked = {(item.context, item.options) for item in items}
     examples = {item for own in shots.by_subject.values() for item in own}

@@ -91,6 +91,8 @@ def evaluate_models(
         held = find_contamination(material.questionnaires, training, test=services.contamination)
     if servers:
         scores["replies_by"] = "server"
+    if material.left_out:
+        scores["left_out"] = dict(material.left_out)
     scores |= _score(config, everyone, material, out, services=services, held=held, cache=cache, servers=servers)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)

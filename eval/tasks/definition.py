@@ -23,7 +23,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 Kind = Literal["letters", "cloze", "written"]
-Unpack = Literal["gaokao", "squad", "c3", "chid"]
+Unpack = Literal["gaokao", "squad", "c3", "chid", "arc"]
 
 
 class Prompt(BaseModel):
@@ -45,7 +45,11 @@ class Rows(BaseModel):
 
     model_config = _STRICT
 
-    files: str | None = Field(default=None, description="File, folder or pattern; several files are several subjects")
+    files: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="File, folder or pattern, {a,b} for either; several files are several subjects. A list is of "
+        "layouts, and the first that is there is read",
+    )
     hub: str | None = Field(default=None, description="Id of a data set of the Hub, read when there are no files")
     configs: tuple[str, ...] = Field(
         default=(), description="Configurations to read, one per subject; empty: all of the data set's"
@@ -56,6 +60,11 @@ class Rows(BaseModel):
     labels: str | None = Field(
         default=None, description="JSON file of answers by id, if they are not with the questions"
     )
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The patterns of its files, the preferred layout first."""
+        return () if self.files is None else (self.files,) if isinstance(self.files, str) else self.files
 
     def hub_ids(self) -> list[str]:
         """Return the ids of the data sets on the Hub; `{config}` in an id is replaced by each configuration."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tokenizers import Tokenizer
 from transformers import GenerationConfig
 from typer.testing import CliRunner
 
+from hanhua.artifacts import open_artifact
 from hanhua.base_tokenizer import BOS, EOS
 from hanhua.cli.eval import app
+from hanhua.errors import HanhuaError, InputError
 from hanhua.eval.engine.loaded_model import load_model
 from hanhua.eval.engine.model_folder import open_model_folder
 from hanhua.eval.engine.requests import Sampling
@@ -98,3 +101,28 @@ def test_a_model_stops_at_the_end_that_its_tokenizer_alone_names(tokenizer: Toke
     assert model.network.generation_config.eos_token_id == text_end
     (reply,) = runner_of(model, batch_size=1).generate([[model.bos_id, a]], Sampling(20))
     assert (reply.text, reply.finished) == ("B", True)
+
+
+def test_a_benchmark_that_cannot_be_read_is_named_and_the_others_run(short: Path, bench: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bench"
+    shutil.copytree(bench, folder)
+    (folder / "cmrc" / "cmrc2018_dev.json").write_text('{"data": [{"paragraphs":', encoding="utf-8")
+    options = (f"--model=short={short}", f"--data={folder}", "--shots=0", f"--out={tmp_path / 'out'}")
+    result = CliRunner().invoke(app, list(options))
+    assert isinstance(result.exception, HanhuaError) and result.exception.exit_code == 1
+    assert "cmrc was left out" in str(result.exception) and "cmrc2018_dev.json" in str(result.exception)
+    assert "accuracy, cmmlu" in result.stdout and "accuracy, cmrc: left out" in result.stdout
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf-8"))
+    assert set(scores["benchmarks"]) == {"cmmlu"} and set(scores["left_out"]) == {"cmrc"}
+    assert open_artifact(tmp_path / "out", kind="scores").facts["accuracy"]
+    # Named, it is not left out: nothing is measured.
+    named = CliRunner().invoke(app, [*options[:3], "--task=cmmlu", "--task=cmrc", f"--out={tmp_path / 'named'}"])
+    assert isinstance(named.exception, InputError) and not (tmp_path / "named" / "scores.json").exists()
+
+
+def test_where_nothing_can_be_read_nothing_is_measured(short: Path, bench: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bench"
+    shutil.copytree(bench / "cmrc", folder / "cmrc")
+    (folder / "cmrc" / "cmrc2018_dev.json").write_text("[", encoding="utf-8")
+    result = CliRunner().invoke(app, [f"--model=short={short}", f"--data={folder}", f"--out={tmp_path / 'out'}"])
+    assert isinstance(result.exception, InputError) and "no benchmark can be read" in str(result.exception)

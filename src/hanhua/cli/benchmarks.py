@@ -25,10 +25,14 @@ def read_benchmarks(
     for option in files:
         name, path = _named(option)
         found.append({"name": name, "path": path, "fewshot_path": None if fewshot is None else str(fewshot), **common})
+    named = bool(tasks)
     if data is not None and not tasks:
         tasks = _tasks_in(data)
     for task in tasks:
-        found.append({"task": task, "data": None if data is None else str(data), **common})
+        # What was found and not named is left out if it cannot be read; the others run.
+        found.append(
+            {"task": task, "data": None if data is None else str(data), "may_be_left_out": not named, **common}
+        )
     return found
 
 
@@ -40,7 +44,15 @@ def print_tasks(wanted: bool) -> None:
 
     tasks = [load_task(name) for name in task_names()]
     rows = [
-        (t.name, t.language, t.kind, str(t.shots), t.data.files or "(--benchmark)", t.data.hub or "", t.title)
+        (
+            t.name,
+            t.language,
+            t.kind,
+            str(t.shots),
+            " or ".join(t.data.layouts) or "(--benchmark)",
+            t.data.hub or "",
+            t.title,
+        )
         for t in tasks
     ]
     print_table(("task", "language", "kind", "shots", "files below --data", "on the Hub", "what"), rows)

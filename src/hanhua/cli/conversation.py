@@ -15,6 +15,11 @@ from transformers.utils import logging
 from hanhua.end_tokens import end_token_ids
 from hanhua.errors import InputError
 
+
+class TurnTooLong(InputError):
+    """A turn that the model has no room for, even alone; the conversation is as it was before."""
+
+
 Show = Callable[[str], None]
 Turn = dict[str, str]
 
@@ -83,7 +88,7 @@ class Conversation:
             if ids.shape[1] <= room:
                 self.turns = turns[dropped:-1]
                 return ids, dropped
-        raise InputError(
+        raise TurnTooLong(
             f"this turn takes {ids.shape[1]:,} tokens, and the model has room for {room:,} in addition to an answer of "
             f"{self.settings.max_new_tokens:,}; write less, or lower --max-new-tokens"
         )

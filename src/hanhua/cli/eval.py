@@ -86,11 +86,22 @@ def evaluate(
         print_json(scores)
     else:
         _print_scores(scores, out)
-    unmet = [gate for gate in scores["gates"] if not gate["met"]]
-    if unmet:
-        from hanhua.errors import GateError
+    _end_with_what_is_wrong(scores)
 
-        raise GateError("; ".join(f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in unmet))
+
+def _end_with_what_is_wrong(scores: Mapping[str, Any]) -> None:
+    """Raise for unmet gates, and for benchmarks that could not be read: the exit code says that not all is there."""
+    from hanhua.errors import GateError, HanhuaError
+
+    left_out = scores.get("left_out") or {}
+    missing = "; ".join(f"{name} was left out: {reason}" for name, reason in left_out.items())
+    unmet = "; ".join(
+        f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in scores["gates"] if not g["met"]
+    )
+    if unmet:
+        raise GateError("; ".join(filter(None, (unmet, missing))))
+    if missing:
+        raise HanhuaError(f"the other benchmarks were measured; {missing}")
 
 
 def _config(

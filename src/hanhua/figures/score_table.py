@@ -50,6 +50,8 @@ def _tokens(scores: Found) -> Iterator[Row]:
 
 
 def _benchmarks(scores: Found) -> Iterator[Row]:
+    for task in scores.get("left_out") or ():
+        yield (f"accuracy, {task}: left out, its files cannot be read", *("–" for _ in scores["models"]))
     for task, by_model in scores["benchmarks"].items():
         found = [by_model[model] for model in scores["models"]]
         yield (f"accuracy, {task}", *(_with_interval(f, "accuracy", "interval") for f in found))
