@@ -18,19 +18,24 @@ from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut, draw_documents
 from hanhua.eval.tasks.definition import Task, load_task
 from hanhua.eval.tasks.items import Item, Shots, choose_shots, draw_items, read_items
+from hanhua.eval.tasks.lm_eval_tasks import Harness, harness_items, harness_name, harness_task, load_harness
 from hanhua.progress import say
 from hanhua.services import Services
 
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """A benchmark with its questions and solved examples; `leaked` are examples that are also questions."""
+    """A benchmark with its questions and solved examples; `leaked` are examples that are also questions.
+
+    harness: where it is one of lm_eval's tasks, whose prompts, examples and metrics are lm_eval's own.
+    """
 
     benchmark: Benchmark
     task: Task
     items: tuple[Item, ...]
     shots: Shots
     leaked: tuple[str, ...]
+    harness: Harness | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,9 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     Raises InputError when every solved example is itself among the questions (one file given as both);
     a few are in public benchmarks too (one of MMLU's), and are said and recorded.
     """
+    harness = harness_name(benchmark.task)
+    if harness is not None:
+        return _read_harness(benchmark, harness)
     task = load_task(benchmark.task)
     task = task.model_copy(update={"name": benchmark.name})
     folder = None if benchmark.data is None else Path(benchmark.data)
@@ -148,6 +156,16 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     if leaked:
         say(f"eval: {benchmark.name}: {len(leaked)} solved examples are also questions ({', '.join(leaked[:3])} …)")
     return Questionnaire(benchmark, task, tuple(items), shots, tuple(leaked))
+
+
+def _read_harness(benchmark: Benchmark, name: str) -> Questionnaire:
+    if benchmark.path is not None or benchmark.fewshot_path is not None:
+        raise UsageError(f"{benchmark.task}: lm_eval's tasks bring their own questions and examples; leave out path")
+    folder = None if benchmark.data is None else Path(benchmark.data)
+    harness = load_harness(name, data=folder, shots=benchmark.shots, max_questions=benchmark.max_questions)
+    items = tuple(harness_items(harness))
+    shots = Shots("lm_eval", dict.fromkeys(harness.tasks, ()))
+    return Questionnaire(benchmark, harness_task(harness, name=benchmark.name), items, shots, (), harness)
 
 
 def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside: Sequence[ModelFolder] = ()) -> None:

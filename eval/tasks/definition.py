@@ -87,7 +87,7 @@ class Task(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores and reports")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", description="Its name in scores and reports")
     title: str = Field(description="What it is, in a line")
     language: Literal["zh", "zh-Hant", "en"] = Field(description="Language and script of the questions")
     license: str = Field(default="", description="License of its data")
@@ -95,6 +95,10 @@ class Task(BaseModel):
         description="letters: the answer is a letter; cloze: the answers' own likelihood; written: text is generated"
     )
     data: Rows
+    lm_eval: str | None = Field(default=None, description="The task of lm_eval on the same questions, `NAME@lm_eval`")
+    comparable_with: str = Field(
+        default="", description="Published scores that its own may be compared with; empty: none, the prompt is our own"
+    )
     published: Size | None = Field(
         default=None,
         description="Its size as published; a score of fewer questions or subjects is not entered as its score",

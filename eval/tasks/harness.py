@@ -104,7 +104,7 @@ def answer_items(
     last one, had the two been encoded as one; pairs: number of all. truncated: number of questions whose prompt was cut
     on the left to fit the model; their rows say so too.
     """
-    lm = ScoringLM(runner, joined=task.kind == "cloze", on_done=on_done)
+    lm = ScoringLM(runner, joined=task.kind == "cloze", in_chat=in_chat, on_done=on_done)
     with quiet_lm_eval():
         results = evaluate(
             lm,
@@ -112,6 +112,7 @@ def answer_items(
             bootstrap_iters=0,
             log_samples=True,
             apply_chat_template=in_chat,
+            fewshot_as_multiturn=in_chat,
             system_instruction=system_prompt if in_chat else None,
         )
     samples = [sample for name in tasks for sample in results["samples"][name]]

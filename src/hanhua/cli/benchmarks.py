@@ -18,8 +18,14 @@ def read_benchmarks(
     fewshot: Path | None,
     shots: int | None,
     max_questions: int | None,
+    chat: bool = False,
+    both_ways: bool = False,
+    system: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return what --benchmark, --task and --data name, in the form of the config's `benchmarks`."""
+    """Return what --benchmark, --task and --data name, in the form of the config's `benchmarks`.
+
+    chat: through the chat template, with `system` as the system prompt. both_ways: plainly as well, side by side.
+    """
     common: dict[str, Any] = {"shots": shots, "max_questions": max_questions}
     found = []
     for option in files:
@@ -33,7 +39,19 @@ def read_benchmarks(
         found.append(
             {"task": task, "data": None if data is None else str(data), "may_be_left_out": not named, **common}
         )
-    return found
+    if not (chat or both_ways):
+        return found
+    in_chat = {"chat": True, "system_prompt": system}
+    if not both_ways:
+        return [{**one, **in_chat} for one in found]
+    return [way for one in found for way in (one, {**one, "name": f"{_shown_name(one)}@chat", **in_chat})]
+
+
+def _shown_name(benchmark: dict[str, Any]) -> str:
+    """Return what scores will call a benchmark."""
+    from hanhua.eval.config import Benchmark
+
+    return Benchmark(task=benchmark.get("task", "choice4_zh"), name=benchmark.get("name", "")).name
 
 
 def print_tasks(wanted: bool) -> None:

@@ -55,6 +55,9 @@ def _benchmarks(scores: Found) -> Iterator[Row]:
     for task, by_model in scores["benchmarks"].items():
         found = [by_model[model] for model in scores["models"]]
         yield (f"accuracy, {task}", *(_with_interval(f, "accuracy", "interval") for f in found))
+        yield from _variant(scores, task)
+        if any(f.get("prompt_format") == "chat" for f in found):
+            yield ("  asked through the chat template", *(_chat_mark(f) for f in found))
         yield from _part(scores, task)
         yield from _cut(found, total="questions")
         if any("accuracy_joined" in f for f in found):
@@ -73,9 +76,23 @@ def _benchmarks(scores: Found) -> Iterator[Row]:
             yield from ((f"  {model}: {flag}", *("" for _ in found)) for flag in one["flags"])
 
 
+def _chat_mark(found: Found) -> str:
+    return "yes" if found.get("prompt_format") == "chat" else "no"
+
+
 def _cut(found: list[Found], *, total: str = "prompts") -> Iterator[Row]:
     if any(f.get("truncated") for f in found):
         yield ("  prompts cut to the model's context", *(f"{f.get('truncated', 0)} of {f[total]}" for f in found))
+
+
+def _variant(scores: Found, task: str) -> Iterator[Row]:
+    """Yield whose prompt a score was made with, and which published scores it may be compared with."""
+    about = (scores.get("tasks") or {}).get(task) or {}
+    if "variant" not in about:
+        return
+    beside = about.get("comparable_with") or "no published score, the prompt is Hanhua's own"
+    prompt = f"  prompt {about['prompt']}, {about['shots']}-shot; compares with {beside}"
+    yield (prompt, *("" for _ in scores["models"]))
 
 
 def _part(scores: Found, task: str) -> Iterator[Row]:
