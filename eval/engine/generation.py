@@ -13,6 +13,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.end_tokens import end_token_ids
+from hanhua.eval.engine.continuous import generate_continuously
 from hanhua.eval.engine.loaded_model import LoadedModel
 from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
 from hanhua.eval.engine.token_healing import TokenHealing
@@ -32,8 +33,20 @@ def fit_prompt(prompt: Sequence[int], *, max_tokens: int, max_new_tokens: int) -
     return tuple(prompt) if len(prompt) <= room else (prompt[0], *prompt[len(prompt) - room + 1 :])
 
 
+def generate_group(
+    model: LoadedModel, prompts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int], batch_size: int
+) -> list[Generated]:
+    """Return the continuation of each prompt (token ids, BOS included) of one group, `batch_size` at a time."""
+    if not sampling.heal:
+        return generate_continuously(model, prompts, sampling, seeds=seeds, batch_size=batch_size)
+    found = []
+    for start in range(0, len(prompts), batch_size):
+        found += generate_batch(model, prompts[start : start + batch_size], sampling)
+    return found
+
+
 def generate_batch(model: LoadedModel, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generated]:
-    """Return the continuation of each prompt (token ids, BOS included) of one batch."""
+    """Return the continuation of each prompt of one batch, by transformers' own loop: for prompts that are healed."""
     healing = TokenHealing(model, prompts) if sampling.heal else None
     prompts = healing.prompts if healing is not None else prompts
     settings = _settings(model, sampling)
