@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from hanhua.bits import bits_of_nats
+from hanhua.continued_pretrain.attention import on_device
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.guard import refuse_bad_step
@@ -144,10 +145,10 @@ def _make_gradient(run: Run, everything: dict[str, nn.Parameter], parameters: di
         rows = slice(low, low + micro)
         part = MicroBatch.of(batch, rows, accelerator.device)
         with run.placed.gradients(last=turn == turns - 1):
-            loss, nats_BL = run.placed.module(part.input_ids_BL, part.position_ids_BL, part.labels_BL)
+            loss, nats_BL = run.placed.module(part.input_ids_BL, part.position_ids_BL, part.labels_BL, part.documents)
             (loss * (processes / targets)).backward()
         nats_B = nats_BL.sum(dim=1, dtype=torch.float64)
-        nats_C.index_add_(0, torch.from_numpy(corpus_B[rows]).to(nats_B.device), nats_B)
+        nats_C.index_add_(0, on_device(torch.from_numpy(corpus_B[rows]), nats_B.device), nats_B)
     by_corpus = dict(zip(data.mixture.names, accelerator.reduce(nats_C, "sum").tolist(), strict=True))
     for name, parameter in everything.items():
         if name not in parameters:
