@@ -12,6 +12,7 @@ from hanhua.config_fields import At, path_mark, paths_in
 from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError, MissingExtra, UsageError
 from hanhua.eval.tasks.definition import load_task
+from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
 from hanhua.model_scope import is_modelscope
@@ -182,7 +183,8 @@ def _check_tasks(recipe: Recipe, tree: Tree) -> None:
         if Path(benchmark.task).is_absolute() and not Path(benchmark.task).exists():
             continue  # told as a file
         try:
-            load_task(benchmark.task)
+            if harness_name(benchmark.task) is None:
+                load_task(benchmark.task)
         except UsageError as error:
             tree.wrong(at, str(error))
 
