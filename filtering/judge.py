@@ -22,6 +22,7 @@ from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalize import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
+from hanhua.filtering.pii.spelled import may_be_spelled
 from hanhua.filtering.quality_model.model import load_quality_model
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
@@ -174,9 +175,9 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
 
 
 def _may_hold_personal(draft: Draft) -> bool:
-    """Return whether a text has digits, or letters of an alphabet: there is none of these kinds of data without."""
+    """Return whether a text has digits, letters of an alphabet, or a number in Chinese numerals."""
     profile = draft.profile
-    return profile.digits + profile.latin + profile.other_letters > 0
+    return profile.digits + profile.latin + profile.other_letters > 0 or may_be_spelled(draft.text)
 
 
 def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:
