@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanhua.config_fields import LocalPath, LocalPathOrHub
 from hanhua.filtering.presets import PRESETS
+from hanhua.zh_text.conversion import Conversion
 
 Ratio = float | None
 
@@ -55,8 +56,10 @@ class _Section(BaseModel):
 class TextConfig(_Section):
     """Changes made to a text before it is filtered."""
 
-    convert: Literal["t2s", "s2t", "s2tw", "s2twp", "s2hk"] | None = Field(
-        default=None, description="OpenCC conversion of Chinese texts, phrase by phrase; null: texts are not converted"
+    convert: Conversion | None = Field(
+        default=None,
+        description="OpenCC conversion of Chinese texts, phrase by phrase; sentences in Simplified already are left "
+        "alone. null: texts are not converted",
     )
     repair_mojibake: bool = Field(
         default=True,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import xxhash
-from opencc import OpenCC
 
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.index import benchmark, build_index
@@ -36,6 +35,7 @@ from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
 from hanhua.filtering.rules.words import words
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature
+from hanhua.zh_text.conversion import open_converter
 
 Rule = Callable[[Draft], Verdict]
 
@@ -74,7 +74,7 @@ class Judge:
     def __init__(self, config: FilteringConfig) -> None:
         self._config = config
         self._rules = rules_of(config)
-        self._converter = OpenCC(config.text.convert) if config.text.convert else None
+        self._converter = open_converter(config.text.convert) if config.text.convert else None
 
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
@@ -121,7 +121,7 @@ class Judge:
         ):
             text = join_hard_wraps(text)
         if self._converter is not None and draft.chinese:
-            text = self._converter.convert(text)
+            text = self._converter(text)
         return draft if text == draft.text else Draft(text, language=draft.language)
 
     def _lines(self, text: str) -> bytes:
