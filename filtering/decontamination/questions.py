@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanhua.documents.readers import expand_paths, read_fields
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_fields
 from hanhua.errors import InputError
 from hanhua.progress import say
 
