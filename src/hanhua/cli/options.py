@@ -34,11 +34,13 @@ ConfigFile = Annotated[
         help="YAML file with the stage's settings: the keys of its recipe section, or a whole recipe with that section",
     ),
 ]
+
 TextField = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Field of a record that holds its text, or a template of several: {q}\\n{a}, template:alpaca, template:sharegpt, template:messages",
+        help="Field of a record that holds its text, or a template of several: {q}\\n{a}, template:alpaca, "
+        "template:sharegpt, template:messages",
     ),
 ]
 Split = Annotated[
