@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hanhua.config_fields import LocalPath, LocalPathOrHub
 from hanhua.filtering.presets import PRESETS
-from hanhua.zh_text.conversion import Conversion
-
-Ratio = float | None
+from hanhua.filtering.text_config import JunkConfig, Ratio, Section, TextConfig
 
 CATEGORIES = (
     "pornography",
@@ -49,29 +47,7 @@ PII_KINDS = (
 """Kinds of personal data; each is masked by its name in brackets."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TextConfig(_Section):
-    """Changes made to a text before it is filtered."""
-
-    convert: Conversion | None = Field(
-        default=None,
-        description="OpenCC conversion of Chinese texts, phrase by phrase; sentences in Simplified already are left "
-        "alone. null: texts are not converted",
-    )
-    repair_mojibake: bool = Field(
-        default=True,
-        description="Repair UTF-8 or GBK that was read in the wrong encoding, where that is certain (Chinese only)",
-    )
-    clean: bool = Field(
-        default=True, description="Remove control, private-use and invisible characters; \\r\\n becomes \\n"
-    )
-    join_hard_wraps: bool = Field(default=True, description="Join Chinese lines that were wrapped at a fixed width")
-
-
-class LanguageConfig(_Section):
+class LanguageConfig(Section):
     """Whether a text is Chinese; ratios are shares of its letters, where four Latin letters count as one character."""
 
     min_han_ratio: Ratio = Field(
@@ -104,7 +80,7 @@ class LanguageConfig(_Section):
     )
 
 
-class QualityConfig(_Section):
+class QualityConfig(Section):
     """Limits on what a text consists of; ratios are shares of its characters without spaces, unless stated otherwise.
 
     Those on words and on whole lines are FineWeb2's, off in `balanced`: they need word segmentation, and reject
@@ -224,7 +200,7 @@ class QualityConfig(_Section):
     )
 
 
-class DuplicatesConfig(_Section):
+class DuplicatesConfig(Section):
     """Which duplicates are dropped; of each cluster the longest text is kept, the first of equally long ones.
 
     Two texts of similarity s (Jaccard similarity of their shingles) meet in at least one band with probability
@@ -256,7 +232,7 @@ class DuplicatesConfig(_Section):
     )
 
 
-class DecontaminationConfig(_Section):
+class DecontaminationConfig(Section):
     """Benchmarks whose questions must not be trained on."""
 
     benchmarks: tuple[LocalPath, ...] = Field(
@@ -276,7 +252,7 @@ class DecontaminationConfig(_Section):
     )
 
 
-class PiiConfig(_Section):
+class PiiConfig(Section):
     """What happens to personal data."""
 
     mode: Literal["mask", "drop", "off"] = Field(
@@ -292,7 +268,7 @@ class PiiConfig(_Section):
         return self
 
 
-class GuardConfig(_Section):
+class GuardConfig(Section):
     """A guard model, asked about texts for which the lexicon and the classifiers are uncertain."""
 
     model: LocalPathOrHub = Field(
@@ -323,7 +299,7 @@ class GuardConfig(_Section):
         return hash(self.model_dump_json())
 
 
-class HarmConfig(_Section):
+class HarmConfig(Section):
     """The harmful-content rule: which layers score a document, and which scores reject it."""
 
     enabled: bool = Field(default=True, description="Reject harmful Chinese documents")
@@ -356,7 +332,7 @@ class HarmConfig(_Section):
         return self
 
 
-class FilteringConfig(_Section):
+class FilteringConfig(Section):
     """The filtering stage.
 
     >>> FilteringConfig(preset="none", pii={"mode": "mask"}).harm.enabled
@@ -372,6 +348,7 @@ class FilteringConfig(_Section):
     text: TextConfig = Field(default=TextConfig(), description="Clean-up of texts before filtering")
     language: LanguageConfig = Field(default=LanguageConfig(), description="Script and language rules")
     quality: QualityConfig = Field(default=QualityConfig(), description="Quality rules")
+    junk: JunkConfig = Field(default=JunkConfig(), description="Junk that crawls bring along")
     duplicates: DuplicatesConfig = Field(default=DuplicatesConfig(), description="Exact and near duplicates")
     decontamination: DecontaminationConfig = Field(default=DecontaminationConfig(), description="Benchmark questions")
     pii: PiiConfig = Field(default=PiiConfig(), description="Personal data")

@@ -16,6 +16,7 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.index import benchmark, build_index
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
+from hanhua.filtering.extraction import repair_extraction
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
@@ -27,6 +28,7 @@ from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
 from hanhua.filtering.rules.encoding import encoding
 from hanhua.filtering.rules.entropy import entropy
+from hanhua.filtering.rules.junk import junk
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
 from hanhua.filtering.rules.lines import lines
@@ -114,6 +116,8 @@ class Judge:
         if draft.profile.unclean:
             # A lone surrogate cannot be written as UTF-8, whatever the preset.
             text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
+        if self._config.text.repair_extraction and draft.chinese:
+            text = repair_extraction(text)
         if (
             self._config.text.join_hard_wraps
             and draft.chinese
@@ -160,6 +164,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: lines(draft, quality),
         lambda draft: words(draft, quality),
         lambda draft: boilerplate(draft, quality),
+        lambda draft: junk(draft, config.junk),
     ]
     if quality.model is not None:
         model = load_quality_model(Path(quality.model))
