@@ -17,6 +17,7 @@ PAGES = (
     "quickstart",
     "worth-it",
     "recipes",
+    "other-hubs",
     "vocab-extension",
     "filtering",
     "harmful-content",
