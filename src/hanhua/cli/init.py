@@ -25,41 +25,48 @@ Price = Annotated[
 ]
 
 
+OutFile = Annotated[Path, typer.Argument(metavar="FILE", help="Recipe file to write")]
+Base = Annotated[str | None, typer.Option(metavar="BASE", help="Folder or Hub id of the base model")]
+Devices = Annotated[
+    str | None, typer.Option(metavar="NxGPU", help="GPUs by number and name: 8xA800, H20, RTX4090-48GB, …")
+]
+Corpora = Annotated[
+    Many, typer.Option(metavar="NAME=PATH", help="Corpus by name; repeatable (default: public Hub data sets)")
+]
+Languages = Annotated[Many, typer.Option(metavar="NAME=zh|en|other", help="Language of the corpus (default: zh)")]
+Licenses = Annotated[Many, typer.Option("--license", metavar="NAME=LICENSE", help="License of the corpus")]
+Tokens = Annotated[str | None, typer.Option(metavar="N", help="Budget in training tokens, such as 1e9")]
+Hours = Annotated[float | None, typer.Option(metavar="H", min=0, help="Budget in hours, instead of --budget-tokens")]
+Dollars = Annotated[
+    float | None, typer.Option(metavar="$", min=0, help="Budget in US dollars, instead of --budget-tokens")
+]
+Name = Annotated[str | None, typer.Option(help="Name of the run and the model (default: from the base model)")]
+Convert = Annotated[
+    str | None, typer.Option(metavar="t2s|s2tw|s2hk", help="Convert Chinese texts (default: as they are)")
+]
+NewTokens = Annotated[
+    str | None, typer.Option(metavar="N", help="Number of new tokens, 0 for none (default: as advised)")
+]
+Benchmarks = Annotated[
+    Many, typer.Option(metavar="TASK", help="Benchmark to measure; repeatable (default: the shipped recipe's)")
+]
+
+
 def init(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Recipe file to write")],
-    base: Annotated[str | None, typer.Option(metavar="BASE", help="Folder or Hub id of the base model")] = None,
-    devices: Annotated[
-        str | None, typer.Option(metavar="NxGPU", help="GPUs by number and name: 8xA800, H20, RTX4090-48GB, …")
-    ] = None,
-    corpus: Annotated[
-        Many, typer.Option(metavar="NAME=PATH", help="Corpus by name; repeatable (default: public Hub data sets)")
-    ] = None,
-    language: Annotated[
-        Many, typer.Option(metavar="NAME=zh|en|other", help="Language of the corpus (default: zh)")
-    ] = None,
-    license_: Annotated[Many, typer.Option("--license", metavar="NAME=LICENSE", help="License of the corpus")] = None,
-    budget_tokens: Annotated[
-        str | None, typer.Option(metavar="N", help="Budget in training tokens, such as 1e9")
-    ] = None,
-    budget_hours: Annotated[
-        float | None, typer.Option(metavar="H", min=0, help="Budget in hours, instead of --budget-tokens")
-    ] = None,
-    budget_dollars: Annotated[
-        float | None, typer.Option(metavar="$", min=0, help="Budget in US dollars, instead of --budget-tokens")
-    ] = None,
+    out: OutFile,
+    base: Base = None,
+    devices: Devices = None,
+    corpus: Corpora = None,
+    language: Languages = None,
+    license_: Licenses = None,
+    budget_tokens: Tokens = None,
+    budget_hours: Hours = None,
+    budget_dollars: Dollars = None,
     price: Price = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the run and the model (default: from the base model)")
-    ] = None,
-    convert: Annotated[
-        str | None, typer.Option(metavar="t2s|s2tw|s2hk", help="Convert Chinese texts (default: as they are)")
-    ] = None,
-    new_tokens: Annotated[
-        str | None, typer.Option(metavar="N", help="Number of new tokens, 0 for none (default: as advised)")
-    ] = None,
-    benchmark: Annotated[
-        Many, typer.Option(metavar="TASK", help="Benchmark to measure; repeatable (default: the shipped recipe's)")
-    ] = None,
+    name: Name = None,
+    convert: Convert = None,
+    new_tokens: NewTokens = None,
+    benchmark: Benchmarks = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a recipe for a base model, hardware and budget; in a terminal, asks for options that are not given.
