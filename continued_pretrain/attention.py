@@ -9,8 +9,11 @@ Shape suffixes: B sequences, L tokens of one, T = B*L, H query heads, G key/valu
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
+import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -19,28 +22,54 @@ from torch import Tensor, nn
 
 NAME = "documents"
 KERNEL_DTYPES = (torch.bfloat16, torch.float16)
+WIDE_TOKENS = 384
+"""On a CPU documents up to this length are attended in fp32: the backward pass in bf16 takes twice as long there."""
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Where the documents of a batch lie in its line of tokens: document i is [bounds[i], bounds[i + 1])."""
+    """Where the documents of a batch lie in its line of tokens: document i is [bounds[i], bounds[i + 1]).
+
+    bounds_tensor: the same for a kernel, int32, filled up with empty documents to a power of two, so that compiled
+    layers meet few shapes. longest: no document has more tokens; a bound, so that it does not change with each batch.
+    """
 
     bounds: tuple[int, ...]
     bounds_tensor: Tensor
+    longest: int
 
     @classmethod
-    def of(cls, position_ids_BL: Tensor) -> Documents:
-        """Return the documents of a batch: one begins at each position 0, and each sequence begins one."""
+    def of(cls, position_ids_BL: Tensor, device: torch.device | None = None) -> Documents:
+        """Return the documents of a batch: one begins at each position 0, and each sequence begins one.
+
+        Positions on the CPU cost a GPU no wait. device: where the kernel is; None for that of the positions.
+        """
         starts_BL = position_ids_BL == 0
         starts_BL[:, 0] = True
-        starts = starts_BL.flatten().nonzero().flatten()
-        bounds = torch.cat([starts, starts.new_tensor([position_ids_BL.numel()])])
-        return cls(tuple(bounds.tolist()), bounds.to(torch.int32))
+        total = position_ids_BL.numel()
+        bounds = [*starts_BL.flatten().nonzero().flatten().tolist(), total]
+        filled = bounds + [total] * ((1 << len(bounds).bit_length()) + 1 - len(bounds))
+        tensor = torch.tensor(filled, dtype=torch.int32)
+        return cls(tuple(bounds), on_device(tensor, device or position_ids_BL.device), position_ids_BL.shape[1])
 
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest document."""
-        return max(high - low for low, high in pairwise(self.bounds))
+    @cached_property
+    def block_mask(self) -> Any:
+        """Flex attention's mask of blocks of 128 tokens, made once for all layers."""
+        from torch.nn.attention.flex_attention import create_block_mask
+
+        total, device = self.bounds[-1], self.bounds_tensor.device
+        lengths = self.bounds_tensor.diff()
+        document_T = torch.repeat_interleave(torch.arange(len(lengths), device=device), lengths, output_size=total)
+
+        def inside(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+            return (q >= k) & (document_T[q] == document_T[k])
+
+        return create_block_mask(inside, None, None, total, total, device=device)
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the CPU on a device; a GPU copies it while the program goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def attend(
@@ -54,8 +83,8 @@ def attend(
     scale = options.get("scaling")
     batch, heads, length, width = query.shape
     query_THK, key_TGK, value_TGK = (x.transpose(1, 2).flatten(0, 1) for x in (query, key, value))
-    if query.is_cuda and query.dtype in KERNEL_DTYPES:
-        out_THK = _by_kernel(query_THK, key_TGK, value_TGK, documents, scale)
+    if query.is_cuda and query.dtype in KERNEL_DTYPES and has_kernel():
+        out_THK = by_kernel(query_THK, key_TGK, value_TGK, documents, scale)
     elif query.is_cuda:
         out_THK = by_flex(query_THK, key_TGK, value_TGK, documents, scale)
     else:
@@ -63,56 +92,66 @@ def attend(
     return out_THK.reshape(batch, length, heads, width), None
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def one_by_one(
     query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None
 ) -> Tensor:
     """Attend with one call per document: exact, and the work is the sum of the documents' squared lengths."""
+    lengths = [high - low for low, high in pairwise(documents.bounds)]
+    dtype = query_THK.dtype
     parts = []
-    for low, high in pairwise(documents.bounds):
-        query, key, value = (x[low:high].transpose(0, 1)[None] for x in (query_THK, key_TGK, value_TGK))
-        out = nn.functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
-        )
-        parts.append(out[0].transpose(0, 1))
+    # Split, whose backward pass is one concatenation: that of a slice fills a tensor of the whole line with zeros.
+    for query, key, value in zip(*(x.split(lengths) for x in (query_THK, key_TGK, value_TGK)), strict=True):
+        narrow = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) > WIDE_TOKENS
+        wide = dtype if narrow or query.is_cuda else torch.promote_types(dtype, torch.float32)
+        query, key, value = (x.transpose(0, 1)[None].to(wide) for x in (query, key, value))
+        with torch.autocast(query.device.type, enabled=False):  # it would narrow them again
+            out = nn.functional.scaled_dot_product_attention(
+                query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+            )
+        parts.append(out[0].transpose(0, 1).to(dtype))
     return torch.cat(parts)
 
 
-def _by_kernel(
+@cache
+def has_kernel() -> bool:
+    """Return whether this torch carries FlashAttention's kernel for documents of varying lengths."""
+    return importlib.util.find_spec("torch.nn.attention.varlen") is not None
+
+
+def by_kernel(
     query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None
 ) -> Tensor:
+    """FlashAttention over the whole line at once: a GPU, and bf16 or fp16."""
     from torch.nn.attention.varlen import varlen_attn
 
+    known = _kernel_parameters()
+    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
+    if "enable_gqa" in known and query_THK.shape[1] != key_TGK.shape[1]:
+        options["enable_gqa"] = True
+    if "scale" in known:
+        options["scale"] = scale
+    elif scale is not None:
+        query_THK = query_THK * (scale * math.sqrt(query_THK.shape[2]))
     bounds, longest = documents.bounds_tensor, documents.longest
-    causal = (-1, 0)
-    return varlen_attn(
-        query_THK,
-        key_TGK,
-        value_TGK,
-        bounds,
-        bounds,
-        longest,
-        longest,
-        scale=scale,
-        window_size=causal,
-        enable_gqa=query_THK.shape[1] != key_TGK.shape[1],
-    )
+    out: Tensor = varlen_attn(query_THK, key_TGK, value_TGK, bounds, bounds, longest, longest, **options)
+    return out
 
 
+@cache
+def _kernel_parameters() -> frozenset[str]:
+    """Names that the kernel's function takes: torch 2.10 to 2.13 differ in how causal, scale and groups are said."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    return frozenset(inspect.signature(varlen_attn).parameters)
+
+
+@torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
 def by_flex(query_THK: Tensor, key_TGK: Tensor, value_TGK: Tensor, documents: Documents, scale: float | None) -> Tensor:
-    """Flex attention: a mask of blocks of 128 tokens, compiled on a GPU."""
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    total, device = len(query_THK), query_THK.device
-    lengths = documents.bounds_tensor.diff().to(device)
-    document_T = torch.repeat_interleave(torch.arange(len(lengths), device=device), lengths, output_size=total)
-
-    def inside(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return (q >= k) & (document_T[q] == document_T[k])
-
-    mask = create_block_mask(inside, None, None, total, total, device=device)
+    """Flex attention, compiled by itself on a GPU: any GPU, any type."""
     query, key, value = (x.transpose(0, 1)[None] for x in (query_THK, key_TGK, value_TGK))
     out: Tensor = _flex(query_THK.is_cuda)(
-        query, key, value, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+        query, key, value, block_mask=documents.block_mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
     )
     return out[0].transpose(0, 1)
 

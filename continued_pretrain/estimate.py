@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.hardware import Hardware, find_hardware
+from hanhua.continued_pretrain.hardware import AMX_SPEEDUP, BF16_CPU_PARAMETERS, Hardware, find_hardware
 from hanhua.continued_pretrain.memory_parts import memory_parts, trained_sizes
 from hanhua.continued_pretrain.model_shapes import ModelShape, step_flops_per_token
 
@@ -60,6 +60,7 @@ def estimate_training(
     placement, why, parts = choose_placement(whole, config=config, hardware=hardware, new_rows=new_rows)
     memory, limit = sum(parts.values()), hardware.memory_bytes * USABLE_RATIO
     trained = trained_sizes(whole, config, new_rows)
+    hardware = _in_its_precision(hardware, whole, config)
     flops = training_flops_per_token(whole, config, new_rows)
     rate = _tokens_per_second(whole, config, hardware, flops=flops, placement=placement, trained=trained.total)
     hours = tokens / rate / 3600
@@ -101,6 +102,14 @@ def choose_placement(
         return "ddp", f"{why}, and only what is trained has to be exchanged", alone
     why = "as asked" if config.parallel == "fsdp2" else f"one device does not hold the model ({sizes})"
     return "fsdp2", f"{why}, so its weights are shared out", parts(hardware.devices)
+
+
+def _in_its_precision(hardware: Hardware, shape: ModelShape, config: ContinuedPretrainConfig) -> Hardware:
+    """Return a CPU with the peak of the precision that it trains in; a GPU as it is."""
+    chosen = config.precision == "auto" and shape.parameters >= BF16_CPU_PARAMETERS
+    if hardware.amx and (chosen or config.precision == "bf16"):
+        return replace(hardware, peak_flops=hardware.peak_flops * AMX_SPEEDUP)
+    return hardware
 
 
 def training_flops_per_token(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> float:

@@ -10,10 +10,13 @@ Shape suffixes: N positions, C positions of a chunk, D hidden size, V vocabulary
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from hanhua.continued_pretrain.pack import IGNORED
 
 CHUNK_ELEMENTS = {"cpu": 1 << 24, "cuda": 1 << 28}
 """Logits held at once. On a CPU 64 to 256 positions of a 128K vocabulary were fastest (8 to 1,024 tried)."""
@@ -29,9 +32,11 @@ def head_loss(
 ) -> tuple[Tensor, Tensor]:
     """Return the summed loss, and the cross entropy of each position in nats (no gradient).
 
-    weight_VD: the output matrix. trainable_RD: its last R rows as the parameter that receives their
-    gradient; None freezes the matrix; for training all of it, give the matrix itself. z_loss: weight
-    of the squared log-normalizer that is added to the loss (Chowdhery et al. 2022, PaLM, section 5).
+    labels_N: IGNORED where there is no target: 0 nats and no gradient. Those are few, so leaving them in costs less
+    than picking out the others, for which a GPU would have to be waited for. weight_VD: the output matrix.
+    trainable_RD: its last R rows as the parameter that receives their gradient; None freezes the matrix; for training
+    all of it, give the matrix itself. z_loss: weight of the squared log-normalizer that is added to the loss
+    (Chowdhery et al. 2022, PaLM, section 5).
     """
     rows = trainable_RD if trainable_RD is not None else hidden_ND.new_zeros(0)
     device = hidden_ND.device.type
@@ -82,11 +87,13 @@ class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
 
 def _into_gradient(logits_CV: Tensor, labels_C: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
     """Return nats and log-normalizer of each position; turn logits into the loss's gradient, in place."""
-    labels_C1 = labels_C[:, None]
+    is_target_C1 = labels_C[:, None] != IGNORED
+    labels_C1 = labels_C[:, None].clamp(min=0)
     highest_C1 = logits_CV.amax(dim=1, keepdim=True)
     target_C1 = logits_CV.gather(1, labels_C1) - highest_C1
     total_C1 = logits_CV.sub_(highest_C1).exp_().sum(dim=1, keepdim=True)
-    normalizer_C1 = total_C1.log() + highest_C1
-    softmax = logits_CV.div_(total_C1 / (1 + 2 * z_loss * normalizer_C1) if z_loss else total_C1)
-    softmax.scatter_add_(1, labels_C1, torch.full_like(target_C1, -1.0))
-    return (total_C1.log() - target_C1).squeeze(1), normalizer_C1.squeeze(1)
+    normalizer_C1 = (total_C1.log() + highest_C1) * is_target_C1
+    divisor_C1 = total_C1 / (1 + 2 * z_loss * normalizer_C1) if z_loss else total_C1
+    softmax = logits_CV.div_(divisor_C1.masked_fill(~is_target_C1, math.inf))
+    softmax.scatter_add_(1, labels_C1, -is_target_C1.to(softmax.dtype))
+    return ((total_C1.log() - target_C1) * is_target_C1).squeeze(1), normalizer_C1.squeeze(1)

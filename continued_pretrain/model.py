@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from hanhua.continued_pretrain.attention import Documents, register
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
 from hanhua.continued_pretrain.head_loss import head_loss
-from hanhua.continued_pretrain.pack import IGNORED
 from hanhua.errors import InputError, MissingExtra, UsageError
 
 ADAPTER = "default"
@@ -52,28 +51,32 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
         """The layers between the two matrices of words."""
         return self._parts[0]
 
-    def forward(self, input_ids_BL: Tensor, position_ids_BL: Tensor, labels_BL: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        input_ids_BL: Tensor,
+        position_ids_BL: Tensor,
+        labels_BL: Tensor,
+        documents: Documents | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Return the summed loss of all targets, and the nats by position, (B, L), 0 where there is no target.
 
-        Documents begin where positions restart, and attention stays inside them.
+        Documents begin where positions restart, and attention stays inside them. documents: theirs, where they are
+        known already; a GPU is then not waited for.
         """
         hidden_BLD = self.decoder(
             inputs_embeds=self._embedded(input_ids_BL),
             position_ids=position_ids_BL,
             use_cache=False,
-            documents=Documents.of(position_ids_BL),
+            documents=Documents.of(position_ids_BL) if documents is None else documents,
         ).last_hidden_state
-        is_target_BL = labels_BL != IGNORED
         loss, nats_N = head_loss(
-            hidden_BLD[is_target_BL],
+            hidden_BLD.flatten(0, 1),
             self._output_matrix(),
-            labels_BL[is_target_BL],
+            labels_BL.flatten(),
             trainable_RD=self._trained_output(),
             z_loss=self.z_loss,
         )
-        nats_BL = torch.zeros_like(labels_BL, dtype=torch.float32)
-        nats_BL[is_target_BL] = nats_N.detach()
-        return loss, nats_BL
+        return loss, nats_N.view_as(labels_BL)
 
     def _embedded(self, ids_BL: Tensor) -> Tensor:
         old_BLD = nn.functional.embedding(ids_BL, self._parts[1].weight)
@@ -174,6 +177,8 @@ def _checkpoint_activations(model: Any) -> None:
 def _with_lora(model: Any, lora: LoraSettings) -> Any:
     from peft import LoraConfig, get_peft_model
 
+    from hanhua.continued_pretrain.adapted_linear import make_one_operation
+
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -186,7 +191,9 @@ def _with_lora(model: Any, lora: LoraSettings) -> Any:
     with warnings.catch_warnings():
         # peft 0.21 asks transformers 5.23 for a name that it deprecates.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        return get_peft_model(model, settings, adapter_name=ADAPTER)
+        adapted = get_peft_model(model, settings, adapter_name=ADAPTER)
+    make_one_operation(adapted)
+    return adapted
 
 
 def _targets(model: Any, lora: LoraSettings) -> list[str]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hanhua.bits import bits_of_nats
+from hanhua.continued_pretrain.attention import Documents, on_device
 from hanhua.continued_pretrain.mixture import Mixture
 from hanhua.continued_pretrain.pack import IGNORED, Batch, PackedCorpus, stack
 
@@ -60,14 +61,17 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """One process's share of one forward pass, on its device."""
+    """One process's share of one forward pass, on its device, made while the device is busy with the one before."""
 
     input_ids_BL: Tensor
     position_ids_BL: Tensor
     labels_BL: Tensor
+    documents: Documents
 
     @classmethod
     def of(cls, batch: Batch, rows: slice, device: torch.device) -> MicroBatch:
         """Return the rows of a batch as tensors."""
         arrays = (batch.input_ids_BL, batch.position_ids_BL, batch.labels_BL)
-        return cls(*(torch.from_numpy(array[rows]).to(device) for array in arrays))
+        ids_BL, positions_BL, labels_BL = (torch.from_numpy(array[rows]) for array in arrays)
+        documents = Documents.of(positions_BL, device)
+        return cls(on_device(ids_BL, device), on_device(positions_BL, device), on_device(labels_BL, device), documents)

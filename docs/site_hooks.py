@@ -15,6 +15,7 @@ from results_index import indexes, page_head, read_results
 PAGES = (
     "index",
     "quickstart",
+    "gguf",
     "worth-it",
     "recipes",
     "other-hubs",
@@ -22,6 +23,7 @@ PAGES = (
     "filtering",
     "harmful-content",
     "training",
+    "coming-from",
     "hardware",
     "chat",
     "evaluation",

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hanhua.continued_pretrain import head_loss as module
 from hanhua.continued_pretrain.head_loss import head_loss
+from hanhua.continued_pretrain.pack import IGNORED
 
 N, D, V, R = 37, 16, 90, 12
 
@@ -69,3 +70,23 @@ def test_bf16_stays_near_fp32() -> None:
     exact, _ = head_loss(hidden, weight, labels)
     rough, _ = head_loss(hidden.bfloat16(), weight.bfloat16(), labels)
     assert float(rough) == pytest.approx(float(exact), rel=0.02)
+
+
+def test_positions_without_target_have_no_loss_and_no_gradient() -> None:
+    hidden, weight, labels = tensors()
+    labels[::5] = IGNORED
+    chosen = labels != IGNORED
+    expected_hidden, hidden = hidden.clone().requires_grad_(), hidden.requires_grad_()
+    expected_rows, rows = (torch.nn.Parameter(weight[V - R :].clone()) for _ in "ab")
+    expected, expected_nats = head_loss(
+        expected_hidden[chosen], weight, labels[chosen], trainable_RD=expected_rows, z_loss=0.01
+    )
+    loss, nats = head_loss(hidden, weight, labels, trainable_RD=rows, z_loss=0.01)
+    expected.backward()
+    loss.backward()
+
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nats[chosen], expected_nats)
+    assert not nats[~chosen].any()
+    torch.testing.assert_close(hidden.grad, expected_hidden.grad)
+    torch.testing.assert_close(rows.grad, expected_rows.grad)

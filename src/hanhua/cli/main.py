@@ -11,6 +11,7 @@ import typer
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
 from hanhua.cli import filter as filter_cli
+from hanhua.cli import find_lr as find_lr_cli
 from hanhua.cli import init as init_cli
 from hanhua.cli import plan as plan_cli
 from hanhua.cli import publish as publish_cli
@@ -38,6 +39,7 @@ recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
+app.command("find-lr", epilog=find_lr_cli.EXAMPLE)(find_lr_cli.find_lr)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
 app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
 app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)

@@ -12,7 +12,7 @@ from hanhua.cli.options import AsJson
 if TYPE_CHECKING:
     from hanhua.release.publish import PublishResult
 
-EXAMPLE = "Example: hanhua publish runs/Llama-3-zh-quickstart --repo-id me/Llama-3-zh --dry-run"
+EXAMPLE = "Example: hanhua publish runs/Llama-3-zh-toy --repo-id me/Llama-3-zh --dry-run"
 
 
 def publish(

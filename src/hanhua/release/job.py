@@ -76,9 +76,9 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
     assert base is not None  # a release has something to release, and that has a base
     settings = release.model_dump()
     # A toy model's only Llama material is its tokenizer, and that alone brings the license with it.
-    named = without_revision(base.model or base.tokenizer)
-    file = locate_gguf(base.model) if base.model and is_gguf_name(base.model) else None
-    named = named if file is None else file.name
+    source = base.model or base.tokenizer
+    file = locate_gguf(source) if is_gguf_name(source) else None
+    named = without_revision(source) if file is None else file.name
     family = settings.pop("base_family", None) or family_of(named)
     if family is None and base.toy is None and file is None and settings["base_license"] is None:
         raise UsageError(

@@ -39,8 +39,9 @@ def test_every_shipped_task_is_looked_for_on_the_hub_or_in_its_files(name: str, 
     local, hub = questions_of([Benchmark(task=name)])
     assert not local and (task.data.hub is None or any(one.repo == task.data.hub for one in hub))
     for rows in (task.data, task.examples):
-        if rows is not None and rows.files is not None:
-            pattern = re.sub(r"[.][*]$", ".csv", rows.files.replace("**/", ""))
+        if rows is not None and rows.layouts:
+            pattern = re.sub(r"[.][*]$", ".csv", rows.layouts[0].replace("**/", ""))
+            pattern = re.sub(r"\{([^,}]*)[^}]*\}", r"\1", pattern)
             file = tmp_path / (pattern.replace("*", "x") + ("" if Path(pattern).suffix else "/x.csv"))
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("question,A,B,C,D,answer\n")

@@ -15,6 +15,7 @@ from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.documents.readers import is_remote
 from hanhua.documents.sources import CorpusConfig
+from hanhua.gguf_location import is_gguf_name
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.schema import Recipe
@@ -107,7 +108,7 @@ def base_shape(recipe: Recipe) -> ModelShape | None:
     if base.toy is not None:
         s = base.toy
         inner = s.intermediate_size or int(3.5 * s.hidden_size)
-        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads)
+        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads, dtype_bytes=4)
     return shape_of_base(str(base.model))
 
 
@@ -117,9 +118,8 @@ def new_rows(recipe: Recipe) -> int:
 
 
 def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
-    """Return the size of the resized model on disk: bf16 for a real base, fp32 for a toy model."""
-    width = 4 if recipe.base is not None and recipe.base.toy is not None else 2
-    return shape.with_rows(new_rows(recipe)).parameters * width
+    """Return the size of the resized model on disk, in the base's own dtype."""
+    return shape.with_rows(new_rows(recipe)).parameters * shape.dtype_bytes
 
 
 def corpus_bytes(corpus: CorpusConfig) -> float | None:
@@ -201,9 +201,9 @@ def _model_stages(
 ) -> list[StageEstimate]:
     stages: list[StageEstimate] = []
     if recipe.base is not None:
-        stages.append(
-            StageEstimate("base", None, disk_bytes=weights, note="depends on the speed of your network and the Hub")
-        )
+        here = is_gguf_name(recipe.base.model or recipe.base.tokenizer)
+        note = "converted from a file that is here" if here else "depends on the speed of your network and the Hub"
+        stages.append(StageEstimate("base", None, disk_bytes=weights, note=note))
     if recipe.vocab_extension is not None and recipe.base is not None and recipe.base.has_model:
         hours = None if weights is None else weights / RESIZE_BYTES_PER_SECOND / 3600
         note = f"written at {RESIZE_BYTES_PER_SECOND / 1e6:.0f} MB/s, in 0.4 GB of memory"

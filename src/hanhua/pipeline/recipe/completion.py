@@ -12,6 +12,7 @@ from hanhua.documents.readers import FORMATS
 from hanhua.errors import InputError
 from hanhua.eval.config import Benchmark
 from hanhua.eval.tasks.definition import load_task
+from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.eval.tasks.rows import find_files
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.settings import HubQuestions
@@ -46,6 +47,8 @@ def questions_of(benchmarks: Iterable[Benchmark]) -> tuple[list[str], list[HubQu
     local: list[str] = []
     hub: list[HubQuestions] = []
     for one in benchmarks:
+        if harness_name(one.task) is not None:
+            continue  # lm_eval brings its own questions, and says nowhere where they lie
         task = load_task(one.task)
         for rows, path in ((task.data, one.path), (task.examples, one.fewshot_path)):
             if path is not None:
@@ -54,9 +57,11 @@ def questions_of(benchmarks: Iterable[Benchmark]) -> tuple[list[str], list[HubQu
                 continue
             elif rows.files is not None and one.data is not None and is_modelscope(one.data):
                 found = parse_modelscope(one.data)
-                local.append(str(ModelScopeName(found.repo, found.revision, rows.files)))
+                pattern = rows.layouts[0] if len(rows.layouts) == 1 else None  # of several layouts any may be there
+                local.append(str(ModelScopeName(found.repo, found.revision, pattern)))
             elif rows.files is not None and one.data is not None:
-                local += _files_below(Path(one.data), rows.files)
+                below = (_files_below(Path(one.data), pattern) for pattern in rows.layouts)
+                local += next(filter(None, below), [])
             elif rows.hub is not None:
                 ids = {name: one.revisions[name] for name in rows.hub_ids() if name in one.revisions}
                 hub.append(HubQuestions(repo=rows.hub, configs=rows.configs, split=rows.split, revisions=ids))

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hanhua.base.gguf import check_gguf
+from hanhua.base.gguf.tokenizer_files import check_tokenizer_of
 from hanhua.config_fields import At, path_mark, paths_in
 from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError, MissingExtra, UsageError
 from hanhua.eval.tasks.definition import load_task
+from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
 from hanhua.model_scope import is_modelscope
@@ -80,15 +82,18 @@ def _check_place_of_base(recipe: Recipe, tree: Tree) -> None:
 
 def _check_gguf(recipe: Recipe, tree: Tree) -> None:
     """Refuse a GGUF file that cannot be converted, or a package that is not installed."""
-    model = recipe.base.model if recipe.base is not None else None
-    if model is None or Path(model).is_dir():
+    if recipe.base is None:
+        return
+    field = "tokenizer" if recipe.base.model is None else "model"
+    name = str(getattr(recipe.base, field))
+    if Path(name).is_dir():
         return
     try:
-        file = locate_gguf(model)
+        file = locate_gguf(name)
         if file is not None:
-            check_gguf(file)
+            (check_gguf if field == "model" else check_tokenizer_of)(file)
     except (InputError, MissingExtra) as error:
-        tree.wrong(("base", "model"), str(error))
+        tree.wrong(("base", field), str(error))
 
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
@@ -111,6 +116,11 @@ def _check_restore(recipe: Recipe, tree: Tree) -> None:
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
     release, training = recipe.release, recipe.continued_pretrain
+    if training is not None and not training.merge:
+        tree.wrong(
+            ("continued_pretrain", "merge"),
+            "a run goes on with the merged model, so it is always written; for an adapter alone use hanhua train",
+        )
     if release is None:
         return
     if release.kind == "tokenizer":
@@ -152,6 +162,18 @@ def _check_names(recipe: Recipe, tree: Tree) -> None:
                     near = difflib.get_close_matches(name, recipe.corpora, n=1)
                     hint = f"did you mean {near[0]}?" if near else f"corpora: {', '.join(recipe.corpora)}"
                     tree.wrong((section, field, name), f"no corpus {name!r} ({hint})")
+    _check_retention(recipe, tree)
+
+
+def _check_retention(recipe: Recipe, tree: Tree) -> None:
+    retention = recipe.continued_pretrain.retention if recipe.continued_pretrain is not None else None
+    if retention is None:
+        return
+    replayed = retention.replay.corpora if retention.replay is not None else ()
+    for at, names in {("heldout",): retention.heldout, ("replay", "corpora"): replayed}.items():
+        for name in sorted(set(names) - set(recipe.corpora)):
+            place = ("continued_pretrain", "retention", *at)
+            tree.wrong(place, f"no corpus {name!r} (corpora: {', '.join(recipe.corpora)})")
 
 
 def _check_tasks(recipe: Recipe, tree: Tree) -> None:
@@ -161,7 +183,8 @@ def _check_tasks(recipe: Recipe, tree: Tree) -> None:
         if Path(benchmark.task).is_absolute() and not Path(benchmark.task).exists():
             continue  # told as a file
         try:
-            load_task(benchmark.task)
+            if harness_name(benchmark.task) is None:
+                load_task(benchmark.task)
         except UsageError as error:
             tree.wrong(at, str(error))
 
