@@ -18,6 +18,7 @@ PAGES = (
     "gguf",
     "worth-it",
     "recipes",
+    "other-hubs",
     "vocab-extension",
     "filtering",
     "harmful-content",

@@ -17,7 +17,8 @@ class CorpusConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: LocalPath = Field(
-        description="File, folder, glob, or hf://datasets/ID[@REVISION][:CONFIG]; relative paths start at the recipe"
+        description="File, folder, glob, hf://datasets/ID[@REVISION][:CONFIG] or ms://OWNER/NAME[@REVISION][:FILES]; "
+        "relative paths start at the recipe"
     )
     language: Literal["zh", "en", "other"] = Field("zh", description="Language of the corpus")
     weight: float = Field(1.0, ge=0, description="Share of the training mixture, relative to the other corpora")

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from hanhua.vocab_extension.proof.verify import Examination
 
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")]
+Certificate = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm")
+]
+
+
 def verify(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer, made by this program or any other")
@@ -27,14 +33,9 @@ def verify(
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
-    certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm"),
-    ] = None,
+    certificate: Certificate = None,
     structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")
-    ] = False,
+    quiet: Quiet = False,
     llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
     as_json: AsJson = False,
 ) -> None:
