@@ -105,9 +105,10 @@ def one_by_one(
         narrow = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) > WIDE_TOKENS
         wide = dtype if narrow or query.is_cuda else torch.promote_types(dtype, torch.float32)
         query, key, value = (x.transpose(0, 1)[None].to(wide) for x in (query, key, value))
-        out = nn.functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
-        )
+        with torch.autocast(query.device.type, enabled=False):  # it would narrow them again
+            out = nn.functional.scaled_dot_product_attention(
+                query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
+            )
         parts.append(out[0].transpose(0, 1).to(dtype))
     return torch.cat(parts)
 

@@ -91,6 +91,8 @@ def evaluate_models(
         held = find_contamination(material.questionnaires, training, test=services.contamination)
     if servers:
         scores["replies_by"] = "server"
+    if material.left_out:
+        scores["left_out"] = dict(material.left_out)
     scores |= _score(config, everyone, material, out, services=services, held=held, cache=cache, servers=servers)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)
@@ -137,6 +139,7 @@ def _score(
         scores["continuations"] = _continuations(config.continuations.prompts, measured)
     if judged:
         scores |= _score_safety(config, models, material, judged, services)
+    _note_cut_prompts(scores, measured)
     outcomes = Outcomes(
         documents={name: one.documents for name, one in measured.items()},
         at_characters={name: one.documents_at_characters for name, one in measured.items()},
@@ -147,6 +150,13 @@ def _score(
     )
     scores["comparisons"] = compare_models(list(measured), tokenizers, outcomes, seed=config.seed)
     return scores
+
+
+def _note_cut_prompts(scores: dict[str, Any], measured: Mapping[str, Measured]) -> None:
+    """Note beside each model's rates how many of the prompts were cut to its context."""
+    for measure in ("behavior", "safety"):
+        for name, found in scores.get(measure, {}).items():
+            found["truncated"] = measured[name].truncated.get(measure, 0)
 
 
 def _score_language(

@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from hanhua.config_fields import LocalPath, LocalPathOrHub
 from hanhua.filtering.presets import PRESETS
@@ -253,11 +260,27 @@ class DuplicatesConfig(_Section):
     )
 
 
+class HubQuestions(_Section):
+    """Questions in a data set of the Hub."""
+
+    repo: str = Field(description="Id of the data set; `{config}` stands for each configuration")
+    configs: tuple[str, ...] = Field(default=(), description="Configurations; empty: all")
+    split: str = Field(default="test", description="Split of the questions")
+    revisions: dict[str, str] = Field(default={}, description="Commit by id of the data set; missing ones: the newest")
+
+    def ids(self) -> list[str]:
+        """Return the ids of the data sets."""
+        return [self.repo.format(config=one) for one in self.configs] if "{config}" in self.repo else [self.repo]
+
+
 class DecontaminationConfig(_Section):
     """Benchmarks whose questions must not be trained on."""
 
     benchmarks: tuple[LocalPath, ...] = Field(
         default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"
+    )
+    hub_benchmarks: tuple[HubQuestions, ...] = Field(
+        default=(), description="Questions in data sets of the Hub (default in a recipe: those of its evaluation)"
     )
     min_overlap: float = Field(
         default=0.5,
@@ -271,6 +294,14 @@ class DecontaminationConfig(_Section):
         description="Minimum number of letters of a question with its options; shorter ones are not searched for "
         "(GPT-3: 13)",
     )
+
+    @model_serializer(mode="wrap")
+    def _as_ever_without_the_hub(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `hub_benchmarks` out when it is empty: what was filtered without it keeps its key."""
+        data: dict[str, Any] = handler(self)
+        if not self.hub_benchmarks:
+            data.pop("hub_benchmarks", None)
+        return data
 
 
 class PiiConfig(_Section):

@@ -46,6 +46,12 @@ class LlamaCpp:
         table = answer["completion_probabilities"][0]["top_logprobs"]
         return {entry["id"]: entry["logprob"] for entry in table}
 
+    def continuation(self, text: str, *, tokens: int) -> str:
+        """Return what the model goes on with, greedily."""
+        answer = self._post("/completion", prompt=text, n_predict=tokens, temperature=0.0)
+        found: str = answer["content"]
+        return found
+
     def _post(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode()
         request = urllib.request.Request(self._address + path, data, {"Content-Type": "application/json"})

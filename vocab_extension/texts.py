@@ -9,7 +9,7 @@ from pathlib import Path
 import xxhash
 
 from hanhua.artifacts.manifest import MANIFEST
-from hanhua.documents.readers import HUB_PREFIX, Record, expand_paths, read_records
+from hanhua.documents.readers import Record, expand_paths, is_remote, read_records
 from hanhua.progress import say
 
 HELD_OUT_OF = 50
@@ -73,7 +73,7 @@ def sources_of(patterns: Iterable[str | Path]) -> tuple[str, ...]:
     """
     found: set[str] = set()
     for pattern in patterns:
-        if str(pattern).startswith(HUB_PREFIX):
+        if is_remote(str(pattern)):
             found.add(str(pattern))
         elif (Path(pattern) / MANIFEST).is_file():
             found |= {str(path) for path in Path(pattern).glob("part-*.jsonl.zst")}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from hanhua.continued_pretrain.attention import Documents, attend, by_flex, one_by_one
+from hanhua.continued_pretrain.attention import WIDE_TOKENS, Documents, attend, by_flex, one_by_one
 
 POSITIONS = torch.tensor([[0, 1, 2, 3, 0, 1, 0, 0], [3, 4, 5, 0, 1, 2, 3, 4]])
 
@@ -55,3 +58,22 @@ def test_flex_attention_sees_the_same_documents() -> None:
         documents = Documents.of(POSITIONS)
         expected = one_by_one(query, key, value, documents, None)
         torch.testing.assert_close(by_flex(query, key, value, documents, None), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("tokens", "inside"), [(WIDE_TOKENS, torch.float32), (WIDE_TOKENS + 1, torch.bfloat16)])
+def test_under_autocast_on_a_cpu_short_documents_are_attended_in_fp32(tokens: int, inside: torch.dtype) -> None:
+    query, key, value = (torch.randn(tokens, heads, 8).bfloat16() for heads in (4, 2, 2))
+    documents, seen = Documents.of(torch.arange(tokens)[None]), []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if function is nn.functional.scaled_dot_product_attention:
+                seen.append(args[0].dtype)
+                assert not torch.is_autocast_enabled("cpu")
+            return function(*args, **(kwargs or {}))
+
+    with torch.autocast("cpu", torch.bfloat16), Watch():
+        out = one_by_one(query, key, value, documents, None)
+    assert seen == [inside] and out.dtype == torch.bfloat16
+    exact = one_by_one(query.float(), key.float(), value.float(), documents, None)
+    torch.testing.assert_close(out.float(), exact, rtol=0.02, atol=0.02)

@@ -21,7 +21,8 @@ class BaseConfig(BaseModel):
     toy: ToySettings | None = Field(default=None, description="Tiny model instead of `model`, for trying things out")
     tokenizer: LocalPathOrHub = Field(
         default="llama3",
-        description="Tokenizer of a toy model, or of a recipe without a model: llama3, a folder, a Hub id",
+        description="Tokenizer of a toy model, or of a recipe without a model: llama3 or another short name, a folder, "
+        "a Hub id, a Llama model's *.gguf file, or package:NAME for the one in an installed package",
     )
 
     @model_validator(mode="after")

@@ -13,7 +13,9 @@ from hanhua.cli.eval_options import (
     BatchSize,
     BehaviorFlag,
     BenchmarkFiles,
+    BothWays,
     Cache,
+    Chat,
     Config,
     Corpora,
     Data,
@@ -27,6 +29,7 @@ from hanhua.cli.eval_options import (
     ReferenceModels,
     Servers,
     Shots,
+    System,
     Tasks,
     Training,
 )
@@ -57,6 +60,9 @@ def evaluate(
     fewshot: Annotated[Path | None, Fewshot] = None,
     shots: Annotated[int | None, Shots] = None,
     max_questions: Annotated[int | None, MaxQuestions] = None,
+    chat: Annotated[bool, Chat] = False,
+    both_ways: Annotated[bool, BothWays] = False,
+    system: Annotated[str | None, System] = None,
     prompts: Annotated[Path | None, Prompts] = None,
     behavior: Annotated[bool, BehaviorFlag] = False,
     references: Annotated[list[str] | None, ReferenceModels] = None,
@@ -71,8 +77,9 @@ def evaluate(
 ) -> None:
     """Compare models: held-out bits per character, characters per token, benchmarks, behavior, harmful rate."""
     asked = read_benchmarks(
-        benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions
-    )
+        benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions,
+        chat=chat, both_ways=both_ways, system=system,
+    )  # fmt: skip
     given: dict[str, tuple[str, Any]] = {
         "safety.prompts": ("--prompts", None if prompts is None else str(prompts)),
         "behavior": ("--behavior", {} if behavior else None),
@@ -86,11 +93,22 @@ def evaluate(
         print_json(scores)
     else:
         _print_scores(scores, out)
-    unmet = [gate for gate in scores["gates"] if not gate["met"]]
-    if unmet:
-        from hanhua.errors import GateError
+    _end_with_what_is_wrong(scores)
 
-        raise GateError("; ".join(f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in unmet))
+
+def _end_with_what_is_wrong(scores: Mapping[str, Any]) -> None:
+    """Raise for unmet gates, and for benchmarks that could not be read: the exit code says that not all is there."""
+    from hanhua.errors import GateError, HanhuaError
+
+    left_out = scores.get("left_out") or {}
+    missing = "; ".join(f"{name} was left out: {reason}" for name, reason in left_out.items())
+    unmet = "; ".join(
+        f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in scores["gates"] if not g["met"]
+    )
+    if unmet:
+        raise GateError("; ".join(filter(None, (unmet, missing))))
+    if missing:
+        raise HanhuaError(f"the other benchmarks were measured; {missing}")
 
 
 def _config(
@@ -128,7 +146,8 @@ def _config(
 
 def nothing_to_measure(config: EvalConfig) -> bool:
     """Return whether the settings ask for no measure: no text, benchmark, reply or prompt."""
-    return not (config.language_modeling or config.benchmarks or config.safety or config.behavior)
+    asked = (config.language_modeling, config.benchmarks, config.safety, config.behavior, config.continuations)
+    return not any(asked)
 
 
 def _reference(option: str) -> dict[str, str]:

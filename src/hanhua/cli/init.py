@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hanhua.pipeline.planning.init_recipe import Answers
 
 EXAMPLE = (
-    "Example: hanhua init my_recipe.yaml --base meta-llama/Meta-Llama-3-8B --devices 1x80GB --budget-dollars 100 "
+    "Example: hanhua init my_recipe.yaml --base meta-llama/Meta-Llama-3-8B --devices 1xH100 --budget-dollars 100 "
     "--corpus zh=texts/*.jsonl.zst --license zh=CC-BY-4.0"
 )
 Many = list[str] | None
@@ -64,7 +64,7 @@ def init(
         budget_tokens = _whole(_asked("Tokens to train on", "--budget-tokens", "1000000000"))
     answers = Answers(
         base=base or _asked("Base model, a folder or Hub id", "--base", "meta-llama/Meta-Llama-3-8B"),
-        devices=devices or _asked("Accelerators", "--devices", "1x80GB"),
+        devices=devices or _asked("Accelerators", "--devices", "1xH100"),
         corpora=_pairs("--corpus", corpus),
         languages=_pairs("--language", language),
         licenses=_pairs("--license", license_),

@@ -18,9 +18,15 @@ from hanhua.documents.delimited import SUFFIXES as DELIMITED
 from hanhua.documents.delimited import read_delimited
 from hanhua.documents.encodings import NotDecodable, decode_whole, decoded_lines
 from hanhua.errors import InputError, MissingExtra
+from hanhua.model_scope import MS_PREFIX, fetched_files, is_modelscope
 
 FORMATS = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
 HUB_PREFIX = "hf://datasets/"
+
+
+def is_remote(path: str) -> bool:
+    """Return whether a corpus is a data set of the Hub or of ModelScope, and no file here."""
+    return path.startswith((HUB_PREFIX, MS_PREFIX))
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,9 @@ def _raw_records(
     if str(source).startswith(HUB_PREFIX):
         yield from enumerate(_hub(str(source).removeprefix(HUB_PREFIX), split))
         return
+    if is_modelscope(str(source)):
+        yield from enumerate(_modelscope(str(source), split, broken))
+        return
     path = Path(source)
     suffix = bare_suffix(path)
     if suffix == ".parquet":
@@ -171,6 +180,12 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     number += 1
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _modelscope(name: str, split: str, broken: Callable[[str, str], None]) -> Iterator[dict[str, Any]]:
+    """Yield the records of a data set's files on ModelScope, which are downloaded first, file by file in order."""
+    for file in expand_paths(fetched_files(name)):
+        yield from (fields for _, fields in _raw_records(file, split, broken))
 
 
 def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:

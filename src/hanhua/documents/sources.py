@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hanhua.config_fields import LocalPath
-from hanhua.documents.readers import HUB_PREFIX, expand_paths
+from hanhua.documents.readers import expand_paths, is_remote
 
 
 class CorpusConfig(BaseModel):
@@ -30,10 +30,10 @@ class CorpusConfig(BaseModel):
 
     def sources(self) -> list[str]:
         """Return the files (or the one Hub data set) that `path` names, sorted."""
-        if self.path.startswith(HUB_PREFIX):
+        if is_remote(self.path):
             return [self.path]
         return [str(path) for path in expand_paths(self.path)]
 
     def files(self) -> list[Path]:
         """Return the local files that `path` names; none for a Hub data set."""
-        return [Path(source) for source in self.sources() if not source.startswith(HUB_PREFIX)]
+        return [Path(source) for source in self.sources() if not is_remote(source)]

@@ -32,6 +32,9 @@ def verify(
         typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm"),
     ] = None,
     structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")
+    ] = False,
     llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +63,7 @@ def verify(
         data = examination_as_json(found, folder=folder, base=base)
         print_json({**data, "confirm_certificate": confirm} if confirm else data)
     else:
-        print("\n".join(_report(found)))
+        print("\n".join(_short_report(found, folder) if quiet else _report(found)))
         if confirm:
             print(f"\n{certificate}: the certificate; to confirm it without this program, run\n  {confirm}")
     failed = [check.name for check in found.checks if not check.holds]
@@ -94,6 +97,16 @@ def examination_as_json(found: Examination, *, folder: Path, base: str) -> dict[
         "texts": [trial.as_json() for trial in found.trials],
         "without_han_bytes": sum(trial.without_han_bytes for trial in found.trials),
     }
+
+
+def _short_report(found: Examination, folder: Path) -> Iterator[str]:
+    from hanhua.vocab_extension.proof.verify import failure_lines
+
+    if found.holds:
+        proved = sum(check.proved for check in found.checks)
+        yield f"{folder}: all {len(found.checks)} checks hold, {proved} of them proved"
+    else:
+        yield from failure_lines(found.checks)
 
 
 def _report(found: Examination) -> Iterator[str]:

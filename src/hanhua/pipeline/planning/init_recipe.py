@@ -13,7 +13,7 @@ from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
 from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
@@ -218,7 +218,7 @@ def _corpora(answers: Answers) -> str:
     corpora: dict[str, dict[str, object]] = {}
     for name, path in answers.corpora.items():
         share = CHINESE_SHARE / len(chinese) if name in chinese else (1 - CHINESE_SHARE) / len(others)
-        where = path if path.startswith(HUB_PREFIX) else str(Path(path).resolve())
+        where = path if is_remote(path) else str(Path(path).resolve())
         terms = answers.licenses.get(name, "")
         corpora[name] = {"path": where, "language": languages[name], "weight": round(share, 4), "license": terms}
     if not others:
