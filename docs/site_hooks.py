@@ -23,6 +23,7 @@ PAGES = (
     "training",
     "chat",
     "evaluation",
+    "benchmark-prompts",
     "publishing",
     "configuration",
     "python-api",
