@@ -98,6 +98,7 @@ def compare(model: LoadedModel, harness: Harness) -> Row:
     spent: dict[str, list[Any]] = {"ours": [0, 0.0], "theirs": [0, 0.0]}
     with counted(model, spent["ours"]):
         ours = answer_harness(runner_of(model, batch_size=16), harness)
+    harness.begin()
     lm = HFLM(pretrained=model.network, tokenizer=model.tokenizer, batch_size=4)
     with counted(model, spent["theirs"]), quiet_lm_eval():
         theirs = evaluate(lm, task_dict=dict(harness.loaded), bootstrap_iters=0, log_samples=True)
