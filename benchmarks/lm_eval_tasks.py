@@ -188,6 +188,14 @@ def _write_tmmluplus(hub: Path, questions: list[Row], each: int) -> None:
     for path in below.glob("tmmluplus_*.yaml"):
         subject = path.stem.removeprefix("tmmluplus_")
         write(hub, f"ikala/tmmluplus/{subject}", train=lower[:5], validation=lower[:5], test=lower[5 : 5 + each])
+    # One subject names its files one by one.
+    for split, rows in (("train", lower[:5]), ("test", lower[5 : 5 + each])):
+        place = hub / "ikala" / "tmmluplus" / "data" / f"linear_algebra_{split}.csv"
+        place.parent.mkdir(exist_ok=True)
+        with place.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, ["question", "A", "B", "C", "D", "answer"], extrasaction="ignore")
+            table.writeheader()
+            table.writerows(rows)
 
 
 def _write_single(bench: Path, hub: Path, questions: list[Row], written: int) -> None:

@@ -155,6 +155,19 @@ def test_a_mistyped_task_gets_the_nearest_ones() -> None:
     assert harness_name("ceval@lm_eval") == "ceval-valid" and harness_name("ceval") is None
 
 
+def test_files_that_a_task_names_one_by_one_are_found(data: Path) -> None:
+    place = data / "ikala" / "tmmluplus" / "data"
+    place.mkdir(parents=True)
+    for split in ("train", "test"):
+        (place / f"linear_algebra_{split}.csv").write_text("question,A,B,C,D,answer\n一加一？,1,2,3,4,B\n", "utf-8")
+    harness = load_harness("tmmluplus_linear_algebra", data=data, shots=1)
+    (task,) = harness.tasks.values()
+    assert [document["goal"] for document in task.eval_docs] == [1]
+    (place / "linear_algebra_train.csv").unlink()
+    with pytest.raises(InputError, match=r"linear_algebra_train\.csv: no such file; it is hf://datasets/ikala"):
+        load_harness("tmmluplus_linear_algebra", data=data)
+
+
 def test_data_that_is_not_there_is_named_with_what_to_do(data: Path) -> None:
     with pytest.raises(InputError, match=r"no SPLIT\.jsonl.*hf download allenai/ai2_arc"):
         read_questionnaire(Benchmark(task="lm_eval:arc_easy", data=str(data)))
