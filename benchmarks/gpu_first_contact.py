@@ -24,7 +24,7 @@ from typing import Any
 from measurement import add_json_option, write_measurement
 
 LIMITS = {"machine": 30, "attention": 75, "modes": 60, "speed": 210, "resume": 75, "engine": 60, "nf4": 60}
-"""Seconds that each part may take, in the order in which they run."""
+"""Seconds that each part may take, in the order in which they run; three times as many in a rehearsal."""
 START_SECONDS = 60
 """Of a fresh process, for importing torch and transformers."""
 
@@ -52,23 +52,26 @@ def main() -> int:
 def run_parts(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield what the parts find. One process runs them in turn; when one of them kills or outlasts it, a new one."""
     deadline = time.monotonic() + given.seconds
+    limits = {name: seconds * (3 if given.rehearse else 1) for name, seconds in LIMITS.items()}
     waiting = [name for name in LIMITS if name in given.parts]
     context = multiprocessing.get_context("spawn")
     while waiting and time.monotonic() < deadline:
         results = context.Queue()
         left = deadline - time.monotonic()
-        process = context.Process(target=work, args=(waiting, given.rehearse, str(given.out), left, results))
+        process = context.Process(target=work, args=(waiting, limits, given.rehearse, str(given.out), left, results))
         process.start()
-        yield from _listen(process, results, waiting, deadline)
+        yield from _listen(process, results, waiting, limits, deadline)
         process.kill()
         process.join()
     for name in waiting:
         yield {"part": name, "skipped": "the time was spent"}
 
 
-def _listen(process: Any, results: Any, waiting: list[str], deadline: float) -> Iterator[dict[str, Any]]:
+def _listen(
+    process: Any, results: Any, waiting: list[str], limits: dict[str, int], deadline: float
+) -> Iterator[dict[str, Any]]:
     """Yield results until the parts are through, or the process died or hangs; take finished ones off `waiting`."""
-    limit = time.monotonic() + START_SECONDS + LIMITS[waiting[0]]
+    limit = time.monotonic() + START_SECONDS + limits[waiting[0]]
     while waiting:
         try:
             result = results.get(timeout=0.5)
@@ -76,7 +79,7 @@ def _listen(process: Any, results: Any, waiting: list[str], deadline: float) -> 
             late = time.monotonic() > min(limit, deadline)
             if not late and process.is_alive():
                 continue
-            why = f"took more than {LIMITS[waiting[0]]} s" if late else f"the process ended with {process.exitcode}"
+            why = f"took more than {limits[waiting[0]]} s" if late else f"the process ended with {process.exitcode}"
             yield {"part": waiting.pop(0), "error": why}
             return
         if not result.get("done"):
@@ -85,10 +88,10 @@ def _listen(process: Any, results: Any, waiting: list[str], deadline: float) -> 
         waiting.pop(0)
         yield {key: value for key, value in result.items() if key != "done"}
         if waiting:
-            limit = time.monotonic() + LIMITS[waiting[0]]
+            limit = time.monotonic() + limits[waiting[0]]
 
 
-def work(parts: list[str], rehearse: bool, out: str, seconds: float, results: Any) -> None:
+def work(parts: list[str], limits: dict[str, int], rehearse: bool, out: str, seconds: float, results: Any) -> None:
     """Run parts one after the other in this process; each yields results as plain data."""
     import gpu_exactness
     import gpu_speed
@@ -111,7 +114,7 @@ def work(parts: list[str], rehearse: bool, out: str, seconds: float, results: An
         began = time.monotonic()
         last: dict[str, Any] = {"part": name, "done": True}
         try:
-            until = min(deadline, began + LIMITS[name]) - 5
+            until = min(deadline, began + limits[name]) - 5
             for found in sources[name](device, rehearse, Path(out), until):
                 results.put({"part": name, **found})
         except Exception as error:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from gpu_exactness import make_model, seconds_of
 from random_llama import llama_config, write_llama
 from torch import Tensor
-from training_gpu import make_batch, trained_in_fp32, with_peft
 from transformers import LlamaForCausalLM
 
 from hanhua.continued_pretrain.attention import Documents, register
@@ -153,9 +153,7 @@ class Bench:
             if cuda:
                 torch.cuda.synchronize()
             began = time.perf_counter()
-            ids, positions, labels = make_batch(
-                number, length, self.shape.vocab_size + held.new_rows, torch.device("cpu")
-            )
+            ids, positions, labels = make_batch(number, length, self.shape.vocab_size + held.new_rows)
             documents = Documents.of(positions, self.device)
             loss = held.step(*(x.to(self.device) for x in (ids, positions, labels)), documents)
             loss.backward()
@@ -232,3 +230,41 @@ def engine(device: torch.device, rehearse: bool, out: Path, until: float) -> Fou
             yield {"batch": batch, "written_tokens_per_second": rate}
             if time.monotonic() > until:
                 return
+
+
+def with_peft(model: Any, rank: int, new_ids: range, *, rows: bool) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    both = ["embed_tokens", "lm_head"]
+    settings = LoraConfig(
+        r=rank,
+        lora_alpha=16,
+        use_rslora=True,
+        target_modules="all-linear",
+        trainable_token_indices={name: list(new_ids) for name in both} if rows else None,
+        modules_to_save=None if rows else both,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, settings)
+
+
+def trained_in_fp32(model: Any) -> list[Tensor]:
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.data = parameter.data.float()
+    return trained
+
+
+def make_batch(seed: int, length: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, positions and labels (1, length) of documents of 200 to 4,000 random tokens."""
+    chance = np.random.default_rng(seed)
+    ids, positions = chance.integers(0, rows, length), np.zeros(length, dtype=np.int64)
+    labels = np.roll(ids, -1)
+    low = 0
+    while low < length:
+        high = min(length, low + int(chance.integers(200, 4000)))
+        positions[low:high] = np.arange(high - low)
+        labels[high - 1] = -100
+        low = high
+    first, second, third = (torch.from_numpy(x)[None] for x in (ids, positions, labels))
+    return first, second, third

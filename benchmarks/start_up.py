@@ -21,7 +21,7 @@ from measurement import add_json_option, markdown_head, markdown_row, write_meas
 COMMANDS: Mapping[str, Sequence[str]] = {
     "vocab-extension --help": ("hanhua.cli.vocab_extension", "--help"),
     "hanhua --help": ("hanhua.cli.main", "--help"),
-    "hanhua plan quickstart": ("hanhua.cli.main", "plan", "quickstart"),
+    "hanhua plan toy": ("hanhua.cli.main", "plan", "toy"),
 }
 
 

@@ -4,7 +4,7 @@ PEFT computes both, scales the adapter's output and adds it: two more passes ove
 two over the gradients in the backward pass, each through fresh memory. Here the adapter is added into the output by
 the matrix product itself (`addmm`). The numbers are the same up to rounding.
 
-Shape suffixes: N positions, I inputs, O outputs, R rank.
+Shape suffixes: N positions, I inputs, O outputs, R rank, A down to the rank, B up from it.
 """
 
 from __future__ import annotations

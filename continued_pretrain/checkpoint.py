@@ -1,9 +1,10 @@
 """Checkpoints that survive being killed at any moment, and from which training resumes bit for bit.
 
     checkpoints/step-00000200/   trained.safetensors    what is trained
-                                 optimizer.safetensors  AdamW's moments and step counts, by parameter name
+                                 optimizer.safetensors  the optimizer's moments and step counts, by parameter name
                                  state.json             step, data position, tokens, the run it belongs to
                                  complete.json          written last: size, sha256, tensors of the others
+    checkpoints/best/            the same without optimizer, of the best measurement (`retention`)
 
 Written aside, fsynced, renamed. There is no random state to keep: data order, learning rate and the
 seed of dropout are functions of the step (`loop`). No pickle anywhere.
@@ -25,12 +26,13 @@ from torch import Tensor, nn
 
 from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_json
 from hanhua.artifacts.fingerprint import difference
+from hanhua.continued_pretrain.optimizers import AnyOptimizer, restore_state, state_of
 from hanhua.continued_pretrain.trained import laid_as, whole
 from hanhua.errors import HanhuaError, InputError, InvariantError
 from hanhua.progress import say
 
 KEPT = 2
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+BEST = "best"
 TRAINED, OPTIMIZER, STATE, COMPLETE = "trained.safetensors", "optimizer.safetensors", "state.json", "complete.json"
 
 
@@ -41,7 +43,7 @@ MEAN_OF_STEPS = 20
 class TrainState:
     """The position of training: steps done, sequences and tokens consumed (the data position), losses so far.
 
-    mean_loss: running mean over some twenty steps.
+    mean_loss: running mean over some twenty steps. retention: what `retention.watch` needs to go on, as JSON data.
     """
 
     step: int = 0
@@ -50,6 +52,7 @@ class TrainState:
     first_loss: float | None = None
     last_loss: float | None = None
     mean_loss: float | None = None
+    retention: dict[str, Any] | None = None
 
     def advanced(self, loss: float, sequences: int, length: int) -> TrainState:
         """Return the state after a step of that many sequences."""
@@ -83,7 +86,7 @@ class Checkpoints:
         self,
         state: TrainState,
         parameters: Mapping[str, nn.Parameter],
-        optimizer: torch.optim.Optimizer,
+        optimizer: AnyOptimizer,
         *,
         write: bool = True,
     ) -> Path:
@@ -121,6 +124,43 @@ class Checkpoints:
                 shutil.rmtree(old)
         return target
 
+    @property
+    def best_folder(self) -> Path:
+        """Where the weights of the best measurement are, if there was one."""
+        return self.folder / BEST
+
+    def save_best(self, step: int, parameters: Mapping[str, nn.Parameter], *, write: bool = True) -> None:
+        """Keep what is trained, as it is now, beside the checkpoints. Every process calls this; one has `write`."""
+        tensors = {name: whole(parameter) for name, parameter in parameters.items()}
+        if not write:
+            return
+        aside = self.folder / f"{BEST}.partial"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir()
+            save_file(tensors, aside / TRAINED)
+            write_json(aside / STATE, {"step": step})
+            counts = {TRAINED: len(tensors), STATE: None}
+            write_json(aside / COMPLETE, {name: _durable(aside / name, count) for name, count in counts.items()})
+            shutil.rmtree(self.best_folder, ignore_errors=True)
+            aside.rename(self.best_folder)
+            fsync_folder(self.folder)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise HanhuaError(f"{self.best_folder}: could not be written ({error}); free some space") from error
+
+    def load_best(self, parameters: Mapping[str, nn.Parameter], *, step: int) -> int:
+        """Restore the weights of the best measurement and return their step; InputError unless it is `step`, whole."""
+        if damage := _damage(self.best_folder):
+            raise InputError(f"{self.best_folder}: {damage}")
+        found = int(read_json(self.best_folder / STATE)["step"])
+        if found != step:
+            raise InputError(
+                f"{self.best_folder}: weights of step {found:,}, where those of step {step:,} were the best"
+            )
+        _restore(self.best_folder, parameters)
+        return found
+
     def stored_run(self) -> dict[str, Any] | None:
         """Return what the newest whole checkpoint says of its run; None when there is none."""
         for folder in reversed(self._finished()):
@@ -130,7 +170,7 @@ class Checkpoints:
         return None
 
     def load_latest(
-        self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer | None = None
+        self, parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer | None = None
     ) -> TrainState | None:
         """Restore the last whole checkpoint into parameters and optimizer; None when there is none.
 
@@ -157,22 +197,13 @@ class Checkpoints:
             return state
         return None
 
-    def load_moments(
-        self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Restore AdamW's state of the parameters it moves from the checkpoint of `state`."""
-        folder = self.folder / f"step-{state.step:08d}"
-        moments = load_file(folder / OPTIMIZER)
-        wanted = {f"{moment}:{name}" for name in parameters for moment in MOMENTS}
-        if set(moments) != wanted:
-            raise InvariantError(
-                f"{folder}: {len(moments)} optimizer tensors, where {len(parameters)} trained ones have {len(wanted)}"
-            )
-        for name, parameter in parameters.items():
-            kept = {key: laid_as(moments[f"{key}:{name}"], parameter) for key in ("exp_avg", "exp_avg_sq")}
-            # AdamW's fused kernel wants its step count on the device, the others want it on the CPU.
-            device = parameter.device if optimizer.defaults.get("fused") else torch.device("cpu")
-            optimizer.state[parameter] = {"step": moments[f"step:{name}"].to(device), **kept}
+    def load_moments(self, state: TrainState, parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer) -> None:
+        """Restore the state of the parameters that the optimizer moves from the checkpoint of `state`."""
+        saved: dict[str, dict[str, Tensor]] = {}
+        for name, value in load_file(self.folder / f"step-{state.step:08d}" / OPTIMIZER).items():
+            moment, _, parameter = name.partition(":")
+            saved.setdefault(parameter, {})[moment] = value
+        restore_state(parameters, optimizer, saved)
 
     def latest(self) -> Path | None:
         """Return the folder of the newest checkpoint on disk."""
@@ -182,17 +213,9 @@ class Checkpoints:
         return sorted(p for p in self.folder.glob("step-*") if p.suffix != ".partial")
 
 
-def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return AdamW's state as `moment:parameter` tensors, of the parameters it moves."""
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    moved = {name: parameter for name, parameter in parameters.items() if id(parameter) in held}
-    tensors = {}
-    for name, parameter in moved.items():
-        for moment, value in optimizer.state[parameter].items():
-            tensors[f"{moment}:{name}"] = whole(value)
-    if len(tensors) != len(MOMENTS) * len(held):
-        raise InvariantError(f"{len(tensors)} optimizer tensors for {len(held)} parameters, not three for each")
-    return tensors
+def _moments(parameters: Mapping[str, nn.Parameter], optimizer: AnyOptimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state as `moment:parameter` tensors, of the parameters it moves."""
+    return {f"{moment}:{name}": whole(value) for name, moment, value in state_of(parameters, optimizer)}
 
 
 def _restore(folder: Path, parameters: Mapping[str, nn.Parameter]) -> None:

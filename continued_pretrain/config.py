@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hanhua.config_fields import EXECUTION, ExecutionField, marked_fields
+from hanhua.config_fields import EXECUTION, ExecutionField, LocalPath, marked_fields
+from hanhua.continued_pretrain.retention.settings import RetentionSettings
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
-Trainable = Literal["adapters", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
+Trainable = Literal["adapters", "lora", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
+OptimizerName = Literal["adamw", "adamw_8bit", "muon"]
 Parallel = Literal["auto", "ddp", "fsdp2"]
 Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
 
@@ -64,9 +66,9 @@ class PhaseSettings(BaseModel):
 
     name: str = Field(description="Name in progress and log, such as rows, main or anneal")
     tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
-    trainable: Literal["new_embeddings", "embeddings"] | None = Field(
+    trainable: Literal["new_embeddings", "embeddings", "lora"] | None = Field(
         default=None,
-        description="new_embeddings or embeddings: only these, out of what the run trains; null: all of it",
+        description="new_embeddings, embeddings or lora: only these, out of what the run trains; null: all of it",
     )
     weights: dict[str, float] | None = Field(
         default=None, description="Share of each corpus in this phase; null: as in the run"
@@ -150,6 +152,11 @@ class ContinuedPretrainConfig(BaseModel):
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's decay rate of the first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="AdamW's decay rate of the second moment")
+    optimizer: OptimizerName = Field(
+        default="adamw",
+        description="adamw; adamw_8bit: its moments in 8 bits, needs bitsandbytes; muon: Muon for the matrices (LoRA's "
+        "or those of the layers), AdamW for all else, at the same learning rates",
+    )
     z_loss: float = Field(
         default=0.0, ge=0, le=1, description="Weight of the squared log-normalizer in the loss; 1e-4 is usual, 0 is off"
     )
@@ -158,8 +165,14 @@ class ContinuedPretrainConfig(BaseModel):
     )
     trainable: Trainable = Field(
         default="adapters",
-        description="adapters: LoRA and the new tokens' rows. new_embeddings: only the new tokens' rows. "
-        "embeddings: the whole input and output embedding. adapters+embeddings: LoRA and both. full: all weights",
+        description="adapters: LoRA and the new tokens' rows. lora: LoRA alone; rows stay as they are in the model. "
+        "new_embeddings: only the new tokens' rows. embeddings: the whole input and output embedding. "
+        "adapters+embeddings: LoRA and both. full: all weights",
+    )
+    merge: bool = Field(
+        default=True,
+        description="Write model/ with the adapter merged in; false: only adapter/, which needs trainable: lora. "
+        "In a recipe always true",
     )
     lora: LoraSettings | None = Field(
         default=LoraSettings(), description="Settings of the adapters; null: no adapters, all weights are trained"
@@ -210,11 +223,20 @@ class ContinuedPretrainConfig(BaseModel):
         description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
         "as themselves, in all other texts as plain text",
     )
+    continue_from: LocalPath | None = Field(
+        default=None,
+        description="Output folder of a finished training of the same model, whose weights this one begins with: new "
+        "warm-up, new optimizer state, and the data drawn anew",
+    )
     seed: int = Field(default=0, ge=0, description="Random seed of data order, adapter initialization and dropout")
     loss_spike_threshold: float | None = Field(
         default=4.0,
         gt=0,
         description="Stop when the loss is this many nats above its running mean (after 20 steps); null: never stop",
+    )
+    retention: RetentionSettings | None = Field(
+        default=None,
+        description="Held-out texts measured while training, a share of replay that follows, and limits; null: off",
     )
     save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
     save_total_limit: Annotated[int, EXECUTION] = Field(
@@ -242,8 +264,13 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"weights.{name} is {weight}; a share of the mixture is 0 or more")
         if self.weights and not any(self.weights.values()):
             raise ValueError("all weights are 0, so there is nothing to train on")
-        if self.trainable == "adapters+embeddings" and self.lora is None:
-            raise ValueError("trainable is adapters+embeddings and lora is null: adapters need their settings")
+        if self.trainable in ("adapters+embeddings", "lora") and self.lora is None:
+            raise ValueError(f"trainable is {self.trainable} and lora is null: adapters need their settings")
+        if not self.merge and self.mode != "lora":
+            raise ValueError(
+                f"merge is false and trainable is {self.trainable}: an adapter alone serves only without new rows, "
+                "so use trainable: lora"
+            )
         if self.quantize != "none" and self.mode == "full":
             raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
@@ -265,6 +292,10 @@ class ContinuedPretrainConfig(BaseModel):
                 raise ValueError(f"phase {phase.name!r} trains new_embeddings, but the run trains {self.mode}")
             if phase.trainable == "embeddings" and self.mode not in ("embeddings", "adapters+embeddings", "full"):
                 raise ValueError(f"phase {phase.name!r} trains embeddings, but the run trains {self.mode}")
+            if phase.trainable == "lora" and not self.has_adapters:
+                raise ValueError(f"phase {phase.name!r} trains lora, but the run trains {self.mode}")
+            if phase.weights is not None and self.retention is not None and self.retention.replay is not None:
+                raise ValueError(f"phase {phase.name!r} has weights, but retention.replay moves them through the run")
 
     @property
     def mode(self) -> Trainable:
@@ -274,7 +305,7 @@ class ContinuedPretrainConfig(BaseModel):
     @property
     def has_adapters(self) -> bool:
         """Whether linear layers are adapted."""
-        return self.mode in ("adapters", "adapters+embeddings")
+        return self.mode in ("adapters", "lora", "adapters+embeddings")
 
     @property
     def tokens_per_step(self) -> int:

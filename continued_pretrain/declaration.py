@@ -10,7 +10,7 @@ STAGE = Stage(
     makes="adapted",
     section=ContinuedPretrainConfig,
     function="hanhua.continued_pretrain.stage:pretrain",
-    output_version=1,
+    output_version=2,
     inputs=(Input("corpus"), Input("model", kinds=("resized", "base"))),
     libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy", "peft", "accelerate"),
 )

@@ -6,19 +6,22 @@ the peak that is assumed, or the time to gather weights over the links where tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.hardware import Hardware, find_hardware, gpu_name
+from hanhua.continued_pretrain.hardware import AMX_SPEEDUP, BF16_CPU_PARAMETERS, Hardware, find_hardware
 from hanhua.continued_pretrain.memory_parts import memory_parts, trained_sizes
 from hanhua.continued_pretrain.model_shapes import ModelShape, step_flops_per_token
 
 Placement = Literal["single", "ddp", "fsdp2"]
 USABLE_RATIO = 0.95
 """Of a device's memory: allocators leave gaps."""
-LARGER = ("1x80GB", "8x80GB", "16x80GB", "32x80GB", "64x80GB", "128x80GB", "256x80GB")
+MORE = (2, 4, 8, 16, 32, 64, 128, 256)
+LARGER = tuple(f"{count}xH100-80GB" for count in (1, 8, 16, 32, 64, 128, 256))
+"""What is offered when it does not fit: more of the same devices, and these."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def estimate_training(
     placement, why, parts = choose_placement(whole, config=config, hardware=hardware, new_rows=new_rows)
     memory, limit = sum(parts.values()), hardware.memory_bytes * USABLE_RATIO
     trained = trained_sizes(whole, config, new_rows)
+    hardware = _in_its_precision(hardware, whole, config)
     flops = training_flops_per_token(whole, config, new_rows)
     rate = _tokens_per_second(whole, config, hardware, flops=flops, placement=placement, trained=trained.total)
     hours = tokens / rate / 3600
@@ -100,6 +104,14 @@ def choose_placement(
     return "fsdp2", f"{why}, so its weights are shared out", parts(hardware.devices)
 
 
+def _in_its_precision(hardware: Hardware, shape: ModelShape, config: ContinuedPretrainConfig) -> Hardware:
+    """Return a CPU with the peak of the precision that it trains in; a GPU as it is."""
+    chosen = config.precision == "auto" and shape.parameters >= BF16_CPU_PARAMETERS
+    if hardware.amx and (chosen or config.precision == "bf16"):
+        return replace(hardware, peak_flops=hardware.peak_flops * AMX_SPEEDUP)
+    return hardware
+
+
 def training_flops_per_token(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: int) -> float:
     """Return the operations of a step per token. shape: with the new rows."""
     trained = trained_sizes(shape, config, new_rows)
@@ -126,12 +138,12 @@ def _tokens_per_second(
     """Return tokens per second of all devices; FSDP2 sends while it computes, the slower of the two counts."""
     micro = config.sequence_length * config.micro_batch_size
     compute = micro * config.gradient_accumulation_steps * flops / (hardware.peak_flops * hardware.attained_ratio)
-    exchange = 2 * 4 * trained / hardware.link_bytes if placement != "single" else 0.0
     if placement == "fsdp2":
         gathers = 2 * config.gradient_accumulation_steps * shape.parameters * 2 / hardware.link_bytes
-        seconds = max(compute, gathers) + exchange
+        scatters = 4 * trained / hardware.link_bytes
+        seconds = max(compute, gathers + scatters)
     else:
-        seconds = compute + exchange
+        seconds = compute + (2 * 4 * trained / hardware.link_bytes if placement == "ddp" else 0.0)
     return config.tokens_per_step * hardware.devices / seconds
 
 
@@ -159,14 +171,27 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
         if real and _possible(config, real, hardware) and not found and fits(hardware, **real):
             found = True
             yield ", ".join(f"{name}: {str(value).lower()}" for name, value in real.items())
-    for name in LARGER:
-        larger = find_hardware(name)
-        if larger.devices * larger.memory_bytes <= hardware.devices * hardware.memory_bytes:
-            continue
-        for changes in ({}, {"gradient_checkpointing": True}):
-            if fits(larger, **changes):
-                yield name + (" with gradient_checkpointing: true" if changes else "")
-                return
+    yield from _larger(hardware, fits)
+
+
+def _larger(hardware: Hardware, fits: Callable[..., bool]) -> Iterator[str]:
+    """Yield the fewest of the same devices that fit, and the fewest H100 if those are another card."""
+    one = re.sub(r"^\d+\s*[x×*]\s*", "", hardware.name)
+    same = [replace(hardware, name=f"{count}x{one}", devices=count) for count in MORE if count > hardware.devices]
+    named = [find_hardware(name) for name in LARGER]
+    larger = [on for on in named if on.devices * on.memory_bytes > hardware.devices * hardware.memory_bytes]
+    for family in (
+        [] if hardware.kind == "cpu" else same,
+        larger if not hardware.title.startswith("NVIDIA H100 SXM") else [],
+    ):
+        offers = ((on, changes) for on in family for changes in ({}, {"gradient_checkpointing": True}))
+        offer = next((name for on, changes in offers if fits(on, **changes) for name in [_offered(on, changes)]), None)
+        if offer is not None:
+            yield offer
+
+
+def _offered(on: Hardware, changes: Mapping[str, Any]) -> str:
+    return on.name + (" with gradient_checkpointing: true" if changes else "")
 
 
 def _possible(config: ContinuedPretrainConfig, changes: dict[str, Any], hardware: Hardware) -> bool:
@@ -176,9 +201,12 @@ def _possible(config: ContinuedPretrainConfig, changes: dict[str, Any], hardware
 
 
 def _assumptions(config: ContinuedPretrainConfig, hardware: Hardware) -> Iterator[str]:
+    if hardware.taken:
+        yield hardware.taken
     yield (
-        f"{hardware.devices} x {gpu_name(hardware)}: {hardware.memory_bytes / 1e9:,.0f} GB and "
+        f"{hardware.devices} x {hardware.title}: {hardware.memory_bytes / 1e9:,.0f} GB and "
         f"{hardware.peak_flops / 1e12:,.1f} TFLOP/s each, of which training reaches {hardware.attained_ratio:.0%}"
+        + (f" ({hardware.source})" if hardware.source else "")
     )
     yield "attention counted as if each sequence were one document; shorter documents cost less"
     if hardware.devices > 1:

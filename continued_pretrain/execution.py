@@ -11,6 +11,7 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from hanhua.continued_pretrain.config import Precision
+from hanhua.continued_pretrain.hardware import BF16_CPU_PARAMETERS
 from hanhua.errors import MissingExtra, UsageError
 
 
@@ -40,14 +41,10 @@ def reproducible(threads: int | None) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = before[2]
 
 
-BF16_CPU_PARAMETERS = 100_000_000
-"""From here on `auto` computes in bf16 on a CPU with AMX; below, bf16 saves little (docs/results: bf16 on a CPU)."""
-
-
 def resolved_precision(precision: Precision, *, parameters: int = 0) -> Precision:
     """Return what `auto` stands for here, for a model of so many parameters; refuse bf16 where nothing computes it.
 
-    A CPU with AMX multiplies bf16 matrices in hardware; one without is slower with bf16 than with fp32.
+    A CPU with AMX multiplies bf16 matrices in hardware; others are refused, because nobody has measured them.
     """
     if torch.cuda.is_available():
         return "bf16" if precision == "auto" and torch.cuda.is_bf16_supported() else precision

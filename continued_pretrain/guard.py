@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.optimizers import AnyOptimizer
 from hanhua.continued_pretrain.train_log import Measured
 from hanhua.errors import HanhuaError
 
@@ -17,7 +16,7 @@ SETTLED_STEPS = 20
 def refuse_bad_step(
     measured: Measured,
     state: TrainState,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AnyOptimizer,
     checkpoints: Checkpoints,
     config: ContinuedPretrainConfig,
 ) -> None:

@@ -25,13 +25,14 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.guard import refuse_bad_step
 from hanhua.continued_pretrain.model import TrainingModel
+from hanhua.continued_pretrain.optimizers import make_optimizer
 from hanhua.continued_pretrain.pack import IGNORED
 from hanhua.continued_pretrain.parallel import Placed
 from hanhua.continued_pretrain.phases import Phase, plan_phases
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.stop import StopRequest, stop_on_signals
 from hanhua.continued_pretrain.train_log import Measured, TrainLog
-from hanhua.continued_pretrain.trained import clip_gradient, parameter_groups, trainable_parameters
+from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameters
 from hanhua.continued_pretrain.training_data import MicroBatch, TrainingData
 from hanhua.progress import Progress, say
 
@@ -40,7 +41,8 @@ from hanhua.progress import Progress, say
 class Run:
     """All that a step needs, and the position of the run.
 
-    batch_sequences: sequences of a step over all processes. after_step: called in every process.
+    batch_sequences: sequences of a step over all processes. after_step: called in every process; may return the state
+    with more in it.
     """
 
     model: TrainingModel
@@ -53,7 +55,7 @@ class Run:
     batch_sequences: int
     name: str
     state: TrainState
-    after_step: Callable[[TrainState], None] | None = None
+    after_step: Callable[[TrainState], TrainState | None] | None = None
 
     @property
     def steps(self) -> int:
@@ -83,11 +85,7 @@ def train(run: Run) -> TrainState:
 def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> None:
     everything = trainable_parameters(run.model)
     parameters = phase.chosen(everything)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(run.model, phase.config, parameters),
-        betas=(run.config.beta1, run.config.beta2),
-        fused=True,
-    )
+    optimizer = make_optimizer(run.model, phase.config, parameters, placement=run.placed.kind)
     if run.state.step > phase.first_step:
         run.checkpoints.load_moments(run.state, parameters, optimizer)
     elif phase.name:
@@ -107,7 +105,7 @@ def _train_phase(run: Run, phase: Phase, bar: Progress, stop: StopRequest) -> No
         run.log.write(run.state, measured, optimizer, seconds=time.monotonic() - began)
         bar.advance(run.batch_sequences * run.data.length, note=_note(run, measured))
         if run.after_step is not None:
-            run.after_step(run.state)
+            run.state = run.after_step(run.state) or run.state
         stopping = any_process(stop, run.accelerator)
         if run.state.step % run.config.save_steps == 0 or run.state.step == phase.end or stopping:
             run.checkpoints.save(run.state, everything, optimizer, write=run.accelerator.is_main_process)

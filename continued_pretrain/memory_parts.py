@@ -15,7 +15,8 @@ from hanhua.continued_pretrain.model_shapes import ModelShape
 
 LOGITS_ELEMENTS = {"cpu": 1 << 24, "gpu": 1 << 28}
 """As `head_loss.CHUNK_ELEMENTS`, which a test holds equal: importing it would import torch."""
-VALUE_AND_MOMENTS_BYTES, GRADIENT_BYTES = 12, 4
+VALUE_BYTES, GRADIENT_BYTES = 4, 4
+MOMENTS_BYTES = {"adamw": 8, "adamw_8bit": 2, "muon": 4}
 NF4_BYTES = 0.53
 """Half a byte, and a scale per block of 64, itself quantized (Dettmers et al. 2023, section 3)."""
 LIBRARIES_BYTES = {"cpu": 400_000_000, "gpu": 1_200_000_000}
@@ -44,13 +45,22 @@ def trained_sizes(shape: ModelShape, config: ContinuedPretrainConfig, new_rows: 
     if config.has_adapters and config.lora is not None:
         targets = None if config.lora.targets == "all-linear" else config.lora.targets
         adapters = shape.lora_parameters(config.lora.rank, targets)
-    rows = 0 if everything or tables else new_rows * shape.hidden_size * (1 if shape.tied else 2)
+    rows = (
+        0 if everything or tables or config.mode == "lora" else new_rows * shape.hidden_size * (1 if shape.tied else 2)
+    )
     return TrainedSizes(
         adapters=adapters,
         rows=rows,
         tables=shape.table_parameters if tables or everything else 0,
         layers=shape.parameters - shape.table_parameters if everything else 0,
     )
+
+
+def _moments(trained: TrainedSizes, config: ContinuedPretrainConfig) -> int:
+    """Return bytes of what the optimizer keeps; Muon keeps one moment of the matrices, and leaves the rest to AdamW."""
+    each = MOMENTS_BYTES[config.optimizer]
+    words = trained.rows + trained.tables
+    return each * (trained.total - words) + (MOMENTS_BYTES["adamw"] if config.optimizer == "muon" else each) * words
 
 
 def memory_parts(
@@ -62,7 +72,7 @@ def memory_parts(
     frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters
     layer_bytes = frozen_layers * (NF4_BYTES if config.quantize == "nf4" else word)
     table_bytes = 0 if trained.tables else shape.table_parameters * word
-    states = trained.total * (VALUE_AND_MOMENTS_BYTES + (word if on_gpu else 0))
+    states = trained.total * (VALUE_BYTES + (word if on_gpu else 0)) + _moments(trained, config)
     activations = _activations(shape, config, on_gpu=on_gpu)
     gradients = trained.total * GRADIENT_BYTES / shards
     if config.gradient_accumulation_steps == 1:

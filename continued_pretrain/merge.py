@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.continued_pretrain.model import ADAPTER, TrainingModel
 from hanhua.continued_pretrain.trained import ROWS, trainable_parameters
 from hanhua.errors import InvariantError
-from hanhua.weights import weight_files
+from hanhua.weights import sort_metadata, weight_files
 
 ADAPTER_FILE = "adapter_model.safetensors"
 READABLE = 0o644  # safetensors writes 0600, which no one else could load
@@ -44,7 +44,7 @@ def save_adapter(model: TrainingModel, trained: Mapping[str, Tensor], folder: Pa
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     only_rows = all(name.startswith(ROWS) for name in trained)
-    tensors = {_peft_key(name, only_rows=only_rows): tensor for name, tensor in trained.items()}
+    tensors = {key: trained[name] for name, key in peft_names(trained).items()}
     save_file(tensors, folder / ADAPTER_FILE, metadata={"format": "pt"})
     (folder / ADAPTER_FILE).chmod(READABLE)
     write_json(folder / "adapter_config.json", _adapter_config(model, trained, only_rows=only_rows))
@@ -54,6 +54,13 @@ def save_adapter(model: TrainingModel, trained: Mapping[str, Tensor], folder: Pa
         raise InvariantError(f"{folder / ADAPTER_FILE}: {saved} tensors saved of {len(expected)} that were trained")
     write_json(folder / "hanhua.json", {"base_content_hash": base_hash, "tensors": saved})
     return saved
+
+
+def peft_names(names: Iterable[str]) -> dict[str, str]:
+    """Return PEFT's names of an adapter's tensors by the training model's."""
+    known = list(names)
+    only_rows = all(name.startswith(ROWS) for name in known)
+    return {name: _peft_key(name, only_rows=only_rows) for name in known}
 
 
 def _peft_key(name: str, *, only_rows: bool) -> str:
@@ -80,10 +87,23 @@ def _adapter_config(model: TrainingModel, trained: Mapping[str, Tensor], *, only
         whole = [name for name in ("embed_tokens", "lm_head") if any(f".{name}.weight" in key for key in trained)]
         settings["modules_to_save"] = whole or None
         settings["target_modules"] = sorted(settings["target_modules"])  # a set, in a new order in each process
+        if not matrices and not whole and not settings["use_dora"]:
+            settings |= _without_rslora(settings)
     settings["base_model_name_or_path"] = None  # a path of this machine
     settings["inference_mode"] = True
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in settings.items()}
     return {key: getattr(value, "value", value) for key, value in sorted(plain.items())}
+
+
+def _without_rslora(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same strength as alpha/rank: llama.cpp's own converter takes alpha and rank, and rsLoRA for nothing.
+
+    With alpha 16 and rank 64 it would make an adapter eight times too weak, without a word.
+    """
+    if not settings["use_rslora"]:
+        return {}
+    alpha = settings["lora_alpha"] * settings["r"] ** 0.5
+    return {"use_rslora": False, "lora_alpha": int(alpha) if float(alpha).is_integer() else alpha}
 
 
 def merge_adapter(base: Path, adapter: Path, out: Path) -> None:
@@ -94,7 +114,7 @@ def merge_adapter(base: Path, adapter: Path, out: Path) -> None:
     """
     settings = read_json(adapter / "adapter_config.json")
     changes = _changes(load_file(adapter / ADAPTER_FILE))
-    scale, ids = _scale(settings), _row_ids(settings)
+    scale, ids = scale_of(settings), _row_ids(settings)
 
     def change(name: str, tensor: Tensor) -> Tensor:
         layer = name.removesuffix(".weight").rpartition(".")[2]
@@ -128,6 +148,7 @@ def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tens
             tensors[name] = change(name, tensors[name]).contiguous()
             unused.discard(name)
         save_file(tensors, out / shard.name, metadata=metadata)
+        sort_metadata(out / shard.name)
         (out / shard.name).chmod(READABLE)
     if unused:
         raise InvariantError(f"{base} has no tensor {sorted(unused)[0]}, which training changed")
@@ -142,7 +163,8 @@ def copy_companions(base: Path, out: Path) -> None:
             shutil.copyfile(path, out / path.name)
 
 
-def _scale(settings: Mapping[str, Any]) -> float:
+def scale_of(settings: Mapping[str, Any]) -> float:
+    """Return what B times A is multiplied with, by PEFT's settings of an adapter; 0 where it has rows alone."""
     if "r" not in settings:
         return 0.0  # an adapter of rows alone
     rank = settings["r"]

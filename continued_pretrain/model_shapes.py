@@ -14,7 +14,7 @@ from hanhua.errors import InputError
 
 @dataclass(frozen=True)
 class ModelShape:
-    """A Llama's sizes, before any new rows."""
+    """A Llama's sizes, before any new rows. dtype_bytes: of one parameter on disk."""
 
     hidden_size: int
     intermediate_size: int
@@ -24,6 +24,7 @@ class ModelShape:
     vocab_size: int = 128_256
     head_size: int | None = None
     tied: bool = False
+    dtype_bytes: int = 2
 
     @classmethod
     def from_config(cls, settings: Mapping[str, Any]) -> ModelShape:
@@ -38,6 +39,7 @@ class ModelShape:
                 vocab_size=settings["vocab_size"],
                 head_size=settings.get("head_dim"),
                 tied=bool(settings.get("tie_word_embeddings", False)),
+                dtype_bytes=4 if "float32" in (settings.get("dtype"), settings.get("torch_dtype")) else 2,
             )
         except KeyError as error:
             raise InputError(f"config.json has no {error}, so the model's size is not known") from None

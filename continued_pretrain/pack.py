@@ -169,6 +169,7 @@ def pack_corpora(
     }
     folder = work / f"packed-{fingerprint(key)[:16]}"
     if not folder.is_dir():
+        _check_chat(corpus, tokenizer_folder, chat_corpora)
         aside = folder.with_name(folder.name + ".partial")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -180,6 +181,20 @@ def pack_corpora(
         aside.rename(folder)
         fsync_folder(work)
     return {entry["name"]: _open(folder, entry) for entry in read_json(folder / "packed.json")}
+
+
+def _check_chat(corpus: Path, tokenizer_folder: Path, names: Sequence[str]) -> None:
+    """Raise InputError for a chat corpus in marks that this tokenizer does not have: they would be learned as text."""
+    tokenizer = load_tokenizer(tokenizer_folder)
+    tokenizer.encode_special_tokens = False
+    special = set(tokenizer.get_added_tokens_decoder())
+    for name in names:
+        first = next(iter(read_corpus(corpus, split="train", corpora=[name])), None)
+        if first is not None and special.isdisjoint(tokenizer.encode(first.text, add_special_tokens=False).ids):
+            raise InputError(
+                f"chat_corpora: {first.id} spells out no special token of this base ({first.text[:40]!r}…); write the "
+                "corpus in the base's own chat template, or take it out of chat_corpora"
+            )
 
 
 def _open(folder: Path, entry: dict[str, str]) -> PackedCorpus:

@@ -18,6 +18,7 @@ from torch import nn
 
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.devices import device_of_driver
 from hanhua.continued_pretrain.estimate import Placement, choose_placement
 from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model import TrainingModel
@@ -80,11 +81,11 @@ def peak_flops(accelerator: Any) -> float | None:
 def peak_flops_of(name: str) -> float | None:
     """Return the dense bf16 peak of a GPU as its maker states it.
 
-    >>> peak_flops_of("NVIDIA H100 80GB HBM3")
-    989000000000000.0
+    >>> peak_flops_of("NVIDIA H100 80GB HBM3"), peak_flops_of("NVIDIA H20")
+    (989000000000000.0, 148000000000000.0)
     """
-    known = {"H100": 989e12, "H200": 989e12, "H800": 989e12, "A100": 312e12, "A800": 312e12, "L40S": 362e12}
-    return next((flops for part, flops in known.items() if part in name), None)
+    device = device_of_driver(name)
+    return None if device is None else device.bf16_tflops * 1e12
 
 
 def place(model: TrainingModel, accelerator: Any, kind: Placement) -> Placed:

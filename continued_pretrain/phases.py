@@ -34,6 +34,8 @@ class Phase:
             return name.startswith(ROWS)
         if self.only == "embeddings":
             return "embed_tokens" in name or "lm_head" in name
+        if self.only == "lora":
+            return ".lora_" in name
         return True
 
     def chosen(self, parameters: Mapping[str, nn.Parameter]) -> dict[str, nn.Parameter]:

@@ -10,6 +10,7 @@ from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.mixture import Mixture, resolve_weights, run_sequences
 from hanhua.continued_pretrain.pack import PackedCorpus, pack_corpora, token_characters
 from hanhua.continued_pretrain.phases import order_phases
+from hanhua.continued_pretrain.retention.replay_order import ReplayOrder, plan_replay_order
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.model_folder import check_sizes
 
@@ -39,22 +40,57 @@ def _enough_tokens(config: ContinuedPretrainConfig) -> dict[str, int] | None:
     if config.max_tokens is None or not config.weights or any(phase.weights for phase in config.phases):
         return None
     # Two sequences more than its share, so that cutting to whole ones leaves enough.
-    per_weight = config.max_tokens / sum(config.weights.values())
-    return {n: int(w * per_weight) + 2 * config.sequence_length for n, w in config.weights.items()}
+    shares = greatest_shares(config)
+    return {name: int(share * config.max_tokens) + 2 * config.sequence_length for name, share in shares.items()}
+
+
+def greatest_shares(config: ContinuedPretrainConfig) -> dict[str, float]:
+    """Return the greatest share of the run that each weighted corpus can have."""
+    total = sum(config.weights.values())
+    shares = {name: weight / total for name, weight in config.weights.items()}
+    replay = config.retention.replay if config.retention else None
+    if replay is None:
+        return shares
+    replayed = sum(share for name, share in shares.items() if name in replay.corpora)
+    scale = {True: replay.max_share / (replayed or 1), False: (1 - replay.min_share) / ((1 - replayed) or 1)}
+    return {name: share * scale[name in replay.corpora] for name, share in shares.items()}
 
 
 def plan_mixture(
     config: ContinuedPretrainConfig, packed: Mapping[str, PackedCorpus], *, batch_sequences: int
 ) -> Mixture:
     """Return the order of the whole run."""
+    order = plan_steered(config, packed, batch_sequences=batch_sequences)
+    if order is not None:
+        return order.mixture([(0, order.start_share)])
+    sequences, _, total = _sizes(config, packed, batch_sequences)
+    return order_phases(config, sequences, steps=total // batch_sequences, batch_sequences=batch_sequences)
+
+
+def plan_steered(
+    config: ContinuedPretrainConfig, packed: Mapping[str, PackedCorpus], *, batch_sequences: int
+) -> ReplayOrder | None:
+    """Return the order whose share of replay follows measurements; None where the share stays as it is."""
+    if config.retention is None or config.retention.replay is None:
+        return None
+    sequences, shares, total = _sizes(config, packed, batch_sequences)
+    replay = config.retention.replay
+    return plan_replay_order(replay, shares, sequences, total=total, batch_sequences=batch_sequences, seed=config.seed)
+
+
+def _sizes(
+    config: ContinuedPretrainConfig, packed: Mapping[str, PackedCorpus], batch_sequences: int
+) -> tuple[dict[str, int], dict[str, float], int]:
+    """Return the sequences of each corpus, its share by weight, and the sequences of the whole run."""
     length = config.sequence_length
     sequences = {name: corpus.sequences(length) for name, corpus in packed.items()}
+    shares = resolve_weights(config.weights, sequences, length=length)
     total = run_sequences(
-        resolve_weights(config.weights, sequences, length=length),
+        shares,
         sequences,
         max_tokens=config.max_tokens,
         epochs=config.epochs,
         length=length,
         step_sequences=batch_sequences,
     )
-    return order_phases(config, sequences, steps=total // batch_sequences, batch_sequences=batch_sequences)
+    return sequences, shares, total

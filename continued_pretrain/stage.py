@@ -18,13 +18,16 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
 from hanhua.continued_pretrain.data_report import corpus_report, new_token_report, write_data_report
 from hanhua.continued_pretrain.execution import make_accelerator, reproducible
+from hanhua.continued_pretrain.further import load_finished, with_new_draw
 from hanhua.continued_pretrain.launch import launch, wanted_processes
-from hanhua.continued_pretrain.loop import train
+from hanhua.continued_pretrain.loop import Run
 from hanhua.continued_pretrain.merge import merge_adapter, merge_weights, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.parallel import choose, place, sharded_modules
 from hanhua.continued_pretrain.prepare import prepare_data
+from hanhua.continued_pretrain.retention.watch import retention_facts
+from hanhua.continued_pretrain.retention.watched_run import save_best_adapter, train_watched
 from hanhua.continued_pretrain.start import start_run
 from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
@@ -57,13 +60,23 @@ def pretrain_folder(
     """
     rows = check_sizes(base.path, first_new_id=first_new_id)
     check_trackers(config.report_to)
-    # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
-    check_free_space(out, weights * (10 if config.mode == "full" else 2))
+    check_free_space(out, weights * _copies(config))
     processes = wanted_processes(config)
     if processes > 1 and not is_launched():
         return launch(config, base, corpus, out, first_new_id=first_new_id, processes=processes)
     return train_folder(config, base, corpus, out, first_new_id=first_new_id, rows=rows)
+
+
+def _copies(config: ContinuedPretrainConfig) -> int:
+    """Return how many times the weights the output takes at its largest.
+
+    The merged model and, where all weights are trained, two checkpoints with both moments, a half-written one, and the
+    best weights twice while they change.
+    """
+    if config.mode == "full":
+        return 10 if config.retention is None else 12
+    return 2 if config.merge else 0
 
 
 def train_folder(
@@ -81,7 +94,7 @@ def train_folder(
     with reproducible(config.threads):
         shape = ModelShape.from_config(read_json(base.path / "config.json"))
         accelerator = make_accelerator(config.precision, parameters=shape.parameters)
-        run = _what_stays(config, base, corpus)
+        run, config = _what_stays(config, base, corpus), with_new_draw(config)
         checkpoints = Checkpoints(
             out / "work" / "checkpoints", run={}, keep=config.save_total_limit, keep_every=config.keep_every_steps
         )
@@ -91,30 +104,38 @@ def train_folder(
             data = prepare_data(config, corpus, base.path, out / "work", batch_sequences=batch_sequences)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
+        load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")
         kind, why = choose(base.path, config, accelerator, new_rows=new_rows)
         if accelerator.is_main_process:
             say(f"continued_pretrain: {kind}: {why}")
         placed = place(model, accelerator, kind)
-        run_now = start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out)
-        state = train(run_now)
+        started = start_run(model, placed, data, config, accelerator=accelerator, checkpoints=checkpoints, out=out)
+        state = train_watched(started, corpus.path, base.path, out / "logs")
         trained = {name: whole(parameter) for name, parameter in trainable_parameters(model).items()}
         if accelerator.is_main_process:
             write_results(model, trained, config, base, out)
+        save_best_adapter(started, state, out / "best_adapter", base_hash=base.content_hash)
         accelerator.wait_for_everyone()
-        execution = {
-            "new_rows": new_rows,
-            "vocab_size": rows,
-            "threads": torch.get_num_threads(),
-            "processes": accelerator.num_processes,
-            "step_sequences": batch_sequences,
-            "placement": kind,
-            "sharded_modules": sharded_modules(model),
-            "device": accelerator.device.type,
-            "precision": "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision,
-        }
-        return {**training_facts(data, state, model, trained), **execution}
+        facts = {**training_facts(data, state, model, trained), "new_rows": new_rows, "vocab_size": rows}
+        if config.retention is not None:
+            facts["retention"] = retention_facts(state, out / "logs")
+        return {**facts, **_execution(started)}
+
+
+def _execution(run: Run) -> dict[str, Any]:
+    """Return how training was executed."""
+    accelerator = run.accelerator
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes,
+        "step_sequences": run.batch_sequences,
+        "placement": run.placed.kind,
+        "sharded_modules": sharded_modules(run.model),
+        "device": accelerator.device.type,
+        "precision": "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision,
+    }
 
 
 def _what_stays(config: ContinuedPretrainConfig, base: Artifact, corpus: Artifact) -> dict[str, Any]:
@@ -147,7 +168,7 @@ def step_sequences(config: ContinuedPretrainConfig, checkpoints: Checkpoints, *,
 def write_results(
     model: TrainingModel, trained: Mapping[str, Tensor], config: ContinuedPretrainConfig, base: Artifact, out: Path
 ) -> None:
-    """Write `adapter/` and the merged `model/`; only `model/` when whole weights were trained."""
+    """Write `adapter/`, and the merged `model/` unless config says not to; only `model/` for whole weights."""
     shutil.rmtree(out / "model", ignore_errors=True)
     try:
         if config.mode in ("full", "embeddings"):
@@ -157,7 +178,8 @@ def write_results(
             readable = not (model.tied and config.mode in ("new_embeddings", "adapters+embeddings"))
             adapter = out / "adapter" if readable else out / "work" / "adapter"
             save_adapter(model, trained, adapter, base_hash=base.content_hash)
-            merge_adapter(base.path, adapter, out / "model")
+            if config.merge:
+                merge_adapter(base.path, adapter, out / "model")
     except (OSError, SafetensorError) as error:
         free = shutil.disk_usage(out).free
         raise HanhuaError(

@@ -29,7 +29,7 @@ def start_run(
     checkpoints: Checkpoints,
     out: Path,
     name: str = "continued_pretrain",
-    after_step: Callable[[TrainState], None] | None = None,
+    after_step: Callable[[TrainState], TrainState | None] | None = None,
 ) -> Run:
     """Return a run ready to resume from its last checkpoint, or to start."""
     with accelerator.main_process_first():  # it removes what is damaged

@@ -12,6 +12,8 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.errors import MissingExtra, UsageError
 
 PROJECT = "hanhua"
+ID_LENGTH = 21
+"""SwanLab took no other length for a long time; W&B takes any."""
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -31,7 +33,7 @@ def check_trackers(names: Sequence[str]) -> None:
 def start_trackers(names: Sequence[str], folder: Path, *, config: Mapping[str, Any]) -> list[Any]:
     """Return accelerate's trackers, begun; what they keep on disk goes below `folder`.
 
-    W&B resumes the same run after a stop: its id is kept in `folder`.
+    W&B and SwanLab resume the same run after a stop: its id is kept in `folder`.
     """
     if not names:
         return []
@@ -40,7 +42,8 @@ def start_trackers(names: Sequence[str], folder: Path, *, config: Mapping[str, A
     begun = []
     for name in names:
         kind = LOGGER_TYPE_TO_CLASS[name]
-        options = {"id": _run_id(folder), "resume": "allow", "dir": str(folder)} if name == "wandb" else {}
+        place = {"wandb": "dir", "swanlab": "logdir"}.get(name)
+        options = {"id": _run_id(folder), "resume": "allow", place: str(folder)} if place else {}
         where = [str(folder)] if kind.requires_logging_directory else []
         tracker = kind(PROJECT, *where, **options)
         tracker.start()
@@ -65,5 +68,5 @@ def flattened(config: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, An
 def _run_id(folder: Path) -> str:
     path = folder / "trackers.json"
     if not path.is_file():
-        write_json(path, {"id": secrets.token_hex(8)})
+        write_json(path, {"id": secrets.token_hex(11)[:ID_LENGTH]})
     return str(read_json(path)["id"])

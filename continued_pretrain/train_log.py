@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from hanhua.continued_pretrain.checkpoint import TrainState
 from hanhua.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from torch.optim import Optimizer
+    from hanhua.continued_pretrain.optimizers import AnyOptimizer
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class TrainLog:
             return None
         return self._seconds / 3600 * self._speed.dollars_per_hour
 
-    def write(self, state: TrainState, measured: Measured, optimizer: Optimizer, *, seconds: float) -> None:
+    def write(self, state: TrainState, measured: Measured, optimizer: AnyOptimizer, *, seconds: float) -> None:
         """Add the row of the step that led to `state` and took `seconds`."""
         if not self._enabled:
             return
@@ -112,6 +112,14 @@ class TrainLog:
             self._board.add_scalar(name, value, state.step)
         for tracker in self._trackers:
             tracker.log(known, step=state.step)
+
+    def note(self, values: Mapping[str, float], *, step: int) -> None:
+        """Tell TensorBoard and the trackers more of a step, such as measurements of held-out text."""
+        if self._enabled:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+            for tracker in self._trackers:
+                tracker.log(dict(values), step=step)
 
     def _rate(self, tokens_per_second: float) -> dict[str, float]:
         rate = {"tokens_per_second": round(tokens_per_second, 1)}

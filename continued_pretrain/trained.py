@@ -44,7 +44,9 @@ def parameter_groups(
         {"name": "undecayed", "params": kept, "peak": config.learning_rate, "weight_decay": 0.0},
         {"name": "rows", "params": rows, "peak": config.embedding_learning_rate, "weight_decay": 0.0},
     ]
-    expected = (model.first_new_id is not None) * (1 if model.tied else 2)
+    # A phase of adapters alone moves no rows; all else moves them wherever there are any.
+    all_of_it = parameters.keys() == trainable_parameters(model).keys()
+    expected = (model.first_new_id is not None and (all_of_it or bool(rows))) * (1 if model.tied else 2)
     if len(rows) != expected:
         raise InvariantError(f"{len(rows)} matrices of new rows are trained, where {expected} were expected")
     return [{**group, "lr": group["peak"]} for group in groups if group["params"]]

@@ -15,14 +15,19 @@ from results_index import indexes, page_head, read_results
 PAGES = (
     "index",
     "quickstart",
+    "gguf",
     "worth-it",
     "recipes",
+    "other-hubs",
     "vocab-extension",
     "filtering",
     "harmful-content",
     "training",
+    "coming-from",
+    "hardware",
     "chat",
     "evaluation",
+    "benchmark-prompts",
     "publishing",
     "configuration",
     "python-api",
@@ -47,6 +52,12 @@ def on_config(config: Any) -> Any:
     chinese = [f"{page}.zh-CN.md" for page in PAGES if (DOCS / f"{page}.zh-CN.md").is_file()]
     config["nav"] = [*english, {"中文": chinese}]
     return config
+
+
+def on_page_context(context: Any, *, page: Any, config: Any, **more: Any) -> Any:
+    """Give a Chinese page Chinese buttons and search: the theme's language is that of the page being built."""
+    config["theme"]["language"] = "zh" if page.file.src_uri.endswith(".zh-CN.md") else "en"
+    return context
 
 
 def on_page_markdown(markdown: str, *, page: Any, **more: Any) -> str:

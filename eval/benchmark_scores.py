@@ -9,9 +9,10 @@ from typing import Any
 from hanhua.artifacts.manifest import library_versions
 from hanhua.eval.comparison.intervals import Interval, wilson
 from hanhua.eval.material import Questionnaire
-from hanhua.eval.tasks.definition import Task
+from hanhua.eval.tasks.definition import Size, Task
 from hanhua.eval.tasks.items import Item, sha256_of_items
 from hanhua.eval.tasks.rows import LETTERS
+from hanhua.figures.flags import at_chance, one_letter
 
 ONE_LETTER_SHARE = 0.8
 """A model that gives one letter so often answers by habit; a random one does so 87% of the time."""
@@ -42,9 +43,13 @@ def score_answers(answers: Mapping[str, Any], *, task: Task) -> dict[str, Any]:
         "crossings": answers["crossings"],
         "pairs": answers["pairs"],
         "truncated": answers["truncated"],
+        "prompt_format": answers.get("prompt_format", "raw"),
     }
+    if "metrics" in answers:
+        scored["metrics"] = answers["metrics"]
     if task.kind == "written":
-        return {**scored, "overlap": sum(row["overlap"] for row in rows) / len(rows)}
+        overlap = [row["overlap"] for row in rows if "overlap" in row]
+        return {**scored, **({"overlap": sum(overlap) / len(overlap)} if overlap else {})}
     if task.kind == "letters":
         scored["answers"] = {
             letter: sum(row["choice"] == n for row in rows) for n, letter in enumerate(_letters_of(rows))
@@ -73,14 +78,46 @@ def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
         "max_questions": questionnaire.benchmark.max_questions,
         "kind": task.kind,
         "questions": len(questionnaire.items),
+        **_extent(questionnaire),
         "questions_sha256": sha256_of_items(questionnaire.items),
         "prompt": task.wording.version,
         "prompt_sha256": task.prompt_sha256,
-        "shots": max(len(solved) for solved in shots.by_subject.values()),
+        **_variant(questionnaire),
         "shots_from": shots.origin,
         "leaked_examples": list(questionnaire.leaked),
         "example": task.wording.heading + example.context,
         "engine": library_versions(("lm_eval",)),
+    }
+
+
+def _variant(questionnaire: Questionnaire) -> dict[str, Any]:
+    """Return whose prompt was used, with how many examples, and which published scores are comparable."""
+    harness, task = questionnaire.harness, questionnaire.task
+    if harness is not None:
+        shots = harness.shots
+        beside = f"scores published from lm_eval's {harness.name}, {shots}-shot"
+        return {"shots": shots, "variant": "lm_eval", "comparable_with": beside}
+    shots = max(len(solved) for solved in questionnaire.shots.by_subject.values())
+    return {"shots": shots, "variant": "ours", "comparable_with": task.comparable_with or None}
+
+
+def _extent(questionnaire: Questionnaire) -> dict[str, Any]:
+    """Return how much of the benchmark was asked; `whole` only where its published size is known and reached."""
+    # Questions of one's own, given by path, are another benchmark than the task's.
+    benchmark, harness = questionnaire.benchmark, questionnaire.harness
+    published = questionnaire.task.published if benchmark.path is None else None
+    if harness is not None and benchmark.data is None and harness.samples is None:
+        # lm_eval read all of the Hub's data set itself.
+        published = Size(questions=len(questionnaire.items))
+    subjects = len({item.subject for item in questionnaire.items})
+    sizes = {} if published is None else published.model_dump(exclude_none=True)
+    found = {"questions": len(questionnaire.items), "subjects": subjects}
+    return {
+        "subjects": subjects,
+        "published": sizes or None,
+        "whole": bool(sizes)
+        and all(found[name] == size for name, size in sizes.items())
+        and ("questions" in sizes or questionnaire.benchmark.max_questions is None),
     }
 
 
@@ -94,7 +131,7 @@ def _flags(rows: Sequence[Mapping[str, Any]], interval: Interval, task: Task, ch
     flags = []
     choice, times = Counter(row["choice"] for row in rows).most_common(1)[0]
     if task.kind == "letters" and times >= ONE_LETTER_SHARE * len(rows):
-        flags.append(f"answers {LETTERS[choice]} to {times / len(rows):.0%} of the questions")
+        flags.append(one_letter(LETTERS[choice], times / len(rows)))
     if interval[0] <= chance:
-        flags.append(f"not above chance ({chance:.0%})")
+        flags.append(at_chance(chance))
     return flags

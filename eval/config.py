@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hanhua.config_fields import EXECUTION, LocalPath, NameOrYaml
 
-NAME_OR_NONE = r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$"
+NAME_OR_NONE = r"^([A-Za-z0-9][A-Za-z0-9._@-]*)?$"
 RESERVED_NAMES = (
     "language_modeling",
     "language_modeling_at_characters",
@@ -21,6 +21,12 @@ RESERVED_NAMES = (
 """Names of the other measures' sample files, which a benchmark of that name would overwrite."""
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
+
+
+def _name_of(task: str) -> str:
+    """Return what scores call a task that is given no name: `lm_eval:cmmlu` is cmmlu@lm_eval."""
+    source, _, name = task.rpartition(":")
+    return f"{name}@lm_eval" if source == "lm_eval" else task if task.endswith("@lm_eval") else Path(task).stem
 
 
 class LanguageModeling(BaseModel):
@@ -68,13 +74,15 @@ class Benchmark(BaseModel):
     model_config = _FROZEN
 
     task: NameOrYaml = Field(
-        default="choice4_zh", description="Name of a shipped task (`hanhua eval --list-tasks`), or path of a YAML file"
+        default="choice4_zh",
+        description="Name of a shipped task (`hanhua eval --list-tasks`), `NAME@lm_eval` for lm_eval's own task on its "
+        "questions, `lm_eval:NAME` for any task or group of the installed lm_eval, or path of a YAML file",
     )
     name: str = Field(
         default="", pattern=NAME_OR_NONE, description="Name in scores and reports; empty: the task's name"
     )
     data: LocalPath | None = Field(
-        default=None, description="Folder that contains the task's own files; null: from the Hub"
+        default=None, description="Folder that contains the task's own files, or ms://OWNER/NAME; null: from the Hub"
     )
     path: LocalPath | None = Field(
         default=None,
@@ -93,6 +101,17 @@ class Benchmark(BaseModel):
         ge=1,
         description="Maximum number of questions per subject, drawn by the hash of their ids; null: all",
     )
+    chat: bool = Field(
+        default=False,
+        description="Ask every model that has a chat template through it, solved examples as turns of their own and "
+        "thinking switched off where the template can; models without one are asked plainly",
+    )
+    system_prompt: str | None = Field(default=None, description="System prompt, if chat is true; null: none")
+    may_be_left_out: bool = Field(
+        default=False,
+        description="Leave the benchmark out, and say why, if its questions cannot be read; false: stop before "
+        "anything is measured",
+    )
     revisions: dict[str, str] = Field(
         default={},
         description="Commit of each Hub data set it reads, by id; a run fills in missing ones",
@@ -102,7 +121,7 @@ class Benchmark(BaseModel):
     @classmethod
     def _named_after_its_task(cls, data: Any) -> Any:
         if isinstance(data, dict) and not data.get("name"):
-            data = {**data, "name": Path(str(data.get("task", "choice4_zh"))).stem}
+            data = {**data, "name": _name_of(str(data.get("task", "choice4_zh")))}
         return data
 
     @field_validator("name")
@@ -289,3 +308,11 @@ class EvalConfig(BaseModel):
     def asked_in_chat(self, model: str) -> ReferenceModel | None:
         """Return the settings of a reference model that is prompted through its chat template; None for any other."""
         return next((one for one in self.reference_models if one.name == model and one.chat_template), None)
+
+    def benchmark_chat(self, benchmark: Benchmark, model: str, *, has_template: bool) -> tuple[bool, str | None]:
+        """Return whether a model is asked a benchmark through its chat template, and the system prompt then."""
+        beside = self.asked_in_chat(model)
+        if benchmark.chat and has_template:
+            own = benchmark.system_prompt
+            return True, own if own is not None or beside is None else beside.system_prompt
+        return (False, None) if beside is None else (True, beside.system_prompt)

@@ -10,7 +10,7 @@ STAGE = Stage(
     makes="scores",
     section=EvalConfig,
     function="hanhua.eval.stage:evaluate",
-    output_version=1,
+    output_version=2,
     inputs=(
         *(Input("corpus"), Input("base")),
         *(Input(model, optional=True) for model in ("resized", "adapted", "restored")),

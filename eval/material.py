@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from hanhua.documents import Document
-from hanhua.errors import InputError, MissingExtra, UsageError
+from hanhua.errors import HanhuaError, InputError, MissingExtra, UsageError
 from hanhua.eval.behavior.behavior import read_behavior_prompts
 from hanhua.eval.behavior.characters import choose_words
 from hanhua.eval.behavior.judging import read_labels
@@ -18,24 +18,30 @@ from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
 from hanhua.eval.language.heldout import HeldOut, draw_documents
 from hanhua.eval.tasks.definition import Task, load_task
 from hanhua.eval.tasks.items import Item, Shots, choose_shots, draw_items, read_items
+from hanhua.eval.tasks.lm_eval_tasks import Harness, harness_items, harness_name, harness_task, load_harness
+from hanhua.model_scope import fetched, fetched_files, is_modelscope
 from hanhua.progress import say
 from hanhua.services import Services
 
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """A benchmark with its questions and solved examples; `leaked` are examples that are also questions."""
+    """A benchmark with its questions and solved examples; `leaked` are examples that are also questions.
+
+    harness: where it is one of lm_eval's tasks, whose prompts, examples and metrics are lm_eval's own.
+    """
 
     benchmark: Benchmark
     task: Task
     items: tuple[Item, ...]
     shots: Shots
     leaked: tuple[str, ...]
+    harness: Harness | None = None
 
 
 @dataclass(frozen=True)
 class Material:
-    """What every model is shown."""
+    """What every model is shown. left_out: why benchmarks that may be left out could not be read, by name."""
 
     heldout: HeldOut | None
     questionnaires: tuple[Questionnaire, ...]
@@ -44,6 +50,7 @@ class Material:
     words: tuple[str, ...] = ()
     judge_labels: tuple[tuple[str, bool], ...] = ()
     guard: ModelFolder | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_material(
@@ -57,7 +64,8 @@ def read_material(
             "eval.safety needs a harmful-content scorer to judge generations, and none was given; "
             "run it through `hanhua run` or `hanhua eval`, which pass the filter's, or leave eval.safety out"
         )
-    material = Material(None, tuple(read_questionnaire(benchmark) for benchmark in config.benchmarks))
+    questionnaires, left_out = read_questionnaires(config.benchmarks)
+    material = Material(None, questionnaires, left_out=left_out)
     if (safety := config.safety) is not None:
         material = replace(
             material,
@@ -92,14 +100,37 @@ def _words(config: EvalConfig, heldout: HeldOut, models: Sequence[ModelFolder]) 
     return tuple(choose_words(documents, tokenizers, max_words=config.behavior.character_words, seed=config.seed))
 
 
+def read_questionnaires(benchmarks: Sequence[Benchmark]) -> tuple[tuple[Questionnaire, ...], dict[str, str]]:
+    """Return the benchmarks that can be read, and of those that cannot and may be left out, why.
+
+    Raises the error of one that must be there, and InputError when none is left.
+    """
+    found, left_out = [], {}
+    for benchmark in benchmarks:
+        try:
+            found.append(read_questionnaire(benchmark))
+        except HanhuaError as error:
+            if not benchmark.may_be_left_out:
+                raise
+            left_out[benchmark.name] = str(error)
+            say(f"eval: {benchmark.name} is left out: {error}")
+    if left_out and not found:
+        raise InputError("no benchmark can be read:\n  " + "\n  ".join(left_out.values()))
+    return tuple(found), left_out
+
+
 def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     """Read one benchmark's questions and decide on its solved examples.
 
     Raises InputError when every solved example is itself among the questions (one file given as both);
     a few are in public benchmarks too (one of MMLU's), and are said and recorded.
     """
+    harness = harness_name(benchmark.task)
+    if harness is not None:
+        return _read_harness(benchmark, harness)
     task = load_task(benchmark.task)
     task = task.model_copy(update={"name": benchmark.name})
+    benchmark = _with_files_here(benchmark, task)
     folder = None if benchmark.data is None else Path(benchmark.data)
     revisions = benchmark.revisions
     items = read_items(task, task.data, data=folder, path=benchmark.path, revisions=revisions)
@@ -114,7 +145,7 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
             raise UsageError(f"{benchmark.name}: the task has no solved examples; give fewshot_path, or shots: 0")
         rows, path = task.examples or task.data, benchmark.fewshot_path
         solved = read_items(task, rows, data=folder, path=path, revisions=revisions)
-    source = benchmark.fewshot_path or (task.examples.files if task.examples else None)
+    source = benchmark.fewshot_path or (" or ".join(task.examples.layouts) if task.examples else None)
     shots = choose_shots(items, solved, shots=count, path=str(source))
     asked = {(item.context, item.options) for item in items}
     examples = {item for own in shots.by_subject.values() for item in own}
@@ -127,6 +158,29 @@ def read_questionnaire(benchmark: Benchmark) -> Questionnaire:
     if leaked:
         say(f"eval: {benchmark.name}: {len(leaked)} solved examples are also questions ({', '.join(leaked[:3])} …)")
     return Questionnaire(benchmark, task, tuple(items), shots, tuple(leaked))
+
+
+def _with_files_here(benchmark: Benchmark, task: Task) -> Benchmark:
+    """Return a benchmark whose files on ModelScope were fetched, and are named by where they lie."""
+    here: dict[str, str] = {}
+    if benchmark.data is not None and is_modelscope(benchmark.data):
+        files = [pattern for rows in (task.data, task.examples) if rows is not None for pattern in rows.layouts]
+        here["data"] = str(fetched(benchmark.data, "dataset", patterns=files))
+    for key in ("path", "fewshot_path"):
+        named = getattr(benchmark, key)
+        if named is not None and is_modelscope(named):
+            here[key] = fetched_files(named)
+    return benchmark.model_copy(update=here)
+
+
+def _read_harness(benchmark: Benchmark, name: str) -> Questionnaire:
+    if benchmark.path is not None or benchmark.fewshot_path is not None:
+        raise UsageError(f"{benchmark.task}: lm_eval's tasks bring their own questions and examples; leave out path")
+    folder = None if benchmark.data is None else Path(benchmark.data)
+    harness = load_harness(name, data=folder, shots=benchmark.shots, max_questions=benchmark.max_questions)
+    items = tuple(harness_items(harness))
+    shots = Shots("lm_eval", dict.fromkeys(harness.tasks, ()))
+    return Questionnaire(benchmark, harness_task(harness, name=benchmark.name), items, shots, (), harness)
 
 
 def require_models(config: EvalConfig, models: Sequence[ModelFolder], *, beside: Sequence[ModelFolder] = ()) -> None:

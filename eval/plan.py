@@ -8,7 +8,7 @@ from typing import Any
 
 from hanhua.eval.behavior.characters import PROMPT_VERSION, ask_characters
 from hanhua.eval.behavior.prompts import Prompt
-from hanhua.eval.config import Behavior, Continuations, EvalConfig, LanguageModeling, ReferenceModel, Replies, Safety
+from hanhua.eval.config import Behavior, Continuations, EvalConfig, LanguageModeling, Replies, Safety
 from hanhua.eval.engine.loaded_model import Reader
 from hanhua.eval.engine.model_folder import ModelFolder
 from hanhua.eval.engine.requests import Generated, OnDone, Sampling
@@ -20,11 +20,15 @@ from hanhua.eval.material import Material, Questionnaire
 from hanhua.eval.parts import sha256_of_texts
 from hanhua.eval.tasks.harness import answer_items, make_tasks
 from hanhua.eval.tasks.items import sha256_of_items
+from hanhua.eval.tasks.lm_eval_answers import answer_harness
 
 
 @dataclass
 class Measured:
-    """What one model gave: likelihoods and cuts by corpus, answers by benchmark, replies by prompt."""
+    """What one model gave: likelihoods and cuts by corpus, answers by benchmark, replies by prompt.
+
+    truncated: by measure, replies whose prompt was cut to the model's context.
+    """
 
     documents: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
     documents_at_characters: dict[str, list[DocumentLikelihood]] = field(default_factory=dict)
@@ -34,6 +38,7 @@ class Measured:
     replies: list[Generated] = field(default_factory=list)
     generations: list[str] = field(default_factory=list)
     continuations: list[str] = field(default_factory=list)
+    truncated: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Part:
 
 def plan_parts(config: EvalConfig, source: ModelFolder, material: Material) -> Iterator[Part]:
     """Yield the parts of one model, in the order they run."""
-    settings, chat = config.language_modeling, config.asked_in_chat(source.name)
+    settings = config.language_modeling
     if settings is not None and material.heldout is not None:
         for corpus in material.heldout.documents:
             yield _language_modeling_part(settings, material, corpus)
@@ -58,7 +63,7 @@ def plan_parts(config: EvalConfig, source: ModelFolder, material: Material) -> I
         for corpus in material.heldout.corpora("zh") if settings.max_truncated_prompts else ():
             yield _cuts_part(config, settings, material, corpus)
     for questionnaire in material.questionnaires:
-        yield _benchmark_part(questionnaire, chat)
+        yield _benchmark_part(config, questionnaire, source)
     if material.words:
         yield _characters_part(material.words)
     if config.behavior is not None:
@@ -75,7 +80,9 @@ def encode_prompt(model: Reader, text: str, *, in_chat: bool, system_prompt: str
         return [model.bos_id, *model.encode([text])[0]]
     turns = [{"role": "system", "content": system_prompt}] if system_prompt else []
     turns.append({"role": "user", "content": text})
-    written = model.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    written = model.tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
     ids = list(model.tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"])
     return ids if ids[:1] == [model.bos_id] else [model.bos_id, *ids]
 
@@ -132,28 +139,30 @@ def _cuts_part(config: EvalConfig, settings: LanguageModeling, material: Materia
     return Part(f"prompts cut in mid-word, {corpus}", "tokens", key, run, keep)
 
 
-def _benchmark_part(questionnaire: Questionnaire, chat: ReferenceModel | None) -> Part:
+def _benchmark_part(config: EvalConfig, questionnaire: Questionnaire, source: ModelFolder) -> Part:
     task, shots = questionnaire.task, questionnaire.shots
+    in_chat, system_prompt = config.benchmark_chat(
+        questionnaire.benchmark, source.name, has_template=source.has_chat_template
+    )
 
     def run(runner: Runner, on_done: OnDone) -> dict[str, Any]:
-        return answer_items(
-            runner,
-            task,
-            make_tasks(task, questionnaire.items, shots),
-            in_chat=chat is not None,
-            system_prompt=None if chat is None else chat.system_prompt,
-            on_done=on_done,
-        )
+        if questionnaire.harness is not None:
+            return answer_harness(
+                runner, questionnaire.harness, in_chat=in_chat, system_prompt=system_prompt, on_done=on_done
+            )
+        asked = make_tasks(task, questionnaire.items, shots)
+        return answer_items(runner, task, asked, in_chat=in_chat, system_prompt=system_prompt, on_done=on_done)
 
     def keep(measured: Measured, data: Any) -> None:
-        measured.answers[task.name] = data
+        measured.answers[task.name] = {**data, "prompt_format": "chat" if in_chat else "raw"}
 
     key = {
         "measure": task.kind,
         "prompt": task.prompt_sha256,
         "items": sha256_of_items(questionnaire.items),
         "shots": {subject: sha256_of_items(solved) for subject, solved in shots.by_subject.items()},
-        "chat": None if chat is None else [chat.system_prompt],
+        "chat": [system_prompt, "examples as turns"] if in_chat else None,
+        **({} if questionnaire.harness is None else {"lm_eval": [task.wording.version, questionnaire.harness.shots]}),
     }
     return Part(f"benchmark {task.name}", "prompts" if task.kind == "written" else "tokens", key, run, keep)
 
@@ -174,6 +183,7 @@ def _behavior_part(config: EvalConfig, settings: Behavior, source: ModelFolder, 
 
     def keep(measured: Measured, data: Any) -> None:
         measured.replies = [Generated(**row) for row in data]
+        measured.truncated["behavior"] = sum(reply.truncated for reply in measured.replies)
 
     return Part("replies to everyday prompts", "prompts", {"measure": "behavior", **part}, run, keep)
 
@@ -183,7 +193,8 @@ def _continuations_part(config: EvalConfig, settings: Continuations, source: Mod
     part, run = _replies(config, settings, source, prompts)
 
     def keep(measured: Measured, data: Any) -> None:
-        measured.continuations = [row["text"] for row in data]
+        # The limit may fall inside a character, whose bytes so far are no text.
+        measured.continuations = [row["text"].rstrip("\ufffd") for row in data]
 
     return Part("continuations", "prompts", {"measure": "continuations", **part}, run, keep)
 
@@ -193,6 +204,7 @@ def _safety_part(config: EvalConfig, settings: Safety, source: ModelFolder, prom
 
     def keep(measured: Measured, data: Any) -> None:
         measured.generations = [row["text"] for row in data]
+        measured.truncated["safety"] = sum(bool(row.get("truncated")) for row in data)
 
     return Part("replies to safety prompts", "prompts", {"measure": "safety", **part}, run, keep)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from hanhua.config_fields import LocalPath, LocalPathOrHub
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.presets import PRESETS
 from hanhua.filtering.text_config import JunkConfig, Ratio, Section, TextConfig
 
@@ -229,26 +230,6 @@ class DuplicatesConfig(Section):
         ge=1,
         description="Number of documents that may contain a line; beyond it only the first keeps the line (Llama 3: "
         "6); null: off",
-    )
-
-
-class DecontaminationConfig(Section):
-    """Benchmarks whose questions must not be trained on."""
-
-    benchmarks: tuple[LocalPath, ...] = Field(
-        default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"
-    )
-    min_overlap: float = Field(
-        default=0.5,
-        gt=0,
-        le=1,
-        description="Share of a question's 13-character shingles in a document from which it is dropped (own)",
-    )
-    min_characters: int = Field(
-        default=13,
-        ge=5,
-        description="Minimum number of letters of a question with its options; shorter ones are not searched for "
-        "(GPT-3: 13)",
     )
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import xxhash
 
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.decontamination.index import benchmark, build_index
+from hanhua.filtering.decontamination.index import benchmark
+from hanhua.filtering.decontamination.kept_index import build_index
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
 from hanhua.filtering.extraction import repair_extraction

@@ -19,6 +19,7 @@ from hanhua.documents.corpus import Document, write_corpus
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.decontamination.kept_index import build_index
 from hanhua.filtering.duplicates.clusters import find_clusters
 from hanhua.filtering.engine.checkpoint import Checkpoint, Clock, key_of, resume_or_begin
 from hanhua.filtering.engine.intake import Intake, input_bytes
@@ -87,6 +88,8 @@ def _judge_all(
     workers: int,
 ) -> None:
     """Run the first pass, from the checkpoint on, and leave it at the end; by the verdicts there are, if any."""
+    if workers > 1 and verdicts is None:
+        build_index(config.decontamination)  # once, into the cache, instead of once in each worker
     began, before, clock = time.monotonic(), checkpoint.read_bytes, Clock()
     done = sum(tally.read for tally in findings.tallies.values())
     batches = intake.batches(source=checkpoint.source, records=checkpoint.records, of_corpus=checkpoint.of_corpus)

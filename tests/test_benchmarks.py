@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from measurement import add_json_option, commit, measurement
@@ -117,19 +118,22 @@ def test_the_benchmark_of_filtering_speed_writes_what_it_prints(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_the_benchmark_for_a_gpu_runs_on_a_small_model() -> None:
-    command = [
-        sys.executable,
-        "benchmarks/training_gpu.py",
-        "--small",
-        "--sequence",
-        "128",
-        "--steps",
-        "2",
-        "--recompute",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS.parent)
-    assert done.returncode == 0, done.stderr
-    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
-    for way in ("ours", "peft", "whole"):
-        assert float(rows[way][0].replace(",", "")) > 0 and 5 < float(rows[way][-1]) < 9, rows
+def test_the_script_for_a_first_gpu_is_rehearsed_whole(tmp_path: Path) -> None:
+    script = "benchmarks/gpu_first_contact.py"
+    words = ["--out", str(tmp_path), "--rehearse", "--seconds", "900", "--json", str(tmp_path / "figures.json")]
+    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, cwd=BENCHMARKS.parent)
+    found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["results"]
+    assert done.returncode == 0, [one for one in found if "error" in one] or done.stderr
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        parts.setdefault(one["part"], []).append(one)
+    assert list(parts) == ["machine", "attention", "modes", "speed", "resume", "engine", "nf4"]
+    for one in parts["attention"][:-1]:
+        assert max(one["relative_error"].values()) < (0.02 if "bfloat16" in one["dtype"] else 1e-5)
+    for one in parts["modes"][:-1]:
+        assert one["gradient_error"] < (0.1 if "bfloat16" in one["dtype"] else 1e-5)
+    assert {(one["way"], one["compiled"]) for one in parts["speed"] if "tokens_per_second" in one} == {
+        ("ours", False), ("ours", True), ("peft", False), ("whole", False), ("ours without rows", False)
+    }  # fmt: skip
+    weights = {tuple(one["sha256"]) for one in parts["resume"][:-1]}
+    assert len(weights) == 1 and parts["resume"][0]["kills"] == 1

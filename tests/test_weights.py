@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from hanhua.errors import InputError
-from hanhua.weights import INDEX, SINGLE, copy_tensor, read_header, weight_files
+from hanhua.weights import INDEX, SINGLE, copy_tensor, read_header, sort_metadata, weight_files
 
 TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.ones((4,), dtype=np.float16)}
 
@@ -58,3 +58,25 @@ def test_pickled_weights_are_named(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(InputError, match=r"pytorch_model\.bin, which is pickle"):
         weight_files(tmp_path)
+
+
+def test_metadata_in_order_leaves_one_file_for_equal_models(tmp_path: Path) -> None:
+    metadata = {f"key {n}": 'quoted "é" \n 汉' for n in range(8)}
+    found = set()
+    for n in range(4):
+        file = tmp_path / f"{n}.safetensors"
+        save_file(TENSORS, file, metadata=metadata)
+        size = file.stat().st_size
+        sort_metadata(file)
+        assert file.stat().st_size == size
+        assert read_header(file)[1] == metadata
+        assert all(np.array_equal(array, TENSORS[name]) for name, array in load_file(file).items())
+        found.add(file.read_bytes())
+    assert len(found) == 1
+
+
+def test_a_file_without_metadata_stays_as_it_is(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / SINGLE)
+    before = (tmp_path / SINGLE).read_bytes()
+    sort_metadata(tmp_path / SINGLE)
+    assert (tmp_path / SINGLE).read_bytes() == before

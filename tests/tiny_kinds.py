@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import tiny_release
 
 from hanhua.artifacts.files import write_json
 from hanhua.artifacts.manifest import Artifact
+from hanhua.services import Services
+from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
+from hanhua.vocab_extension.chat_vector.stage import restore_model
 
 
 def artifacts(root: Path, *, extended: bool = True) -> dict[str, Artifact]:
@@ -68,3 +72,69 @@ def _write_adapted(folder: Path, base: Artifact) -> None:
     write_json(folder / "adapter" / "hanhua.json", named)
     adapted.merge_and_unload().save_pretrained(folder / "model")
     AutoTokenizer.from_pretrained(base.path / "model").save_pretrained(folder / "model")
+
+
+def restored(root: Path, made: dict[str, Artifact], *, instruct: str, scale: float) -> Artifact:
+    """Make the restored model of a run, by the stage itself, from an instruct model written for it."""
+    folder = root / instruct
+    write_instruct(made["base"].path / "model", folder)
+    # Tiny random models are of no common base; what is checked here is the release, not the arithmetic.
+    config = ChatVectorConfig(instruct=str(folder), scale=scale, check_bases=False)
+    out = root / "restored"
+    out.mkdir()
+    facts = restore_model(config, made, out, services=Services())
+    settings = config.model_dump(mode="json")
+    return tiny_release.finished(out, "restored", facts, settings)
+
+
+def write_instruct(base: Path, folder: Path) -> None:
+    """Write a model of the same base whose weights tuning has moved a little, and which ends turns, not texts."""
+    import shutil
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(base, folder)
+    generator = torch.Generator().manual_seed(9)
+    tensors = {
+        name: (value.float() + 0.002 * torch.randn(value.shape, generator=generator)).to(value.dtype)
+        for name, value in load_file(base / "model.safetensors").items()
+    }
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+def scores(models: list[str]) -> dict[str, Any]:
+    """Return scores in which each model has its own figures: one benchmark asked whole, one in part, one of ours."""
+    place = {model: number for number, model in enumerate(models)}
+
+    def score(model: str, *, questions: int, truncated: int = 0) -> dict[str, Any]:
+        accuracy = 0.3 + place[model] / 100
+        flags = ["answers A to 87% of the questions", "not above chance (25%)"]
+        return {"accuracy": accuracy, "questions": questions, "interval": [0.2, 0.6], "by_subject": {},
+                "flags": flags, "truncated": truncated}  # fmt: skip
+
+    def about(**changes: Any) -> dict[str, Any]:
+        return {"shots": 5, "prompt": "zh-1", "prompt_sha256": "ab" * 32, "max_questions": None, **changes}
+
+    return {
+        "models": models,
+        "toy": False,
+        "benchmarks": {
+            "ceval": {model: score(model, questions=12, truncated=7) for model in models},
+            "cmmlu": {model: score(model, questions=11582) for model in models},
+            "ours": {model: score(model, questions=40) for model in models},
+        },
+        "tasks": {
+            "ceval": about(hub="ceval/ceval-exam", questions=12, subjects=3, whole=False,
+                           published={"questions": 1346, "subjects": 52}),
+            "cmmlu": about(hub="haonan-li/cmmlu", questions=11582, subjects=67, whole=True,
+                           published={"questions": 11582, "subjects": 67}),
+            "ours": about(hub=None, questions=40, subjects=1, whole=False, published=None),
+        },
+        "safety": {
+            model: {"prompts": 60, "harmful": place[model], "harmful_rate": place[model] / 60, "interval": [0.0, 0.1],
+                    "by_category": {"gambling": {"prompts": 60, "harmful": place[model]}}, "truncated": 0}
+            for model in models
+        },
+        "gates": [],
+    }  # fmt: skip

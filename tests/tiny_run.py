@@ -215,6 +215,10 @@ def scores_data() -> dict[str, Any]:
             }
         },
         "tasks": {"general_zh": {"task": "choice4", "questions": 120, "shots": 0, "prompt": "zh-1"}},
+        "behavior": {
+            model: {"prompts": 16, "never_stops": still / 16, "not_chinese": None}
+            for model, still in zip(MODELS, (1, 16, 2), strict=True)
+        },
         "safety": {model: _safety(*found) for model, found in rates.items()},
         "comparisons": [
             _comparison("base", "resized"),
@@ -236,6 +240,7 @@ def _bits(value: float) -> dict[str, Any]:
         "tokens": 6000,
         "nats": value * 8000 * math.log(2),
         "bits_per_byte": value / 3,
+        "bits_per_byte_interval": [value / 3 - 0.07, value / 3 + 0.08],
         "bits_per_character": value,
         "interval": [value - 0.21, value + 0.24],
     }
@@ -265,7 +270,8 @@ def _safety(harmful: int, rate: float) -> dict[str, Any]:
 
 
 def _comparison(before: str, after: str) -> dict[str, Any]:
-    change = {"difference": -3.78, "interval": [-3.95, -3.6], "verdict": "better"}
+    relative = {"change": -0.321, "interval": [-0.352, -0.287]}
+    change = {"difference": -3.78, "interval": [-3.95, -3.6], "relative": relative, "verdict": "better"}
     paired = {"difference": 0.025, "interval": [-0.04, 0.09], "p_value": 0.581, "verdict": "no difference"}
     return {
         "before": before,

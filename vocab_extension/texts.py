@@ -10,7 +10,7 @@ import xxhash
 
 from hanhua.artifacts.manifest import MANIFEST
 from hanhua.documents.places import expand_paths
-from hanhua.documents.readers import HUB_PREFIX, Record, read_records
+from hanhua.documents.readers import Record, is_remote, read_records
 from hanhua.progress import say
 
 HELD_OUT_OF = 50
@@ -74,7 +74,7 @@ def sources_of(patterns: Iterable[str | Path]) -> tuple[str, ...]:
     """
     found: set[str] = set()
     for pattern in patterns:
-        if str(pattern).startswith(HUB_PREFIX):
+        if is_remote(str(pattern)):
             found.add(str(pattern))
         elif (Path(pattern) / MANIFEST).is_file():
             found |= {str(path) for path in Path(pattern).glob("part-*.jsonl.zst")}

@@ -26,6 +26,7 @@ def compare_likelihoods(
 
     Both models read the same characters, whatever their tokenizers. But a uniform model already gains
     by a better tokenizer alone, so only a change at one tokenizer shows that something was learned.
+    `relative` is the change over the earlier model's bits, -0.1 for a tenth fewer, whether per character or per byte.
     """
     assert [d.id for d in before] == [d.id for d in after], "paired documents differ"
     changes = [bits_of_nats(a.nats - b.nats) for b, a in zip(before, after, strict=True)]
@@ -42,7 +43,19 @@ def compare_likelihoods(
         "documents": len(changes),
         "difference": difference,
         "interval": None if interval is None else list(interval),
+        "relative": _relative([d.nats for d in before], [d.nats for d in after], seed=seed),
         "verdict": verdict,
+    }
+
+
+def _relative(before: Sequence[float], after: Sequence[float], *, seed: int) -> dict[str, Any] | None:
+    """Return the ratio of two sums less one, with an interval over the items that both are summed over."""
+    if not sum(before):
+        return None
+    interval = bootstrap_ratio(after, before, seed=seed)
+    return {
+        "change": sum(after) / sum(before) - 1,
+        "interval": None if interval is None else [bound - 1 for bound in interval],
     }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+TOO_FEW = "too few documents"
 SEEDS_NOTE = (
     "Intervals and tests cover the items measured, not training seeds: another training run may differ by more."
 )
@@ -34,14 +35,16 @@ def give_verdict(
         "harm": _against_base(pairs, "safety", None),
         "note": SEEDS_NOTE,
     }
-    found["text"] = _sentences(found, before, scores["gates"])
+    few = [*_of_too_few(pairs, chinese), *_of_too_few(pairs, english)]
+    found["text"] = _sentences(found, before, scores["gates"], few=few)
     return found
 
 
 def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
     """Return the verdict over corpora and over all earlier models: better only where nothing is not better.
 
-    Better than models of another tokenizer alone is `undecided`: that, extension does by itself.
+    A corpus with too few documents decides nothing as long as another has enough. Better than models of another
+    tokenizer alone is `undecided`: that, extension does by itself.
     """
     found = [
         (pair["language_modeling"][corpus]["verdict"], pair["same_tokenizer"])
@@ -49,14 +52,25 @@ def _of_text(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> str:
         for corpus in corpora
         if corpus in pair["language_modeling"]
     ]
-    verdicts = {verdict for verdict, _ in found}
-    if not verdicts:
+    if not found:
         return "not measured"
+    enough = [(verdict, same) for verdict, same in found if verdict != TOO_FEW]
+    verdicts = {verdict for verdict, _ in enough}
+    if not verdicts:
+        return TOO_FEW
     if verdicts == {"better"}:
-        return "better" if any(same for _, same in found) else "undecided"
+        return "better" if any(same for _, same in enough) else "undecided"
     if "worse" in verdicts:
         return "worse" if "better" not in verdicts else "better and worse"
-    return "too few documents" if "too few documents" in verdicts else "no difference"
+    return "no difference"
+
+
+def _of_too_few(pairs: Iterable[Mapping[str, Any]], corpora: Sequence[str]) -> list[str]:
+    """Return the corpora that decide nothing, for too few of their documents were measured, where others decide."""
+    measured = [pair["language_modeling"] for pair in pairs]
+    verdicts = {name: {one[name]["verdict"] for one in measured if name in one} for name in corpora}
+    few = [name for name, found in verdicts.items() if found == {TOO_FEW}]
+    return few if len(few) < sum(map(bool, verdicts.values())) else []
 
 
 def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | None) -> str:
@@ -68,7 +82,9 @@ def _against_base(pairs: Sequence[Mapping[str, Any]], kind: str, name: str | Non
     return str(found["verdict"]) if found else "not measured"
 
 
-def _sentences(found: Mapping[str, Any], before: Sequence[str], gates: Sequence[Mapping[str, Any]]) -> list[str]:
+def _sentences(
+    found: Mapping[str, Any], before: Sequence[str], gates: Sequence[Mapping[str, Any]], *, few: Sequence[str] = ()
+) -> list[str]:
     unmet = [str(gate["name"]) for gate in gates if not gate["met"]]
     of_gates = [f"Gates not met: {', '.join(unmet)}." if unmet else "Every gate is met."] if gates else []
     if not before:
@@ -81,4 +97,6 @@ def _sentences(found: Mapping[str, Any], before: Sequence[str], gates: Sequence[
         f"English text, {found['judged']} against {against}: {english}.",
     ]
     sentences += [f"{name}, against {before[0]}: {verdict}." for name, verdict in found["benchmarks"].items()]
+    if few:
+        sentences.append(f"Too few documents to count: {', '.join(few)}.")
     return [*sentences, f"Harmful replies, against {before[0]}: {found['harm']}.", *of_gates]

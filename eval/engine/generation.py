@@ -6,16 +6,25 @@ Shape suffixes: B sequences, T tokens of one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.end_tokens import end_token_ids
+from hanhua.eval.engine.continuous import generate_continuously
 from hanhua.eval.engine.loaded_model import LoadedModel
 from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
 from hanhua.eval.engine.token_healing import TokenHealing
 
 _TAIL_TOKENS = 16
+
+
+def fit_length(sampling: Sampling, *, max_tokens: int) -> Sampling:
+    """Return the sampling with answers of at most half the model's context, which leaves the other half to prompts."""
+    longest = max(max_tokens // 2, 1)
+    return sampling if sampling.max_new_tokens <= longest else replace(sampling, max_new_tokens=longest)
 
 
 def fit_prompt(prompt: Sequence[int], *, max_tokens: int, max_new_tokens: int) -> tuple[int, ...]:
@@ -24,8 +33,20 @@ def fit_prompt(prompt: Sequence[int], *, max_tokens: int, max_new_tokens: int) -
     return tuple(prompt) if len(prompt) <= room else (prompt[0], *prompt[len(prompt) - room + 1 :])
 
 
+def generate_group(
+    model: LoadedModel, prompts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int], batch_size: int
+) -> list[Generated]:
+    """Return the continuation of each prompt (token ids, BOS included) of one group, `batch_size` at a time."""
+    if not sampling.heal:
+        return generate_continuously(model, prompts, sampling, seeds=seeds, batch_size=batch_size)
+    found = []
+    for start in range(0, len(prompts), batch_size):
+        found += generate_batch(model, prompts[start : start + batch_size], sampling)
+    return found
+
+
 def generate_batch(model: LoadedModel, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generated]:
-    """Return the continuation of each prompt (token ids, BOS included) of one batch."""
+    """Return the continuation of each prompt of one batch, by transformers' own loop: for prompts that are healed."""
     healing = TokenHealing(model, prompts) if sampling.heal else None
     prompts = healing.prompts if healing is not None else prompts
     settings = _settings(model, sampling)
@@ -49,7 +70,7 @@ def generate_batch(model: LoadedModel, prompts: Sequence[Sequence[int]], samplin
             stopping_criteria=StoppingCriteriaList([stop] if sampling.stops else []),
             logits_processor=LogitsProcessorList([] if healing is None else [healing.processor(longest)]),
         )
-    ends = settings.eos_token_id if isinstance(settings.eos_token_id, list) else [settings.eos_token_id]
+    ends = end_token_ids(settings.eos_token_id)
     rows = [_until(row, set(ends)) for row in output_BT[:, longest:].tolist()]
     texts = model.tokenizer.batch_decode([ids for ids, _ in rows], skip_special_tokens=True)
     if healing is not None:
@@ -83,14 +104,15 @@ class _StopStrings(StoppingCriteria):  # type: ignore[misc]
 def _settings(model: LoadedModel, sampling: Sampling) -> GenerationConfig:
     """Return a whole generation config: what the checkpoint's own says of sampling must not leak in."""
     own = model.network.generation_config
-    end = own.eos_token_id if own.eos_token_id is not None else model.tokenizer.eos_token_id
+    # The end of a turn may be named by the tokenizer alone, the end of a text by the generation config alone.
+    end = list(end_token_ids(own.eos_token_id, model.tokenizer.eos_token_id))
     pad = own.pad_token_id if own.pad_token_id is not None else model.tokenizer.pad_token_id
     if pad is None:
         # Llama 3 has none. Behind the attention mask any id will do; a finished text is cut at its end token.
-        pad = end[0] if isinstance(end, list) else end
+        pad = end[0] if end else None
     return GenerationConfig(
         max_new_tokens=sampling.max_new_tokens,
-        eos_token_id=end,
+        eos_token_id=end or None,
         pad_token_id=model.bos_id if pad is None else pad,
         bos_token_id=model.bos_id,
         do_sample=sampling.temperature > 0,

@@ -23,15 +23,22 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
     vocabulary that is being judged. `crossings` counts the continuations where it would have.
     """
 
-    def __init__(self, runner: Runner, *, joined: bool = False, on_done: OnDone | None = None) -> None:
-        """Score and generate with a runner's model; with `joined`, crossing pairs are scored the other way too."""
+    def __init__(
+        self, runner: Runner, *, joined: bool = False, in_chat: bool = False, on_done: OnDone | None = None
+    ) -> None:
+        """Score and generate with a runner's model.
+
+        joined: score crossing pairs the other way too. in_chat: prompts are written by a chat template, so that special
+        tokens in them are themselves and not text.
+        """
         super().__init__()
         self.runner, self.reader = runner, runner.reader
         self.tokenizer = self.reader.tokenizer
         self.crossings = self.pairs = 0
         self.joined: dict[tuple[str, str], float] = {}
-        self._score_joined = joined
-        self.truncated = 0
+        self._score_joined, self._in_chat = joined, in_chat
+        self.truncated: set[tuple[str, str]] = set()
+        """Pairs of prompt and option, or prompts with "", that were cut on the left to fit the model."""
         self._on_done = on_done
 
     @property
@@ -62,16 +69,17 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 continue_final_message=not add_generation_prompt,
+                enable_thinking=False,  # read by templates of models that think; the others know no such name
             )
         )
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
         """Encode without BOS; one that a chat template has written is taken off, as it is added later."""
-        bos = self.tokenizer.bos_token
-        if not string.startswith(bos):
+        begun = string.startswith(self.tokenizer.bos_token)
+        if not (begun or self._in_chat):
             return self.reader.encode([string])[0]
         written = self.tokenizer(string, add_special_tokens=False, verbose=False)["input_ids"]
-        return list(written)[1:]
+        return list(written)[begun:]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Return (log-likelihood, is greedy) for each (context, continuation)."""
@@ -90,6 +98,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
                 crossing.append((pair, context, both[len(context) :]))
         self.crossings += len(crossing)
         self.pairs += len(pairs)
+        self.truncated |= {pair for pair, context, ids in tokens if self._is_too_long(context, ids)}
         if self._score_joined:
             # A continuation that is swallowed whole has no tokens of its own: there is nothing to score.
             scorable = [(pair, context, ids) for pair, context, ids in crossing if ids]
@@ -100,7 +109,8 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
     def _encode_all(self, texts: Iterable[str]) -> dict[str, list[int]]:
         """Return the ids of each different text; those that a chat template has begun are encoded one by one."""
         different = list(dict.fromkeys(texts))
-        plain = [text for text in different if not text.startswith(self.tokenizer.bos_token)]
+        bos = self.tokenizer.bos_token
+        plain = [] if self._in_chat else [text for text in different if not text.startswith(bos)]
         encoded = dict(zip(plain, self.reader.encode(plain), strict=True))
         return {text: encoded[text] if text in encoded else self.tok_encode(text) for text in different}
 
@@ -138,14 +148,19 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
         """Return continuations, each cut before its first stop string; greedy unless the task samples."""
         by_sampling: dict[Sampling, list[int]] = {}
         for number, request in enumerate(requests):
-            by_sampling.setdefault(_sampling(request.args[1]), []).append(number)
+            by_sampling.setdefault(sampling_of(request.args[1]), []).append(number)
         results = [""] * len(requests)
         for sampling, numbers in by_sampling.items():
             prompts = [[self.reader.bos_id, *self.tok_encode(requests[number].args[0])] for number in numbers]
             found = self.runner.generate(prompts, sampling, on_done=self._on_done)
             for number, generated in zip(numbers, found, strict=True):
                 results[number] = generated.text
+                if generated.truncated:
+                    self.truncated.add((str(requests[number].args[0]), ""))
         return results
+
+    def _is_too_long(self, context: list[int], continuation: list[int]) -> bool:
+        return len(context) + len(continuation) > self.max_length
 
     def _fit(self, tokens: tuple[int, ...], *, keep: int) -> tuple[int, ...]:
         """Put BOS in front and drop what does not fit from the left, never the `keep` tokens at the end."""
@@ -154,14 +169,14 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
             return (self.reader.bos_id, *tokens)
         if keep > room:
             raise ValueError(f"a continuation of {keep + 1} tokens does not fit a model made for {self.max_length}")
-        self.truncated += 1
         return (self.reader.bos_id, *tokens[len(tokens) - room :])
 
     def _score(self, items: list[ScoredInput]) -> list[list[Likelihood]]:
         return self.runner.score(items, on_done=self._on_done)
 
 
-def _sampling(options: dict[str, Any]) -> Sampling:
+def sampling_of(options: dict[str, Any]) -> Sampling:
+    """Return what lm_eval's generation settings ask for; 256 tokens where they name no length, as there."""
     stops: str | Iterable[str] = options.get("until") or ()
     return Sampling(
         max_new_tokens=int(options.get("max_gen_toks", MAX_NEW_TOKENS)),

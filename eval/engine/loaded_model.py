@@ -81,14 +81,15 @@ class LoadedModel(Reader):
         if any(len(ids) < longest for ids in inputs):
             rows = [[1] * (len(prefix) + len(ids)) + [0] * (longest - len(ids)) for ids in inputs]
             mask_BT = torch.tensor(rows, device=self.device)
-        past = self._behind(prefix, len(inputs)) if prefix else None
+        past = self.cache_behind(prefix, len(inputs)) if prefix else None
         output = self.network.base_model(
             input_ids=ids_BT, attention_mask=mask_BT, past_key_values=past, use_cache=past is not None
         )
         hidden_BTD: torch.Tensor = output.last_hidden_state
         return hidden_BTD
 
-    def _behind(self, prefix: tuple[int, ...], sequences: int) -> DynamicCache:
+    def cache_behind(self, prefix: tuple[int, ...], sequences: int) -> DynamicCache:
+        """Return keys and values of a beginning for so many sequences; those of the last one asked for are kept."""
         if prefix not in self._prefixes:
             self._prefixes.clear()
             cache = DynamicCache()

@@ -62,11 +62,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Generated:
-    """A continuation; `finished` when the model ended it itself, or a stop string did; `tokens` it took."""
+    """A continuation; `finished` when the model ended it itself, or a stop string did; `tokens` it took.
+
+    truncated: its prompt was longer than the model's context, and was cut on the left.
+    """
 
     text: str
     finished: bool
     tokens: int
+    truncated: bool = False
 
 
 def cut_at_stops(text: str, ended: bool, tokens: int, stops: Sequence[str]) -> Generated:

@@ -16,7 +16,7 @@ import torch
 from transformers.utils import logging
 
 from hanhua.errors import HanhuaError
-from hanhua.eval.engine.generation import generate_batch
+from hanhua.eval.engine.generation import generate_group
 from hanhua.eval.engine.likelihood import score_batch
 from hanhua.eval.engine.loaded_model import Dtype, LoadedModel, load_model
 from hanhua.eval.engine.model_folder import ModelFolder, open_model_folder
@@ -42,7 +42,9 @@ class Workers:
         """Yield the results of scoring jobs, in order."""
         yield from self._in_order(_score, jobs)
 
-    def generate(self, jobs: Sequence[tuple[list[tuple[int, ...]], Sampling]]) -> Iterator[list[Generated]]:
+    def generate(
+        self, jobs: Sequence[tuple[list[tuple[int, ...]], Sampling, list[int], int]]
+    ) -> Iterator[list[Generated]]:
         """Yield the results of generation jobs, in order."""
         yield from self._in_order(_generate, jobs)
 
@@ -81,5 +83,5 @@ def _score(items: list[ScoredInput], prefix_tokens: int, greedy: bool) -> list[l
     return score_batch(_model[0], items, prefix_tokens=prefix_tokens, greedy=greedy)
 
 
-def _generate(prompts: list[tuple[int, ...]], sampling: Sampling) -> list[Generated]:
-    return generate_batch(_model[0], prompts, sampling)
+def _generate(prompts: list[tuple[int, ...]], sampling: Sampling, seeds: list[int], batch_size: int) -> list[Generated]:
+    return generate_group(_model[0], prompts, sampling, seeds, batch_size)

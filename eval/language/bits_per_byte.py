@@ -90,14 +90,20 @@ def _steps(first: int, end: int, max_tokens: int) -> list[tuple[int, int]]:
 
 
 def summarise_documents(documents: Sequence[DocumentLikelihood], *, seed: int) -> dict[str, Any]:
-    """Return a corpus's sums, bits per byte and per character, the latter's interval, and bits by source."""
+    """Return a corpus's sums, bits per byte and per character with their intervals, and bits by source.
+
+    `interval` is that of bits per character.
+    """
     totals = {name: sum(getattr(d, name) for d in documents) for name in ("characters", "bytes", "tokens", "nats")}
     bits = bits_of_nats(totals["nats"])
-    interval = bootstrap_ratio([bits_of_nats(d.nats) for d in documents], [d.characters for d in documents], seed=seed)
+    own = [bits_of_nats(d.nats) for d in documents]
+    interval = bootstrap_ratio(own, [d.characters for d in documents], seed=seed)
+    by_byte = bootstrap_ratio(own, [d.bytes for d in documents], seed=seed)
     return {
         "documents": len(documents),
         **totals,
         "bits_per_byte": bits / totals["bytes"],
+        "bits_per_byte_interval": None if by_byte is None else list(by_byte),
         "bits_per_character": bits / totals["characters"],
         "interval": None if interval is None else list(interval),
         "by_source": _bits_by_source(documents),

@@ -23,7 +23,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 Kind = Literal["letters", "cloze", "written"]
-Unpack = Literal["gaokao", "squad", "c3", "chid"]
+Unpack = Literal["gaokao", "squad", "c3", "chid", "arc"]
 
 
 class Prompt(BaseModel):
@@ -45,7 +45,11 @@ class Rows(BaseModel):
 
     model_config = _STRICT
 
-    files: str | None = Field(default=None, description="File, folder or pattern; several files are several subjects")
+    files: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="File, folder or pattern, {a,b} for either; several files are several subjects. A list is of "
+        "layouts, and the first that is there is read",
+    )
     hub: str | None = Field(default=None, description="Id of a data set of the Hub, read when there are no files")
     configs: tuple[str, ...] = Field(
         default=(), description="Configurations to read, one per subject; empty: all of the data set's"
@@ -57,6 +61,11 @@ class Rows(BaseModel):
         default=None, description="JSON file of answers by id, if they are not with the questions"
     )
 
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The patterns of its files, the preferred layout first."""
+        return () if self.files is None else (self.files,) if isinstance(self.files, str) else self.files
+
     def hub_ids(self) -> list[str]:
         """Return the ids of the data sets on the Hub; `{config}` in an id is replaced by each configuration."""
         if self.hub is None:
@@ -64,12 +73,21 @@ class Rows(BaseModel):
         return [self.hub.format(config=name) for name in self.configs] if "{config}" in self.hub else [self.hub]
 
 
+class Size(BaseModel):
+    """How large a benchmark is as published, so that a part of it is never taken for the whole."""
+
+    model_config = _STRICT
+
+    questions: int | None = Field(default=None, ge=1, description="Questions of the split that is asked")
+    subjects: int | None = Field(default=None, ge=1, description="Subjects")
+
+
 class Task(BaseModel):
     """One benchmark."""
 
     model_config = _STRICT
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Its name in scores and reports")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", description="Its name in scores and reports")
     title: str = Field(description="What it is, in a line")
     language: Literal["zh", "zh-Hant", "en"] = Field(description="Language and script of the questions")
     license: str = Field(default="", description="License of its data")
@@ -77,6 +95,14 @@ class Task(BaseModel):
         description="letters: the answer is a letter; cloze: the answers' own likelihood; written: text is generated"
     )
     data: Rows
+    lm_eval: str | None = Field(default=None, description="The task of lm_eval on the same questions, `NAME@lm_eval`")
+    comparable_with: str = Field(
+        default="", description="Published scores that its own may be compared with; empty: none, the prompt is our own"
+    )
+    published: Size | None = Field(
+        default=None,
+        description="Its size as published; a score of fewer questions or subjects is not entered as its score",
+    )
     examples: Rows | None = Field(default=None, description="Solved examples, for shots")
     shots: int = Field(default=0, ge=0, description="Examples before each question, unless the user says otherwise")
     subject: str | None = Field(

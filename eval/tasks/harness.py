@@ -101,9 +101,10 @@ def answer_items(
     A row: id, subject, correct, prompt; `options`, `answer`, `choice` and `log_likelihoods` of what is chosen from,
     and where an option crosses, `joined`: the log-likelihoods with prompt and option encoded as one string; `text`
     and `overlap` of a written answer. crossings: number of pairs whose tokens would have merged with the prompt's
-    last one, had the two been encoded as one; pairs: number of all. truncated: prompts cut on the left.
+    last one, had the two been encoded as one; pairs: number of all. truncated: number of questions whose prompt was cut
+    on the left to fit the model; their rows say so too.
     """
-    lm = ScoringLM(runner, joined=task.kind == "cloze", on_done=on_done)
+    lm = ScoringLM(runner, joined=task.kind == "cloze", in_chat=in_chat, on_done=on_done)
     with quiet_lm_eval():
         results = evaluate(
             lm,
@@ -111,15 +112,17 @@ def answer_items(
             bootstrap_iters=0,
             log_samples=True,
             apply_chat_template=in_chat,
+            fewshot_as_multiturn=in_chat,
             system_instruction=system_prompt if in_chat else None,
         )
     samples = [sample for name in tasks for sample in results["samples"][name]]
     make = _written_row if task.kind == "written" else _chosen_row
+    rows = [make(task, sample, lm) | _cut(sample, lm) for sample in samples]
     return {
-        "rows": [make(task, sample, lm) for sample in samples],
+        "rows": rows,
         "crossings": lm.crossings,
         "pairs": lm.pairs,
-        "truncated": lm.truncated,
+        "truncated": sum("truncated" in row for row in rows),
     }
 
 
@@ -156,6 +159,11 @@ def _chosen_row(task: Task, sample: dict[str, Any], lm: ScoringLM) -> dict[str, 
     if joined != sums:
         row |= {"joined": joined, "correct_joined": _best(task, options, joined) == document["answer"]}
     return row
+
+
+def _cut(sample: dict[str, Any], lm: ScoringLM) -> dict[str, bool]:
+    prompts = ((a[0], a[1] if isinstance(a[1], str) else "") for a in sample["arguments"])
+    return {"truncated": True} if any(pair in lm.truncated for pair in prompts) else {}
 
 
 def _pairs(sample: dict[str, Any]) -> list[tuple[str, str]]:

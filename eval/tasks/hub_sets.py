@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hanhua.eval.config import Benchmark
 from hanhua.eval.tasks.definition import Rows, load_task
+from hanhua.eval.tasks.lm_eval_tasks import harness_name
 
 
 def hub_sets(benchmark: Benchmark) -> tuple[str, ...]:
@@ -12,6 +13,8 @@ def hub_sets(benchmark: Benchmark) -> tuple[str, ...]:
     >>> hub_sets(Benchmark(task="cmmlu")), hub_sets(Benchmark(task="cmmlu", data="bench"))
     (('haonan-li/cmmlu',), ())
     """
+    if harness_name(benchmark.task) is not None:
+        return ()  # lm_eval reads its data sets itself, at the newest commit
     task = load_task(benchmark.task)
     found = _sets_of(task.data, benchmark, path=benchmark.path)
     own_examples = benchmark.path is None and task.examples is not None

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hanhua.errors import InputError
 from hanhua.eval.tasks.definition import Rows, Task
-from hanhua.eval.tasks.rows import LETTERS, Row, find_files, read_files, read_hub, read_labels
+from hanhua.eval.tasks.rows import LETTERS, Row, find_files, find_layout, read_files, read_hub, read_labels
 from hanhua.progress import say
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -70,7 +70,7 @@ def read_items(
     if left_out:
         say(f"eval: {task.name}: {left_out} rows left out (their answer is not of the expected kind)")
     if not items:
-        raise InputError(f"{path or rows.files or rows.hub}: no question in it")
+        raise InputError(f"{path or ' or '.join(rows.layouts) or rows.hub}: no question in it")
     return items
 
 
@@ -87,10 +87,8 @@ def draw_items(items: Sequence[Item], *, max_questions: int | None) -> list[Item
 
 def has_files(task: Task, data: Path) -> bool:
     """Return whether a task's files are below a folder."""
-    if task.data.files is None:
-        return False
     try:
-        return bool(find_files(_below(data, task.data.files)))
+        return bool(task.data.layouts) and bool(find_layout(task.data, data))
     except InputError:
         return False
 
@@ -134,10 +132,10 @@ def _rows(
     if path is not None:
         return read_files(find_files(path), rows)
     if rows.files is not None and data is not None:
-        return read_files(find_files(_below(data, rows.files)), rows)
+        return read_files(find_layout(rows, data), rows)
     if rows.hub is not None:
         return read_hub(rows, revisions=revisions)
-    raise InputError(f"task {task.name!r} needs data: a folder that holds {rows.files}, or a path")
+    raise InputError(f"task {task.name!r} needs data: a folder that holds {' or '.join(rows.layouts)}, or a path")
 
 
 def _below(data: Path | None, files: str) -> Path:

@@ -7,19 +7,23 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from hanhua.documents.compression import bare_suffix, open_decompressed
-from hanhua.errors import InputError, MissingExtra
+from hanhua.documents.hub_sets import read_hub_set
+from hanhua.errors import InputError
 from hanhua.eval.tasks.definition import Rows
 from hanhua.eval.tasks.unpacking import unpack_json
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 LETTERS = "ABCDEFGHIJ"
 HEADER = ("question", "A", "B", "C", "D", "answer")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _SPLIT_SUFFIX = re.compile(r"_(dev|val|test|validation|train)$")
 
 
@@ -33,8 +37,24 @@ class Row:
     columns: dict[str, Any]
 
 
+def find_layout(rows: Rows, data: Path | None) -> list[Path]:
+    """Return the files of the first layout that is there, below a data folder; InputError when none is."""
+    for pattern in rows.layouts:
+        try:
+            return find_files(Path(pattern) if data is None else data / pattern)
+        except InputError:
+            if len(rows.layouts) == 1:
+                raise
+    raise InputError(f"{data or Path()}: no {' and no '.join(rows.layouts)} here")
+
+
 def find_files(pattern: str | Path) -> list[Path]:
-    """Return the files a file, folder or pattern names, sorted; raises InputError when there is none."""
+    """Return the files a file, folder or pattern names, sorted; raises InputError when there is none.
+
+    {a,b} in a pattern stands for either; a name that holds such braces itself is taken as it is.
+    """
+    if (braces := _BRACES.search(str(pattern))) and not Path(pattern).exists():
+        return _find_either(str(pattern), braces)
     path = Path(pattern)
     if any(mark in str(pattern) for mark in "*?["):
         files = [p for p in Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))) if p.is_file()]
@@ -51,12 +71,23 @@ def find_files(pattern: str | Path) -> list[Path]:
     return sorted(files)
 
 
+def _find_either(pattern: str, braces: re.Match[str]) -> list[Path]:
+    found: list[Path] = []
+    for choice in braces[1].split(","):
+        with suppress(InputError):
+            found += find_files(pattern[: braces.start()] + choice + pattern[braces.end() :])
+    if not found:
+        raise InputError(f"{pattern}: no such file")
+    return sorted(found)
+
+
 def read_files(files: list[Path], rows: Rows) -> Iterator[Row]:
     """Yield the rows of files; InputError for a file without any, naming it."""
+    files, answers = _with_answers(files, rows)
     for path in files:
         subject = _SPLIT_SUFFIX.sub("", path.name.split(".")[0])
         number = -1
-        for number, columns in enumerate(_columns(path, rows)):
+        for number, columns in enumerate(_columns(path, rows, answers)):
             yield Row(f"{path}#{number}", subject, number, columns)
         if number < 0:
             raise InputError(f"{path}: no question in it")
@@ -64,19 +95,11 @@ def read_files(files: list[Path], rows: Rows) -> Iterator[Row]:
 
 def read_hub(rows: Rows, *, revisions: Mapping[str, str] = MappingProxyType({})) -> Iterator[Row]:
     """Yield the rows of a data set of the Hub, one subject a configuration. revisions: by id; the newest if absent."""
-    try:
-        from datasets import get_dataset_config_names, load_dataset
-    except ImportError:
-        raise MissingExtra(f"reading {rows.hub} from the Hub", "scale") from None
-    for name in rows.configs or get_dataset_config_names(rows.hub, revision=revisions.get(str(rows.hub))):
-        one_each = "{config}" in str(rows.hub)
-        repo = str(rows.hub).format(config=name)
-        records: Iterator[dict[str, Any]] = (
-            dict(r)
-            for r in load_dataset(repo, None if one_each else name, split=rows.split, revision=revisions.get(repo))
-        )
-        if rows.unpack == "chid":  # the others are flat on the Hub
-            records = unpack_json("chid", list(records), place=repo)
+    found = read_hub_set(str(rows.hub), configs=rows.configs, split=rows.split, revisions=revisions)
+    for (repo, name), group in groupby(found, key=lambda one: one[:2]):
+        records: Iterator[dict[str, Any]] = (columns for _, _, columns in group)
+        if rows.unpack in ("chid", "arc"):  # the others are flat on the Hub
+            records = unpack_json(rows.unpack, list(records), place=repo)
         for number, columns in enumerate(records):
             yield Row(f"{repo}:{name}:{rows.split}#{number}", name, number, columns)
 
@@ -91,7 +114,19 @@ def read_labels(path: Path) -> dict[str, Any]:
     return {str(key): value["answer"] if isinstance(value, dict) else value for key, value in data.items()}
 
 
-def _columns(path: Path, rows: Rows) -> Iterator[dict[str, Any]]:
+def _with_answers(files: list[Path], rows: Rows) -> tuple[list[Path], dict[str, Any]]:
+    """Return the files of questions, and the answers of those beside them whose name says that they hold answers.
+
+    CLUE publishes ChID so: dev.json without answers, dev_answer.json with all of them.
+    """
+    if rows.unpack != "chid":
+        return files, {}
+    questions = [path for path in files if "answer" not in path.name.lower()]
+    beside = {path for file in questions for path in file.parent.glob("*answer*.json") if path.is_file()}
+    return questions, {mark: index for path in sorted(beside) for mark, index in _load_json(path).items()}
+
+
+def _columns(path: Path, rows: Rows, answers: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     suffix = bare_suffix(path)
     if suffix in (".csv", ".tsv"):
         yield from _separated(path, rows.header, separator="\t" if suffix == ".tsv" else ",")
@@ -104,7 +139,9 @@ def _columns(path: Path, rows: Rows) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
     else:
         data = list(_json_lines(path)) if suffix == ".jsonl" else _load_json(path)
-        yield from _objects(path, data if rows.unpack is None else unpack_json(rows.unpack, data, place=str(path)))
+        if rows.unpack is not None:
+            data = unpack_json(rows.unpack, data, place=str(path), answers=answers)
+        yield from _objects(path, data)
 
 
 def _objects(path: Path, data: Any) -> Iterator[dict[str, Any]]:
@@ -116,9 +153,15 @@ def _objects(path: Path, data: Any) -> Iterator[dict[str, Any]]:
 
 
 def _load_json(path: Path) -> Any:
+    text = _text(path)
     try:
-        return json.loads(_text(path))
+        return json.loads(text)
     except ValueError as error:
+        # OCNLI, and CLUE's others, are JSON Lines under the name .json.
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines[:2]):
+            with suppress(InputError):
+                return list(_json_lines(path))
         raise InputError(f"{path}: not readable as JSON ({error})") from error
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.config import DecontaminationConfig
-from hanhua.filtering.decontamination.questions import Question, read_questions
+from hanhua.filtering.decontamination.questions import Question
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams, widen
 from hanhua.zh_text.folding import folded_codes
@@ -45,10 +49,31 @@ class BenchmarkIndex:
         self._hashes = np.concatenate([np.zeros(0, np.uint64), *hashes])
         self._units = np.concatenate([np.zeros(0, np.uint32), *units])
         self._sort()
+        self._finish()
+
+    def _finish(self) -> None:
         self._sizes = np.bincount(self._units, minlength=len(self._places))
         # A bit for each low part of a hash: hardly a shingle of an innocent text passes it.
         self._filter = np.zeros(1 << _FILTER_BITS, dtype=bool)
         self._filter[self._hashes & np.uint64((1 << _FILTER_BITS) - 1)] = True
+
+    def write(self, out: BinaryIO) -> None:
+        """Write it as arrays."""
+        places = np.frombuffer(json.dumps(self._places, ensure_ascii=False).encode(), dtype=np.uint8)
+        np.savez(out, hashes=self._hashes, units=self._units, places=places)
+
+    @classmethod
+    def load(cls, file: Path) -> BenchmarkIndex | None:
+        """Return what `write` wrote; None for a file that is damaged."""
+        index = cls(())
+        try:
+            with file.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
+                index._hashes, index._units = found["hashes"], found["units"]
+                index._places = json.loads(found["places"].tobytes())
+        except (OSError, ValueError, KeyError, BadZipFile):
+            return None
+        index._finish()
+        return index
 
     def __len__(self) -> int:
         return len(self._places)
@@ -100,14 +125,6 @@ def _units(question: Question, min_characters: int) -> list[Hashes]:
     found = [codes for codes in layouts if len(codes) >= max(min_characters, SHINGLE_CHARACTERS)]
     found += [stem] if question.options and len(stem) >= STEM_CHARACTERS else []
     return [np.unique(widen(hash_ngrams(codes, SHINGLE))) for codes in found]
-
-
-def build_index(config: DecontaminationConfig) -> BenchmarkIndex | None:
-    """Return the index of the benchmarks a configuration names; None for none."""
-    if not config.benchmarks:
-        return None
-    questions = (question for path in config.benchmarks for question in read_questions(path))
-    return BenchmarkIndex(questions, min_characters=config.min_characters)
 
 
 def benchmark(draft: Draft, limits: DecontaminationConfig, *, index: BenchmarkIndex) -> Verdict:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hanhua.documents.hub_sets import read_hub_set
 from hanhua.documents.places import expand_paths
 from hanhua.documents.readers import read_fields
 from hanhua.errors import InputError
+from hanhua.filtering.decontamination.settings import HubQuestions
+from hanhua.model_scope import fetched_files, is_modelscope
 from hanhua.progress import say
 
 # What is about a question, and is no part of it.
@@ -72,7 +75,7 @@ def read_questions(path: str) -> Iterator[Question]:
     A question is all text of a record but its options and what is about it: number, subject, answer, explanation.
     Answers count only as options: one letter says nothing. A record with a list of records is replaced by those.
     """
-    found = False
+    found, path = False, fetched_files(path) if is_modelscope(path) else path
     for file in expand_paths(path):
         for number, fields in _records(file, skip=Path(path).is_dir()):
             inner = _inner_records(fields)
@@ -84,6 +87,23 @@ def read_questions(path: str) -> Iterator[Question]:
                     yield question
     if not found:
         raise InputError(f"{path}: no question found; is it a benchmark?")
+
+
+def read_hub_questions(hub: HubQuestions) -> Iterator[Question]:
+    """Yield the questions of a data set of the Hub; InputError when it holds none or cannot be read."""
+    found = False
+    try:
+        rows = read_hub_set(hub.repo, configs=hub.configs, split=hub.split, revisions=hub.revisions)
+        for number, (repo, config, fields) in enumerate(rows):
+            for record in _inner_records(fields):
+                question = _question(f"{repo}:{config}:{hub.split}#{number}", record)
+                if question.stem or question.options:
+                    found = True
+                    yield question
+    except (OSError, ValueError, RuntimeError) as error:  # what datasets raises for a set that is not there
+        raise InputError(f"{hub.repo}: its questions cannot be read from the Hub ({error})") from error
+    if not found:
+        raise InputError(f"{hub.repo}: no question found; is it a benchmark?")
 
 
 def _records(file: Path, *, skip: bool) -> Iterator[tuple[int, dict[str, Any]]]:

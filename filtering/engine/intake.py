@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.documents.compression import position_in
-from hanhua.documents.readers import HUB_PREFIX, read_records
+from hanhua.documents.readers import HUB_PREFIX, is_remote, read_records
 from hanhua.documents.sources import CorpusConfig
 
 BATCH_CHARACTERS = 300_000
@@ -152,7 +152,7 @@ def document_fields(fields: Mapping[str, Any], config: CorpusConfig, name: str, 
 
 def labels_of(sources: list[str]) -> dict[str, str]:
     """Return a short name for each source, the same on every machine: its path below their common folder."""
-    files = [source for source in sources if not source.startswith(HUB_PREFIX)]
+    files = [source for source in sources if not is_remote(source)]
     root = Path(os.path.commonpath([Path(file).parent for file in files])) if files else Path()
     labels = {file: Path(file).relative_to(root).as_posix() for file in files}
     return {source: labels.get(source, source.removeprefix(HUB_PREFIX)) for source in sources}
@@ -177,7 +177,7 @@ def input_bytes(inputs: Mapping[str, CorpusConfig]) -> int:
 
 
 def _size(source: str) -> int:
-    return 1 << 30 if source.startswith(HUB_PREFIX) else Path(source).stat().st_size
+    return 1 << 30 if is_remote(source) else Path(source).stat().st_size
 
 
 def _text_of(value: Any) -> str:

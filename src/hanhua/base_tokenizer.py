@@ -1,4 +1,4 @@
-"""Where a base tokenizer comes from: a folder, a Hub id, or the name of one that an installed package carries.
+"""Where a base tokenizer comes from: a folder, a Hub id, a GGUF file, or the name of one that a package carries.
 
 `llama3` is Meta's own 128,000-rank file under the Meta Llama 3 Community License, converted to the
 `tokenizer.json` that transformers reads; its encodings are then the same as tiktoken's.
@@ -10,14 +10,17 @@ import os
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 from tokenizers import Tokenizer, processors
 
-from hanhua.artifacts.files import write_json
+from hanhua.artifacts.files import sha256_of, write_json
+from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.errors import InputError
+from hanhua.gguf_location import locate_gguf
 from hanhua.hub_names import is_hub_id, split_revision
-from hanhua.packaged_tokenizers import PACKAGED
+from hanhua.model_scope import WAYS_ON, fetched, is_modelscope
+from hanhua.packaged_tokenizers import PACKAGED, write_gguf_tokenizer
 
 LLAMA3 = "llama3"
 BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
@@ -35,9 +38,10 @@ def llama3_special_tokens() -> list[str]:
 
 
 def resolve_base_tokenizer(base: str) -> Path:
-    """Return a folder with `tokenizer.json` for a folder, a Hub id or a name in `PACKAGED`.
+    """Return a folder with `tokenizer.json` for a folder, a Hub id, a name in `PACKAGED`, or a GGUF file's name.
 
-    Raises InputError when the folder has none, the Hub cannot give one, or the package that carries it is missing.
+    A GGUF file's is written into the user's cache. Raises InputError when the folder has none, the Hub cannot give one,
+    the package that carries it is missing, or the GGUF file's vocabulary cannot be used.
     """
     if base in PACKAGED:
         return _cached(base)
@@ -46,9 +50,15 @@ def resolve_base_tokenizer(base: str) -> Path:
         if not (folder / "tokenizer.json").is_file():
             raise InputError(f"{folder}: no tokenizer.json in this folder{_only_a_model(folder)}")
         return folder
+    if is_modelscope(base):
+        return _from_modelscope(base)
+    file = locate_gguf(base)
+    if file is not None:
+        return _of_gguf(file)
     if not is_hub_id(base):
         raise InputError(
-            f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, or one of {', '.join(PACKAGED)})"
+            f"{base}: no such folder (a base is a folder, a Hub id OWNER/NAME, a *.gguf file, package:NAME, or one of "
+            f"{', '.join(PACKAGED)})"
         )
     return _from_hub(base)
 
@@ -108,22 +118,52 @@ def _cached(name: str) -> Path:
     return folder
 
 
+def _of_gguf(file: Path) -> Path:
+    """Return the cached folder, which is named by what is in it: the same tokenizer is the same folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hanhua" / "gguf-tokenizers"
+    home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=home) as name:
+        aside = Path(name) / "made"
+        aside.mkdir()
+        write_gguf_tokenizer(file, aside)
+        folder = home / fingerprint({path.name: sha256_of(path) for path in aside.iterdir()})[:32]
+        if not folder.is_dir():
+            try:
+                aside.rename(folder)
+            except OSError:
+                # Another process was first; its folder holds the same files.
+                if not folder.is_dir():
+                    raise
+    return folder
+
+
 def _only_a_model(folder: Path) -> str:
     if not (folder / "tokenizer.model").is_file():
         return ""
     return ", only a tokenizer.model (SentencePiece, or tiktoken's ranks); load and save it with transformers first"
 
 
+_WANTED = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
+
+
+def _from_modelscope(base: str) -> Path:
+    folder = fetched(base, "model", patterns=_WANTED)
+    if not (folder / "tokenizer.json").is_file():
+        raise InputError(f"{base}: this repository has no tokenizer.json")
+    return folder
+
+
 def _from_hub(base: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["tokenizer*.json", "special_tokens_map.json", "chat_template.jinja", "config.json"]
     try:
         repo, revision = split_revision(base)
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=_WANTED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(f"{base}: neither a local folder nor a tokenizer the Hub returned ({error})") from error
+        raise InputError(
+            f"{base}: neither a local folder nor a tokenizer the Hub returned ({error}); {WAYS_ON}"
+        ) from error
     if not (folder / "tokenizer.json").is_file():
         raise InputError(f"{base}: this repository has no tokenizer.json")
     return folder

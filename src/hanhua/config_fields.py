@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -72,6 +73,19 @@ def _marked(annotation: Any, kind: type, at: At) -> Iterator[tuple[At, Any]]:
         deeper = (*at, "*") if origin in (dict, list, tuple) else at
         for member in members:
             yield from _marked(member, kind, deeper)
+
+
+def type_members(annotation: Any) -> list[Any]:
+    """Return the types a value of a field may have: those of a union, each without its marks.
+
+    >>> type_members(Annotated[int | None, "mark"])
+    [<class 'int'>, <class 'NoneType'>]
+    """
+    if get_origin(annotation) is Annotated:
+        return type_members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for inner in get_args(annotation) for member in type_members(inner)]
+    return [annotation]
 
 
 def mark_at(model: type[BaseModel], at: Sequence[str], kind: type) -> Any | None:

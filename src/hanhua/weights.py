@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hanhua.artifacts.files import read_json
-from hanhua.errors import InputError
+from hanhua.errors import InputError, InvariantError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -80,6 +80,24 @@ def read_header(file: Path) -> tuple[list[StoredTensor], dict[str, str]]:
         state = "cut short" if size < promised else "too long"
         raise InputError(f"{file}: {state} ({size:,} bytes where its header describes {promised:,}); copy it again")
     return sorted(tensors, key=lambda tensor: (tensor.begin, tensor.end)), metadata
+
+
+def sort_metadata(file: Path) -> None:
+    """Put the metadata of a safetensors file in the order of its keys; the tensors stay where they lie.
+
+    The library writes metadata from a hash map, in another order each time, so that equal models have unequal files.
+    """
+    with file.open("r+b") as target:
+        length = int.from_bytes(target.read(8), "little")
+        header: dict[str, Any] = json.loads(target.read(length))
+        if "__metadata__" not in header:
+            return
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise InvariantError(f"{file}: a header of {length:,} bytes became one of {len(text):,}")
+        target.seek(8)
+        target.write(text.ljust(length))
 
 
 def copy_tensor(source: BinaryIO, target: BinaryIO, tensor: StoredTensor) -> None:

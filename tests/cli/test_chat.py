@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +113,64 @@ def test_a_base_model_is_refused(model: Path, tmp_path: Path) -> None:
     done = chat(base, "你好\n")
     assert (done.returncode, done.stdout) == (2, "")
     assert "hanhua restore" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "big5"])
+def test_standard_input_may_be_in_another_encoding(model: Path, encoding: str) -> None:
+    said = (
+        "你好，今天的天氣怎麼樣？我們一起去。\n你好\n"
+        if encoding == "big5"
+        else "你好，今天天气怎么样？我们一起去。\n你好\n"
+    )
+    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model), "--temperature", "0", "--json"]
+    done = subprocess.run([*words, "--max-new-tokens", "8"], input=said.encode(encoding), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [reply["user"] for reply in replies] == said.split()
+    assert ("GB18030" in done.stderr.decode()) is (encoding == "gb18030")
+
+
+def test_what_is_in_no_encoding_is_refused_by_a_sentence(model: Path) -> None:
+    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model)]
+    done = subprocess.run(words, input=b"\xff\xfe\xfd\n", capture_output=True)
+    assert done.returncode == 2 and b"Traceback" not in done.stderr
+    assert "standard input, line 1: not UTF-8 (byte 0" in done.stderr.decode()
+
+
+def test_a_turn_that_is_too_long_does_not_end_the_conversation(model: Path) -> None:
+    options = ("--temperature", "0", "--json", "--max-new-tokens", "20")
+    done = chat(model, f"你好\n{'很长' * 400}\n你好\n", *options)
+    assert done.returncode == 0, done.stderr
+    first, long, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert long["reply"] is None and "has room for" in long["error"]
+    assert first["reply"] == ANSWERS["你好"][0] and last["user"] == "你好" and last["reply"]
+    assert "the conversation goes on without it" in done.stderr
+
+
+def test_ctrl_c_at_the_prompt_says_what_is_true(model: Path) -> None:
+    """Nothing was being written, so nothing was stopped and nothing is to be resumed."""
+    master, slave = pty.openpty()
+    words = [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "hanhua.cli.main", "chat", str(model)]
+    process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    seen = read_until(master, "> ")
+    os.write(master, b"\x03")
+    seen += read_until(master, "Ctrl-D or /quit exits")
+    os.write(master, b"/quit\n")
+    assert process.wait(timeout=60) == 0, seen
+    os.close(master)
+    assert "no reply was being written" in seen and "Traceback" not in seen
+
+
+ON_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def read_until(terminal: int, text: str) -> str:
+    seen, deadline = "", time.monotonic() + 120
+    while text not in seen:
+        assert time.monotonic() < deadline, seen
+        if select.select([terminal], [], [], 0.2)[0]:
+            seen += os.read(terminal, 4096).decode(errors="replace")
+    return seen

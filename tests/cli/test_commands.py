@@ -36,11 +36,11 @@ def recipe(folder: Path, data: bytes, name: str = "texts.jsonl") -> Path:
         ("hanhua", ["rnu"], "No such command 'rnu'"),
         ("hanhua", ["run", "quikstart"], "did you mean quickstart?"),
         ("hanhua", ["run", "nowhere.yaml"], "no such recipe file"),
-        ("hanhua", ["run", "quickstart", "--until", "evl"], "did you mean eval?"),
+        ("hanhua", ["run", "toy", "--until", "evl"], "did you mean eval?"),
         ("hanhua", ["run", "quickstart", "--frm", "eval"], "No such option"),
         ("hanhua", ["status", "nowhere"], "not a run"),
         ("hanhua", ["recipes", "show", "quickstar"], "did you mean quickstart?"),
-        ("hanhua", ["validate", "quickstart", "-s", "eval.batchsize=2"], "did you mean batch_size?"),
+        ("hanhua", ["validate", "toy", "-s", "eval.batchsize=2"], "did you mean batch_size?"),
         ("vocab-extension", ["lern"], "No such command 'lern'"),
     ],
 )
@@ -75,9 +75,9 @@ def test_texts_that_cannot_be_used_end_with_2(tmp_path: Path, name: str, data: b
 
 
 def test_validate_tells_scripts_too(tmp_path: Path) -> None:
-    good = run("hanhua", "validate", "quickstart", "--json")
+    good = run("hanhua", "validate", "toy", "--json")
     assert json.loads(good.stdout)["valid"] is True
-    bad = run("hanhua", "validate", "quickstart", "-s", "nam=x", "--json")
+    bad = run("hanhua", "validate", "toy", "-s", "nam=x", "--json")
     assert bad.returncode == 2
     assert json.loads(bad.stdout)["valid"] is False
 
@@ -94,7 +94,7 @@ def test_help_has_every_command_and_an_example(program: str) -> None:
 
 
 def test_a_copied_recipe_finds_its_texts(tmp_path: Path) -> None:
-    done = run("hanhua", "recipes", "copy", "quickstart", "mine.yaml", cwd=tmp_path)
+    done = run("hanhua", "recipes", "copy", "toy", "mine.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert run("hanhua", "validate", "mine.yaml", cwd=tmp_path).returncode == 0
-    assert run("hanhua", "recipes", "copy", "quickstart", "mine.yaml", cwd=tmp_path).returncode == 2
+    assert run("hanhua", "recipes", "copy", "toy", "mine.yaml", cwd=tmp_path).returncode == 2

@@ -88,3 +88,16 @@ def test_a_pipe_gets_chinese_and_rules_where_its_code_page_has_none(monkeypatch:
     pipe.flush()
     assert code == 0
     assert written.getvalue().decode("utf-8").split() == ["汉化", "──"]
+
+
+@pytest.mark.parametrize("program", [main, vocab_extension])
+def test_short_help_and_version_are_where_people_look(
+    program: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hanhua import __version__
+
+    command = "plan" if program is main else "verify"
+    for words, said in ((["-h"], "Usage"), ([command, "-h"], "Usage"), (["--version"], f"hanhua {__version__}")):
+        monkeypatch.setattr(sys, "argv", ["program", *words])
+        assert run_command(program.app) == 0
+        assert said in capsys.readouterr().out

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from training_fixtures import ModelMaker
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
-from hanhua.continued_pretrain.hardware import find_hardware
+from hanhua.continued_pretrain.hardware import AMX_SPEEDUP, find_hardware
 from hanhua.continued_pretrain.memory_parts import LOGITS_ELEMENTS, trained_sizes
 from hanhua.continued_pretrain.model_shapes import SHAPES, ModelShape, known_shape, step_flops_per_token
 from hanhua.errors import UsageError
@@ -103,6 +104,21 @@ def test_what_does_not_fit_says_what_would() -> None:
     assert not whole.fits
     assert whole.remedies  # no adapters to fall back on, so a larger machine
     assert all("trainable: adapters" not in remedy for remedy in whole.remedies)
+
+
+def test_bf16_on_a_cpu_counts_where_training_takes_it() -> None:
+    small = ModelShape(576, 1536, 30, 9, 3, vocab_size=49_152, tied=True)
+
+    def rate(shape: ModelShape, *, amx: bool, precision: str) -> float:
+        config = ContinuedPretrainConfig.model_validate({"precision": precision})
+        cpu = replace(find_hardware("2xcpu"), amx=amx)
+        return estimate_training(shape, config=config, hardware=cpu, tokens=10**6).tokens_per_second
+
+    assert 130e6 < small.parameters < 140e6
+    assert rate(small, amx=True, precision="auto") == AMX_SPEEDUP * rate(small, amx=False, precision="auto")
+    assert rate(small, amx=True, precision="fp32") == rate(small, amx=False, precision="fp32")
+    tiny = ModelShape(64, 224, 2, 4, 2)
+    assert rate(tiny, amx=True, precision="auto") == rate(tiny, amx=False, precision="auto")
 
 
 def test_it_answers_at_once_and_without_torch() -> None:

@@ -7,13 +7,13 @@ import pytest
 import torch
 from peft import PeftModel
 from peft_twin import peft_twin
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from training_fixtures import ModelMaker
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hanhua.artifacts import Artifact
-from hanhua.artifacts.files import read_json
+from hanhua.artifacts.files import read_json, sha256_of
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.merge import ADAPTER_FILE, merge_adapter, save_adapter
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
@@ -135,6 +135,16 @@ def test_the_adapters_bytes_depend_on_nothing_but_the_weights(resized: Artifact,
     settings = read_json(tmp_path / "one" / "adapter_config.json")
     assert settings["target_modules"] == sorted(settings["target_modules"])
     assert str(resized.path) not in (tmp_path / "one" / "adapter_config.json").read_text()
+
+
+def test_two_merges_are_one_sha256(make_model: ModelMaker, tmp_path: Path) -> None:
+    """The library alone writes several keys of metadata in another order each time."""
+    artifact = make_model()
+    file = artifact.path / "model" / "model.safetensors"
+    save_file(load_file(file), file, metadata={f"key{n}": str(n) for n in range(12)})
+    model = trained(artifact)
+    hashes = {sha256_of(merged(artifact, model, tmp_path / str(n)) / file.name) for n in range(3)}
+    assert len(hashes) == 1
 
 
 def test_an_adapter_of_another_model_is_refused(resized: Artifact, make_model: ModelMaker, tmp_path: Path) -> None:

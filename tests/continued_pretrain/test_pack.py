@@ -150,6 +150,57 @@ def test_a_chat_models_end_of_turn_does_not_end_a_document(tokenizer_folder: Pat
     assert document_marks(own) == document_marks(tokenizer_folder)
 
 
+@pytest.fixture
+def chatml_folder(tokenizer_folder: Path, tmp_path: Path) -> Path:
+    """A tokenizer whose bos and eos are ChatML's marks of a turn, as SmolLM2's."""
+    own = shutil.copytree(tokenizer_folder, tmp_path / "chatml")
+    tokenizer = Tokenizer.from_file(str(own / "tokenizer.json"))
+    tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    tokenizer.save(str(own / "tokenizer.json"))
+    settings = json.loads((own / "tokenizer_config.json").read_text())
+    marks = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
+    (own / "tokenizer_config.json").write_text(json.dumps({**settings, **marks}))
+    return own
+
+
+def test_documents_of_a_chatml_model_are_no_turns(chatml_folder: Path) -> None:
+    between = load_tokenizer(chatml_folder).token_to_id("<|endoftext|>")
+    marks = document_marks(chatml_folder)
+    assert (marks.bos, marks.eos) == (between, between)
+
+
+def test_only_chat_corpora_mean_the_marks_they_spell_out(chatml_folder: Path, tmp_path: Path) -> None:
+    turn = "<|im_start|>user\nWhat is this?<|im_end|>\n"
+    texts = [Document(f"{name}:f#0", turn, name, language="other") for name in ("chat", "forum")]
+    corpus = make_corpus(tmp_path / "corpus", texts)
+    packed = pack_corpora(
+        corpus.path,
+        corpus_hash=corpus.content_hash,
+        tokenizer_folder=chatml_folder,
+        work=tmp_path / "work",
+        chat_corpora=("chat",),
+    )
+    tokenizer = load_tokenizer(chatml_folder)
+    marks = [tokenizer.token_to_id(name) for name in ("<|im_start|>", "<|im_end|>")]
+    rows = {name: one.tokens_T[1:-1].tolist() for name, one in packed.items()}
+    assert [rows["chat"].count(mark) for mark in marks] == [1, 1] and rows["chat"][0] == marks[0]
+    assert [rows["forum"].count(mark) for mark in marks] == [0, 0]
+    assert tokenizer.decode(rows["chat"], skip_special_tokens=False) == turn == tokenizer.decode(rows["forum"])
+
+
+def test_a_chat_corpus_in_marks_of_another_model_is_refused(chatml_folder: Path, tmp_path: Path) -> None:
+    turn = Document("chat:f#0", "[INST] What is this? [/INST]", "chat", language="other")
+    corpus = make_corpus(tmp_path / "corpus", [turn])
+    with pytest.raises(InputError, match=r"chat:f#0 spells out no special token .*\[INST\]"):
+        pack_corpora(
+            corpus.path,
+            corpus_hash=corpus.content_hash,
+            tokenizer_folder=chatml_folder,
+            work=tmp_path / "work",
+            chat_corpora=("chat",),
+        )
+
+
 def test_a_tokenizer_without_marks_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
     own = shutil.copytree(tokenizer_folder, tmp_path / "tokenizer")
     (own / "tokenizer_config.json").write_text("{}")

@@ -44,13 +44,31 @@ PHASES = [
 ]
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+RETENTION = {
+    "eval_steps": 4,
+    "sets": ["english"],
+    "heldout": ["zh", "en_replay"],
+    "max_loss_increase": None,
+    "replay": {"corpora": ["en_replay"], "target_loss_increase": 0.02, "min_share": 0.1, "max_share": 0.6},
+}
+
+
+@pytest.mark.parametrize(
+    ("kills", "more"),
+    [
+        (3, {"phases": PHASES}),
+        pytest.param(3, {"retention": RETENTION}, marks=pytest.mark.slow),
+        pytest.param(20, {"phases": PHASES}, marks=pytest.mark.soak),
+        pytest.param(20, {"retention": RETENTION}, marks=pytest.mark.soak),
+    ],
+    ids=["3", "3-retention", "20", "20-retention"],
+)
 def test_kills_change_no_bit(
-    kills: int, settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+    kills: int, more: dict[str, Any], settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
-    """In every phase: rows alone, then everything that is trained, then another mixture."""
+    """In every phase: rows alone, then everything that is trained, then another mixture; and under watch."""
     settings |= {"max_tokens": 64 * 4 * STEPS, "save_steps": 3, "lora": {"rank": 4, "dropout": 0.1}}
-    settings["phases"] = PHASES
+    settings |= more
     config = tmp_path / "settings.yaml"
     config.write_text(yaml.safe_dump({"continued_pretrain": settings}))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -52,27 +52,31 @@ def test_cost_goes_on_after_a_stop(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_wandb_offline_is_told_what_the_log_says_and_goes_on_with_its_run(
-    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+@pytest.mark.parametrize(
+    ("tracker", "files"), [("wandb", "wandb/offline-run-*/run-*.wandb"), ("swanlab", "run-*/run-*.swanlab")]
+)
+def test_a_tracker_offline_is_told_what_the_log_says_and_goes_on_with_its_run(
+    tracker: str, files: str, settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
 ) -> None:
     """Over a stop. Begun through the command line, as W&B keeps a server of its own that a test process would share."""
-    pytest.importorskip("wandb")
+    pytest.importorskip(tracker)
     config, out = tmp_path / "settings.yaml", tmp_path / "out"
     price = {"dollars_per_hour": 3600.0, "device": "cpu"}
     bad = {"learning_rate": 1e30, "embedding_learning_rate": 1e30, "max_grad_norm": None, "warmup_ratio": 0.0}
-    wild = {**settings, **bad, "save_steps": 1, "report_to": ["wandb"], "price": price}
+    wild = {**settings, **bad, "save_steps": 1, "report_to": [tracker], "price": price}
     config.write_text(yaml.safe_dump(wild))
     command = [sys.executable, "-m", "hanhua.cli.train", "--config", str(config), "--out", str(out)]
     inputs = ["--model", str(resized.path), "--corpus", str(corpus.path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+    offline = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "SWANLAB_MODE": "offline"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **offline}
     for _ in range(2):  # it stops after its first step, goes on, and stops again
         done = subprocess.run([*command, *inputs], env=environment, capture_output=True, text=True)
         assert done.returncode == 1 and "before the weights were damaged" in done.stderr, done.stderr
     row = read_rows(out / "logs" / "train.jsonl")[-1]
     assert row["dollars"] == pytest.approx(row["seconds"], abs=1e-3), "a dollar a second"
-    kept = sorted((out / "logs" / "wandb").glob("offline-run-*/run-*.wandb"))
+    kept = sorted((out / "logs").glob(files))
     run_id = read_json(out / "logs" / "trackers.json")["id"]
     assert len(kept) == 2 and {path.stem for path in kept} == {f"run-{run_id}"}
-    written = kept[0].read_bytes()
+    written = b"".join(path.read_bytes() for path in kept[0].parent.rglob("*") if path.is_file())
     for word in ("train/loss", "train/grad_norm", "train/dollars", "bits_per_character/zh", "lora.rank"):
         assert word.encode() in written, word

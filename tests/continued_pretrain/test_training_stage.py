@@ -18,6 +18,7 @@ from hanhua.artifacts import Artifact, write_manifest
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.execution import has_amx
 from hanhua.continued_pretrain.stage import pretrain, step_sequences
 from hanhua.documents import read_corpus
 from hanhua.errors import HanhuaError, InputError
@@ -89,6 +90,18 @@ def test_every_way_to_train_leaves_a_model(
     assert facts["vocab_size"] == plain.config.vocab_size
     assert (tmp_path / "out" / "adapter").is_dir() == (small["lora"] is not None)
     assert (facts["new_rows"] > 0) == new
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or not has_amx(), reason="no CPU with AMX to compute bf16 on")
+def test_bf16_on_a_cpu_learns_as_fp32_does(
+    settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path
+) -> None:
+    found = {name: run({**settings, "precision": name}, resized, corpus, tmp_path / name) for name in ("fp32", "bf16")}
+    losses = [facts["last_loss"] for facts in found.values()]
+    assert losses[0] != losses[1], "bf16 rounds"
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    tensors = load_file(tmp_path / "bf16" / "model" / "model.safetensors").values()
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}, "trained in bf16, kept as the base is"
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own loading

@@ -138,6 +138,7 @@ def test_beginnings_are_continued_by_every_model(inputs: dict[str, Artifact], fi
     assert [one["prompt"] for one in facts["continuations"]] == ["春天来了，", "从前"]
     for one in facts["continuations"]:
         assert list(one["models"]) == ["base", "resized", "adapted"]
+        assert not any(text.endswith("\ufffd") for text in one["models"].values())
     (tmp_path / "again").mkdir()
     assert evaluate(config, inputs, tmp_path / "again", services=Services())["continuations"] == facts["continuations"]
 

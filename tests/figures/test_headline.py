@@ -49,10 +49,15 @@ def test_a_column_for_each_model(models: tuple[str, ...], heads: list[str], tmp_
     assert columns_of(rows) == own
     bits = next(row for row in rows if row.label == "bits per character, zh")
     assert bits.values.get("restored") == (pytest.approx(6.03 * 0.9) if "restored" in models else None)
+    compared = next(row for row in rows if row.label == "compared with base, zh")
+    assert "base" not in compared.values and compared.intervals["adapted"] == [-0.352, -0.287]
+    stopped = next(row for row in rows if row.label == "replies that stop")
+    assert stopped.values["adapted"] == 14 / 16
     summary = {"headline": [vars(row) for row in rows], "documents": {"read": 0}, "masked": {}, "toy": False}
     text = summary_text({**summary, "paths": {}, "seconds": 0})
     first, shown = text.splitlines()[0], next(line for line in text.splitlines() if line.startswith("bits per char"))
     assert [head for head in ("base", "resized, untrained", "adapted", "restored") if head in first] == heads
+    assert "−32.1% [−35.2%, −28.7%]" in text and "2.010 [1.940, 2.090]" in text
     assert len([cell for cell in shown.split("  ") if cell.strip()]) == 1 + len(own) + ("resized" in own)
     assert (
         report_figures(ReportJob(name="run", headlines=headlines()), inputs, services=Services())["headline_models"]

@@ -81,3 +81,30 @@ def test_questions_are_read_at_their_commit(hub: HubServer, tmp_path: Path) -> N
         assert done.returncode == 0, done.stderr[-3000:]
         found.append(done.stdout.strip())
     assert found == ["['新？']", "['旧？']"]
+
+
+def test_a_hub_task_s_questions_are_taken_out_of_the_training_text(hub: HubServer, tmp_path: Path) -> None:
+    stem = "某人从河的上游划船到下游用去三个小时，原路返回用去五个小时，问水流的速度是船速的几分之几"
+    repository = hub.repositories["tester/bench"] = Repository(private=False)
+    commit = repository.commit(
+        {"README.md": CARD, "law/test.csv": f"question,A,B,C,D,answer\n{stem},1,2,3,4,C\n".encode()}
+    )
+    (tmp_path / "task.yaml").write_text(
+        "name: river\ntitle: one question\nlanguage: zh\nkind: letters\n"
+        "data: {hub: tester/bench, configs: [law], split: test}\nprompt: zh-1\n",
+        encoding="utf-8",
+    )
+    texts = (DATA / "zh_hans_a.jsonl").read_text(encoding="utf-8")
+    planted = json.dumps({"text": f"每天做一道题。{stem}？想一想，再往下看答案，不要急着翻页。"}, ensure_ascii=False)
+    (tmp_path / "texts.jsonl").write_text(texts + planted + "\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(
+        "name: hub\nbase: {toy: {hidden_size: 64}}\nfiltering: {heldout_ratio: 0.1}\n"
+        "corpora: {zh: {path: texts.jsonl, license: CC0-1.0}}\n"
+        "continued_pretrain: {max_tokens: 50000, sequence_length: 64}\neval: {benchmarks: [{task: task.yaml}]}\n",
+        encoding="utf-8",
+    )
+    line = command("run", tmp_path / "recipe.yaml", "--runs", tmp_path / "runs", "--until", "filtering", "--json")
+    done = subprocess.run(line, capture_output=True, text=True, env=environment(hub, tmp_path / "home"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout)["documents"]["rejected"]["benchmark"] == 1
+    assert read_json(tmp_path / "runs" / "hub" / LOCK)["hub"] == {"dataset:tester/bench": commit}

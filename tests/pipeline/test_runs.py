@@ -192,7 +192,7 @@ def json_documents(text: str) -> list[Any]:
 
 
 @pytest.mark.soak
-def test_the_quickstart_is_reproduced_to_the_bit(tmp_path: Path) -> None:
-    hanhua("run", "quickstart", "--runs", tmp_path)
-    found = hanhua("reproduce", tmp_path / "Llama-3-zh-quickstart", "--into", tmp_path / "again")
+def test_the_toy_is_reproduced_to_the_bit(tmp_path: Path) -> None:
+    hanhua("run", "toy", "--runs", tmp_path)
+    found = hanhua("reproduce", tmp_path / "Llama-3-zh-toy", "--into", tmp_path / "again")
     assert found["identical"], found

@@ -20,7 +20,7 @@ SECTION = "continued_pretrain"
 
 
 def job_of(stage: str, changes: list[str]) -> StageJob:
-    recipe = load_recipe(shipped_recipes()["quickstart"], changes).recipe
+    recipe = load_recipe(shipped_recipes()["toy"], changes).recipe
     return next(job for job in jobs(recipe) if job.stage == stage)
 
 

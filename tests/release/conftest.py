@@ -15,6 +15,11 @@ from hub_server import HubServer, hub_server
 from repository import ROOT
 
 
+@pytest.fixture(autouse=True, scope="session")
+def known_agreements() -> None:
+    tiny_release.know_agreements()
+
+
 @pytest.fixture(scope="module")
 def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
     home = tmp_path_factory.mktemp("hf")

@@ -304,3 +304,25 @@ def test_a_hub_out_of_reach_is_said_to_be(made: Callable[..., Artifact], tmp_pat
     done = subprocess.run([sys.executable, "-c", code, str(made().path)], capture_output=True, text=True, env=env)
     assert done.returncode == 1 and "http://127.0.0.1:9 cannot be reached" in done.stderr, done.stderr
     assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_private_publish_with_the_agreement_does_not_say_that_it_is_missing(
+    publisher: Publisher, hub: HubServer, made: Callable[..., Artifact], agreement: Path
+) -> None:
+    release = made(**real())
+    given = publisher(release.path, "--repo-id", REPO, "--agreement", agreement, "--json")
+    assert given.code == 0, given.err
+    assert not any("agreement" in note for note in given.data["notes"])
+    bare = publisher(made().path, "--repo-id", REPO, "--json")
+    assert any(note.startswith("before it can be public: agreement") for note in bare.data["notes"])
+
+
+def test_an_agreement_with_a_section_cut_out_is_refused_by_its_name(
+    publisher: Publisher, hub: HubServer, made: Callable[..., Artifact], agreement: Path, tmp_path: Path
+) -> None:
+    whole = (agreement / "LICENSE").read_text(encoding="utf-8")
+    start, end = whole.index("2. Additional Commercial Terms"), whole.index("3. Disclaimer of Warranty")
+    (tmp_path / "LICENSE").write_text(whole[:start] + whole[end:], encoding="utf-8")
+    answer = publisher(made(**real()).path, "--repo-id", REPO, "--agreement", tmp_path)
+    assert answer.code == 2 and "not word for word: Additional Commercial Terms" in answer.err
+    assert hub.requests == []

@@ -14,6 +14,7 @@ import numpy as np
 from hanhua.artifacts.files import write_durably
 from hanhua.errors import HanhuaError, InputError, UsageError
 from hanhua.progress import Progress
+from hanhua.vocab_extension.export.card_metadata import add_card_metadata, read_card
 from hanhua.vocab_extension.export.gguf_vocabulary import add_vocabulary, check_gguf_installed, llama_cpp_name
 from hanhua.vocab_extension.export.gguf_weights import AS_STORED, DTYPES, GgufTensor, plan_tensors
 from hanhua.vocab_extension.export.llama_settings import LlamaSettings, read_llama_settings
@@ -127,6 +128,7 @@ def _writer(
     writer = GGUFWriter(None, "llama")
     writer.add_type("model")
     writer.add_name(folder.absolute().name)
+    add_card_metadata(writer, read_card(folder), shapes=[tensor.shape for tensor in model.tensors] if model else [])
     if model:
         _add_settings(writer, model)
     add_vocabulary(writer, bpe, pre, special, template)

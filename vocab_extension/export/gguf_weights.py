@@ -23,7 +23,7 @@ PIECE_BYTES = 1 << 25
 AS_STORED = "as-stored"
 DTYPES = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
 MAX_FLOAT16 = 65_504.0
-_PARTS = {
+GGUF_PARTS = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
@@ -33,7 +33,7 @@ _PARTS = {
     "mlp.down_proj": "ffn_down",
 }
 _NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
-_TURNED = ("attn_q", "attn_k")
+TURNED_PARTS = ("attn_q", "attn_k")
 _FROZEN = ".rotary_emb.inv_freq"
 """Old checkpoints store what can be computed."""
 
@@ -93,7 +93,7 @@ def _expected(llama: LlamaSettings, *, tied: bool) -> dict[str, tuple[str, tuple
     for layer in range(shape.layers):
         for name, part in _NORMS.items():
             found[f"model.layers.{layer}.{name}.weight"] = (f"blk.{layer}.{part}.weight", (hidden,))
-        for name, part in _PARTS.items():
+        for name, part in GGUF_PARTS.items():
             rows, columns = outputs[part], inputs.get(part, hidden)
             found[f"model.layers.{layer}.{name}.weight"] = (f"blk.{layer}.{part}.weight", (rows, columns))
             found[f"model.layers.{layer}.{name}.bias"] = (f"blk.{layer}.{part}.bias", (rows,))
@@ -132,7 +132,7 @@ def _check(
 def _tensor(place: StoredTensor, name: str, shape: tuple[int, ...], dtype: str, head_size: int) -> GgufTensor:
     stored_as = place.dtype if dtype == AS_STORED else DTYPES[dtype]
     target = stored_as if len(shape) > 1 else "F32"
-    turn = head_size if name.split(".")[-2] in _TURNED else None
+    turn = head_size if name.split(".")[-2] in TURNED_PARTS else None
     return GgufTensor(name, shape, target, partial(_pieces, place, target, turn))
 
 

@@ -68,17 +68,16 @@ def write_counts(path: Path, counted: Mapping[str, tuple[int, int]]) -> CountFil
     order = np.argsort(hashes, kind="stable")
     counts = np.fromiter((count for count, _ in counted.values()), dtype=np.int64, count=len(strings))
     documents = np.fromiter((seen for _, seen in counted.values()), dtype=np.uint64, count=len(strings))
-    table = pa.table(
-        {
-            "hash": hashes[order],
-            "string": pa.array(strings, type=pa.large_string()).take(pa.array(order)),
-            "count": counts[order],
-            "documents": documents[order],
-        }
-    )
+    sorted_strings = pa.array(strings, type=pa.large_string()).take(pa.array(order))
+    return CountFile(path, write_table(path, hashes[order], sorted_strings, counts[order], documents[order]))
+
+
+def write_table(path: Path, hash_S: Sets, strings: Any, count_S: Ints, documents_S: Sets) -> int:
+    """Write strings that are in the order of their hashes; return how many."""
+    table = pa.table({"hash": hash_S, "string": strings, "count": count_S, "documents": documents_S})
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    return CountFile(path, len(strings))
+    return len(count_S)
 
 
 def sum_counts(files: list[CountFile], *, max_strings: int) -> CountedStrings:

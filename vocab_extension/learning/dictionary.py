@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 from hanhua.vocab_extension.learning.conversion import open_converters
-from hanhua.vocab_extension.learning.count import UNIT, Counted
-from hanhua.vocab_extension.learning.counts import CountFile, write_counts
+from hanhua.vocab_extension.learning.count import Counted
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 from hanhua.zh_text.scripts import is_han
 
@@ -24,23 +22,19 @@ def dictionary_frequencies() -> dict[str, int]:
     return frequencies
 
 
-def count_dictionary(path: Path, *, characters: float, scripts: str, spaced: float, base: BpeFile) -> CountFile:
-    """Write the dictionary as counts that together hold `characters` characters.
+def dictionary_words(*, scripts: str, base: BpeFile | None) -> dict[str, tuple[int, bool]]:
+    """Return the words in the scripts that are wanted: frequency, and whether a space stands before.
 
-    spaced: what a word weighs behind a space as well, where the base takes the space and the beginning of the word
-    as one token (` 用`, 户名): a token learned from the bare word cannot stand there.
+    base: of which words it takes with a space as one token (` 用`, 户名) follows: those are there with the space too,
+    since a token learned from the bare word cannot stand behind one. None: no word is.
     """
     counted: Counted = {word: (frequency, ALL_DOCUMENTS) for word, frequency in dictionary_frequencies().items()}
     for convert in open_converters(scripts):
         counted = convert(counted)
-    total = sum(len(word) * frequency for word, (frequency, _) in counted.items())
-    scale = characters * UNIT / total
-    scaled = {word: (max(round(frequency * scale), 1), seen) for word, (frequency, seen) in counted.items()}
-    if spaced:
-        for word in words_behind_a_swallowed_space(list(counted), base):
-            frequency, seen = counted[word]
-            scaled[" " + word] = (max(round(frequency * scale * spaced), 1), seen)
-    return CountFile(write_counts(path, scaled).path, len(scaled), occurs=False)
+    words = {word: (frequency, False) for word, (frequency, _) in counted.items()}
+    if base is not None:
+        words |= {" " + word: (counted[word][0], True) for word in words_behind_a_swallowed_space(list(counted), base)}
+    return words
 
 
 def words_behind_a_swallowed_space(words: list[str], base: BpeFile) -> list[str]:

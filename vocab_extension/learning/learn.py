@@ -23,7 +23,7 @@ from hanhua.vocab_extension.extend import NewToken
 from hanhua.vocab_extension.learning.choose import base_pieces, reachable
 from hanhua.vocab_extension.learning.count import UNIT, count_batches, multipliers
 from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, sum_counts
-from hanhua.vocab_extension.learning.dictionary import count_dictionary
+from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, count_dictionary, kept_dictionary
 from hanhua.vocab_extension.learning.rejection import make_fault
 from hanhua.vocab_extension.learning.required_characters import tokens_required
 from hanhua.vocab_extension.learning.sources import Reader, Source
@@ -88,9 +88,11 @@ def learn_tokens(
     # In order of their names: the order they were given in must not matter.
     reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
     with TemporaryDirectory(dir=scratch) as folder:
-        counted, workers = _counted(reader, file, config, workers, Path(folder))
+        known = _dictionary(file, config)
+        counted, workers = _counted(reader, file, config, workers, Path(folder), known)
     symbols = Symbols(file.bytes_of, TokenPattern(config.max_token_characters, config.leading_mark), 2 * wanted)
-    cells = encode_strings(counted, base=base, symbol_V=symbols.of_base_V, workers=workers)
+    encodings = None if known is None else known.known
+    cells = encode_strings(counted, base=base, symbol_V=symbols.of_base_V, workers=workers, known=encodings)
     say(f"joining neighbors in {len(counted):,} different strings, {len(cells.symbol_T):,} base tokens")
     search = ContinuedBpe(cells, counted, symbols, config.min_count * UNIT, _DISCOUNT_PERCENT[config.merge_scope])
     search.join_forced(cover)
@@ -98,8 +100,20 @@ def learn_tokens(
     return _rounded(_tokens(search, file), search, wanted, reader, file, config)
 
 
+def _dictionary(file: BpeFile, config: VocabExtensionConfig) -> KeptDictionary | None:
+    if not config.dictionary_weight:
+        return None
+    spaced = bool(config.space_prefixed_words) and config.leading_mark != "none"
+    return kept_dictionary(file, scripts=config.scripts, spaced=spaced)
+
+
 def _counted(
-    reader: Reader, file: BpeFile, config: VocabExtensionConfig, workers: int | None, folder: Path
+    reader: Reader,
+    file: BpeFile,
+    config: VocabExtensionConfig,
+    workers: int | None,
+    folder: Path,
+    dictionary: KeptDictionary | None,
 ) -> tuple[CountedStrings, int]:
     """Return the counts of all sources and of the dictionary, and the number of workers."""
     batches = reader.batches()
@@ -125,15 +139,11 @@ def _counted(
         for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
         for found in source.files
     ]
-    if config.dictionary_weight:
+    if dictionary is not None:
         mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
         files.append(
             count_dictionary(
-                folder / "dictionary.counts",
-                characters=mass,
-                scripts=config.scripts,
-                spaced=config.space_prefixed_words if config.leading_mark != "none" else 0.0,
-                base=file,
+                dictionary, folder / "dictionary.counts", characters=mass, spaced=config.space_prefixed_words
             )
         )
     counted = sum_counts(files, max_strings=config.max_strings)

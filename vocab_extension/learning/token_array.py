@@ -6,23 +6,21 @@ the string; one 0 stands between strings and two at the end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
 from hanhua.vocab_extension.learning.counts import CountedStrings, batches_of
-from hanhua.vocab_extension.learning.symbols import Bools, Ints
-from hanhua.vocab_extension.tokenizer_json import read_bpe_file
-from hanhua.zh_text.segmentation import segment
+from hanhua.vocab_extension.learning.string_encoding import Encoded, KnownEncodings, completed, encode, open_encoding
+from hanhua.vocab_extension.learning.symbols import Bools
 
 _BATCH_STRINGS = 50_000
-_LINE_BREAK = 10
 
 
 @dataclass(frozen=True)
@@ -38,28 +36,21 @@ class TokenArray:
     words_T: npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    ids_T: npt.NDArray[np.int32]
-    lengths_S: npt.NDArray[np.int32]
-    begins_T: Bools
-    inside_T: Bools
+def encode_strings(
+    counted: CountedStrings,
+    *,
+    base: Path,
+    symbol_V: npt.NDArray[np.int32],
+    workers: int,
+    known: KnownEncodings | None = None,
+) -> TokenArray:
+    """Encode every string with the base and mark its words.
 
-
-@dataclass(frozen=True)
-class _Encoding:
-    encoder: Tokenizer
-    bytes_V: Ints
-
-
-def encode_strings(counted: CountedStrings, *, base: Path, symbol_V: npt.NDArray[np.int32], workers: int) -> TokenArray:
-    """Encode every string with the base and mark its words; symbol_V: the number of each base token."""
+    symbol_V: the number of each base token. known: encodings of some of the strings, which are not made again.
+    """
     symbols, strings, begins, inside = [], [], [], []
-    items = batches_of(counted, _BATCH_STRINGS)
     with Progress("encoding with the base", total=len(counted), unit="strings") as bar:
-        for first, part in map_in_order(
-            _encode, items, prepare=_open, arguments=(base,), workers=workers, name="encoding"
-        ):
+        for first, part in _encoded(counted, base, workers, known):
             ends = np.cumsum(part.lengths_S)
             symbols.append(np.insert(symbol_V[part.ids_T], ends, 0))
             numbers = np.arange(first, first + len(ends), dtype=np.int32)
@@ -77,49 +68,25 @@ def encode_strings(counted: CountedStrings, *, base: Path, symbol_V: npt.NDArray
     return TokenArray(symbol_T[kept_T], _closed(strings, 0)[kept_T], begins_T, words_T)
 
 
+def _encoded(
+    counted: CountedStrings, base: Path, workers: int, known: KnownEncodings | None
+) -> Iterator[tuple[int, Encoded]]:
+    """Yield the number of the first string of each batch and the batch's encodings."""
+
+    def items() -> Iterator[tuple[tuple[int, npt.NDArray[np.int64] | None], list[str]]]:
+        for first, strings in batches_of(counted, _BATCH_STRINGS):
+            at_S = None if known is None else known.find(strings)
+            left = strings if at_S is None else [strings[n] for n in np.flatnonzero(at_S < 0).tolist()]
+            yield (first, at_S), left
+
+    made = map_in_order(encode, items(), prepare=open_encoding, arguments=(base,), workers=workers, name="encoding")
+    for (first, at_S), others in made:
+        yield first, others if known is None or at_S is None else completed(known, at_S, others)
+
+
 def _closed(parts: list[npt.NDArray[Any]], end: Any) -> npt.NDArray[Any]:
     """Join the parts with one cut before and two after, so that every cell has neighbors; frees the parts."""
     edge = np.full(1, end, dtype=parts[0].dtype if parts else np.int32)
     joined: npt.NDArray[Any] = np.concatenate([edge, *parts, edge, edge])
     parts.clear()
     return joined
-
-
-def _open(base: Path) -> _Encoding:
-    file = read_bpe_file(base)
-    bytes_V = np.zeros(file.size, dtype=np.int64)
-    for id_, data in file.bytes_of.items():
-        bytes_V[id_] = len(data)
-    return _Encoding(file.pretoken_encoder(), bytes_V)
-
-
-def _encode(state: _Encoding, strings: list[str]) -> _Encoded:
-    encodings = state.encoder.encode_batch_fast(strings, add_special_tokens=False)
-    lengths_S = np.fromiter(map(len, encodings), dtype=np.int32, count=len(encodings))
-    ids_T = np.concatenate([np.array(encoding.ids, dtype=np.int32) for encoding in encodings])
-    word_begins = _word_begins(strings)
-    # Each string is followed by a line break, so the bytes of the n-th stand n further on.
-    end_T = np.cumsum(state.bytes_V[ids_T]) + np.repeat(np.arange(len(strings)), lengths_S)
-    begin_T = end_T - state.bytes_V[ids_T]
-    before = np.concatenate(([0], np.cumsum(word_begins)))
-    return _Encoded(ids_T, lengths_S, word_begins[begin_T], before[end_T] > before[begin_T + 1])
-
-
-def _word_begins(strings: list[str]) -> Bools:
-    """Return for each byte of the strings, a line break after each, whether a word begins there."""
-    joined = "\n".join(strings) + "\n"
-    words = segment(joined, engine="rjieba", new_words=False)
-    code_points = np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)
-    sizes = 1 + (code_points >= 0x80).astype(np.int64) + (code_points >= 0x800) + (code_points >= 0x10000)
-    byte_at = np.concatenate(([0], np.cumsum(sizes)))
-    begins = np.zeros(byte_at[-1] + 1, dtype=bool)
-    begins[0] = True
-    begins[byte_at[np.cumsum(np.fromiter(map(len, words), dtype=np.int64, count=len(words)))]] = True
-    breaks = np.flatnonzero(code_points == _LINE_BREAK)
-    begins[byte_at[breaks]] = begins[byte_at[breaks + 1]] = True
-    # A mark belongs to the word it is glued to: ` 用户` is a part of ` 用户名`, and reaches into no other word.
-    lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
-    firsts = np.cumsum(lengths + 1) - lengths - 1
-    marked = firsts[np.fromiter((not string[:1].isalnum() for string in strings), dtype=bool, count=len(strings))]
-    begins[byte_at[marked + 1]] = False
-    return begins

@@ -16,12 +16,13 @@ class BaseConfig(BaseModel):
     model: LocalPathOrHub | None = Field(
         default=None,
         description="Hugging Face folder or Hub id (safetensors weights, with its tokenizer), a Llama model's *.gguf "
-        "file, or package:NAME for the one in an installed package",
+        "file, package:NAME for the one in an installed package, or ms://OWNER/NAME on ModelScope",
     )
     toy: ToySettings | None = Field(default=None, description="Tiny model instead of `model`, for trying things out")
     tokenizer: LocalPathOrHub = Field(
         default="llama3",
-        description="Tokenizer of a toy model, or of a recipe without a model: llama3, a folder, a Hub id",
+        description="Tokenizer of a toy model, or of a recipe without a model: llama3 or another short name, a folder, "
+        "a Hub id, a Llama model's *.gguf file, or package:NAME for the one in an installed package",
     )
 
     @model_validator(mode="after")

@@ -12,11 +12,13 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.store import link_or_copy
 from hanhua.base.config import BaseConfig
 from hanhua.base.gguf import convert_gguf
+from hanhua.base.gguf.header import read_gguf_header
 from hanhua.base_model import COMPANIONS, resolve_base_model
 from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.errors import InputError
 from hanhua.gguf_location import locate_gguf
 from hanhua.model_folder import check_sizes, embedding_rows, model_facts
+from hanhua.model_scope import MS_PREFIX
 from hanhua.services import Services
 from hanhua.weights import weight_files
 
@@ -42,7 +44,15 @@ def prepare_base(
     if config.model is not None:
         return _prepare_model(config.model, out / "model")
     _copy_new(resolve_base_tokenizer(config.tokenizer), out / "model", _TOKENIZER_FILES)
-    return {"toy": False, "tokenizer_only": True, "name": Path(config.tokenizer).name}
+    return {"toy": False, "tokenizer_only": True, **_named(config.tokenizer)}
+
+
+def _named(tokenizer: str) -> dict[str, Any]:
+    """Return the name of a tokenizer alone, and the license that a GGUF file states."""
+    file = None if Path(tokenizer).is_dir() else locate_gguf(tokenizer)
+    if file is None:
+        return {"name": Path(tokenizer).name}
+    return {"name": file.name, "license": read_gguf_header(file).metadata.get("general.license")}
 
 
 def _prepare_model(model: str, target: Path) -> dict[str, Any]:
@@ -58,7 +68,11 @@ def _prepare_model(model: str, target: Path) -> dict[str, Any]:
     if not (target / "generation_config.json").is_file():
         generation = {key: settings[key] for key in _GENERATION if settings.get(key) is not None}
         write_json(target / "generation_config.json", generation)
-    return {"toy": False, "name": Path(model).name if Path(model).is_dir() else model, **model_facts(target)}
+    return {
+        "toy": False,
+        "name": Path(model).name if Path(model).is_dir() else model.removeprefix(MS_PREFIX),
+        **model_facts(target),
+    }
 
 
 def _convert_model(file: Path, target: Path) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hanhua.cli.printing import print_table
+
+if TYPE_CHECKING:
+    from hanhua.eval.tasks.definition import Task
 
 
 def read_benchmarks(
@@ -18,18 +21,40 @@ def read_benchmarks(
     fewshot: Path | None,
     shots: int | None,
     max_questions: int | None,
+    chat: bool = False,
+    both_ways: bool = False,
+    system: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return what --benchmark, --task and --data name, in the form of the config's `benchmarks`."""
+    """Return what --benchmark, --task and --data name, in the form of the config's `benchmarks`.
+
+    chat: through the chat template, with `system` as the system prompt. both_ways: plainly as well, side by side.
+    """
     common: dict[str, Any] = {"shots": shots, "max_questions": max_questions}
     found = []
     for option in files:
         name, path = _named(option)
         found.append({"name": name, "path": path, "fewshot_path": None if fewshot is None else str(fewshot), **common})
+    named = bool(tasks)
     if data is not None and not tasks:
         tasks = _tasks_in(data)
     for task in tasks:
-        found.append({"task": task, "data": None if data is None else str(data), **common})
-    return found
+        # What was found and not named is left out if it cannot be read; the others run.
+        found.append(
+            {"task": task, "data": None if data is None else str(data), "may_be_left_out": not named, **common}
+        )
+    if not (chat or both_ways):
+        return found
+    in_chat = {"chat": True, "system_prompt": system}
+    if not both_ways:
+        return [{**one, **in_chat} for one in found]
+    return [way for one in found for way in (one, {**one, "name": f"{_shown_name(one)}@chat", **in_chat})]
+
+
+def _shown_name(benchmark: dict[str, Any]) -> str:
+    """Return what scores will call a benchmark."""
+    from hanhua.eval.config import Benchmark
+
+    return Benchmark(task=benchmark.get("task", "choice4_zh"), name=benchmark.get("name", "")).name
 
 
 def print_tasks(wanted: bool) -> None:
@@ -40,11 +65,18 @@ def print_tasks(wanted: bool) -> None:
 
     tasks = [load_task(name) for name in task_names()]
     rows = [
-        (t.name, t.language, t.kind, str(t.shots), t.data.files or "(--benchmark)", t.data.hub or "", t.title)
+        (t.name, t.language, t.kind, str(t.shots), _shown_files(t), t.lm_eval or "", t.data.hub or "", t.title)
         for t in tasks
     ]
-    print_table(("task", "language", "kind", "shots", "files below --data", "on the Hub", "what"), rows)
+    head = ("task", "language", "kind", "shots", "files below --data", "@lm_eval", "on the Hub", "what")
+    print_table(head, rows)
     raise typer.Exit
+
+
+def _shown_files(task: Task) -> str:
+    """Return the layout that is looked for first; further ones are in the task's file."""
+    layouts = task.data.layouts
+    return "(--benchmark)" if not layouts else layouts[0] + (", …" if len(layouts) > 1 else "")
 
 
 def _tasks_in(data: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Iterator
@@ -62,18 +63,56 @@ def chat(
 def _lines(model: str) -> Iterator[str]:
     """Yield the user's lines, stripped: typed at a prompt, or read from stdin."""
     if not sys.stdin.isatty():
-        yield from (line.strip() for line in sys.stdin)
+        yield from _piped_lines()
         return
     from hanhua.progress import say
 
     with suppress(ImportError):
         import readline  # noqa: F401 - gives the prompt its history and its arrow keys
     say(f"{model}: {HELP}")
+    yield from _typed_lines()
+
+
+def _typed_lines() -> Iterator[str]:
+    """Yield what is typed at the prompt until Ctrl-D, or until Ctrl-C comes twice running."""
+    from hanhua.progress import say
+
+    interrupted = False
     while True:
         try:
-            yield input("> ").strip()
+            line = input("> ").strip()
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            say(f"not UTF-8 (byte {error.start}), so this line was not understood; set the terminal to UTF-8")
+            continue
+        except KeyboardInterrupt:
+            print()
+            if interrupted:
+                return
+            interrupted = True
+            say("no reply was being written; Ctrl-C again, Ctrl-D or /quit exits")
+            continue
+        interrupted = False
+        yield line
+
+
+def _piped_lines() -> Iterator[str]:
+    """Yield the lines of stdin, in UTF-8, GB18030 or Big5; InputError for one in none that can be told."""
+    from hanhua.documents.encodings import NAMES, UTF_8, NotDecodable, decode_line
+    from hanhua.errors import InputError
+    from hanhua.progress import say
+
+    codec = UTF_8
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            text, found = decode_line(line.removeprefix(codecs.BOM_UTF8), codec)
+        except NotDecodable as error:
+            raise InputError(f"standard input, line {number}: {error}; send it as UTF-8 (iconv -t utf-8)") from None
+        if found != codec:
+            say(f"standard input is {NAMES[found]}, and is read as such")
+            codec = found
+        yield text.strip()
 
 
 def _obeyed(talk: Conversation, line: str) -> bool:
@@ -93,10 +132,16 @@ def _obeyed(talk: Conversation, line: str) -> bool:
 
 
 def _turn(talk: Conversation, text: str, *, as_json: bool) -> None:
+    from hanhua.cli.conversation import TurnTooLong
     from hanhua.progress import say
 
     try:
         reply = talk.ask(text, show=_ignore if as_json else _show)
+    except TurnTooLong as error:
+        say(f"{error}; the conversation goes on without it")
+        if as_json:
+            print(json.dumps({"user": text, "reply": None, "error": str(error)}, ensure_ascii=False), flush=True)
+        return
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
             raise

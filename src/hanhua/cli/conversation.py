@@ -12,7 +12,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TextStreamer
 from transformers.utils import logging
 
+from hanhua.end_tokens import end_token_ids
 from hanhua.errors import InputError
+
+
+class TurnTooLong(InputError):
+    """A turn that the model has no room for, even alone; the conversation is as it was before."""
+
 
 Show = Callable[[str], None]
 Turn = dict[str, str]
@@ -82,7 +88,7 @@ class Conversation:
             if ids.shape[1] <= room:
                 self.turns = turns[dropped:-1]
                 return ids, dropped
-        raise InputError(
+        raise TurnTooLong(
             f"this turn takes {ids.shape[1]:,} tokens, and the model has room for {room:,} in addition to an answer of "
             f"{self.settings.max_new_tokens:,}; write less, or lower --max-new-tokens"
         )
@@ -126,8 +132,7 @@ def _settings(
     own: GenerationConfig, tokenizer: Any, sampling: Sampling, *, max_tokens: int
 ) -> tuple[GenerationConfig, frozenset[int]]:
     """Return the model's own generation config with what was asked for, and every id that ends an answer."""
-    listed = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
-    ends = sorted({id_ for id_ in (*listed, tokenizer.eos_token_id) if id_ is not None})
+    ends = sorted(end_token_ids(own.eos_token_id, tokenizer.eos_token_id))
     if not ends:
         raise InputError("the model names no end token in its generation config or tokenizer, so it would never stop")
     # A model with a short context keeps half of it for the question.

@@ -13,7 +13,9 @@ from hanhua.cli.eval_options import (
     BatchSize,
     BehaviorFlag,
     BenchmarkFiles,
+    BothWays,
     Cache,
+    Chat,
     Config,
     Corpora,
     Data,
@@ -25,8 +27,10 @@ from hanhua.cli.eval_options import (
     Processes,
     Prompts,
     ReferenceModels,
+    ScoreWithServer,
     Servers,
     Shots,
+    System,
     Tasks,
     Training,
 )
@@ -57,6 +61,9 @@ def evaluate(
     fewshot: Annotated[Path | None, Fewshot] = None,
     shots: Annotated[int | None, Shots] = None,
     max_questions: Annotated[int | None, MaxQuestions] = None,
+    chat: Annotated[bool, Chat] = False,
+    both_ways: Annotated[bool, BothWays] = False,
+    system: Annotated[str | None, System] = None,
     prompts: Annotated[Path | None, Prompts] = None,
     behavior: Annotated[bool, BehaviorFlag] = False,
     references: Annotated[list[str] | None, ReferenceModels] = None,
@@ -66,13 +73,15 @@ def evaluate(
     processes: Annotated[int | None, Processes] = None,
     batch_size: Annotated[int | None, BatchSize] = None,
     servers: Annotated[list[str] | None, Servers] = None,
+    score_with_server: Annotated[bool, ScoreWithServer] = False,
     list_tasks: Annotated[bool, ListTasks] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole scores.json")] = False,
 ) -> None:
     """Compare models: held-out bits per character, characters per token, benchmarks, behavior, harmful rate."""
     asked = read_benchmarks(
-        benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions
-    )
+        benchmarks or [], tasks or [], data=data, fewshot=fewshot, shots=shots, max_questions=max_questions,
+        chat=chat, both_ways=both_ways, system=system,
+    )  # fmt: skip
     given: dict[str, tuple[str, Any]] = {
         "safety.prompts": ("--prompts", None if prompts is None else str(prompts)),
         "behavior": ("--behavior", {} if behavior else None),
@@ -80,17 +89,31 @@ def evaluate(
         "batch_size": ("--batch-size", batch_size),
     }
     resolved = _config(config, corpora or [], benchmarks=asked, references=references or [], given=given)
-    served = dict(_name_and_folder(one, "--generate-with") for one in servers or [])
-    scores = evaluate_into(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
+    names = [option.partition("=")[0] for option in models] + [one.name for one in resolved.reference_models]
+    scores = evaluate_into(
+        resolved, [_model(one) for one in models], corpora or [], training or [], out, cache,
+        _served(servers or [], names, scoring=score_with_server), score_with_server=score_with_server,
+    )  # fmt: skip
     if as_json:
         print_json(scores)
     else:
         _print_scores(scores, out)
-    unmet = [gate for gate in scores["gates"] if not gate["met"]]
-    if unmet:
-        from hanhua.errors import GateError
+    _end_with_what_is_wrong(scores)
 
-        raise GateError("; ".join(f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in unmet))
+
+def _end_with_what_is_wrong(scores: Mapping[str, Any]) -> None:
+    """Raise for unmet gates, and for benchmarks that could not be read: the exit code says that not all is there."""
+    from hanhua.errors import GateError, HanhuaError
+
+    left_out = scores.get("left_out") or {}
+    missing = "; ".join(f"{name} was left out: {reason}" for name, reason in left_out.items())
+    unmet = "; ".join(
+        f"gate {g['name']}: {g['value']:.4g}, limit {g['limit']:.4g}" for g in scores["gates"] if not g["met"]
+    )
+    if unmet:
+        raise GateError("; ".join(filter(None, (unmet, missing))))
+    if missing:
+        raise HanhuaError(f"the other benchmarks were measured; {missing}")
 
 
 def _config(
@@ -128,7 +151,8 @@ def _config(
 
 def nothing_to_measure(config: EvalConfig) -> bool:
     """Return whether the settings ask for no measure: no text, benchmark, reply or prompt."""
-    return not (config.language_modeling or config.benchmarks or config.safety or config.behavior)
+    asked = (config.language_modeling, config.benchmarks, config.safety, config.behavior, config.continuations)
+    return not any(asked)
 
 
 def _reference(option: str) -> dict[str, str]:
@@ -145,6 +169,21 @@ def _model(option: str) -> ModelFolder:
 
         return open_model_folder(name, model_source(folder))
     return open_model_folder(name, Path(folder))
+
+
+def _served(options: list[str], names: list[str], *, scoring: bool) -> dict[str, str]:
+    """Return the server of each model: its own, or the one that is given without a name."""
+    from hanhua.errors import UsageError
+
+    if scoring and not options:
+        raise UsageError("--score-with-server needs --generate-with, which names the server")
+    served: dict[str, str] = {}
+    for option in options:
+        if option.startswith(("http://", "https://")):
+            served |= dict.fromkeys(names, option)
+        else:
+            served |= [_name_and_folder(option, "--generate-with")]
+    return served
 
 
 def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
@@ -165,6 +204,8 @@ def evaluate_into(
     out: Path,
     cache: Path | None,
     servers: dict[str, str],
+    *,
+    score_with_server: bool = False,
 ) -> dict[str, Any]:
     """Evaluate into `out`, finish it as a Scores artifact, and return the scores."""
     from hanhua.artifacts.files import read_json
@@ -182,6 +223,7 @@ def evaluate_into(
         training=texts,
         cache=cache,
         servers=servers,
+        score_with_server=score_with_server,
     )
     finish("eval", out, config=config, inputs={model.name: model.content_hash for model in models}, facts=facts)
     scores: dict[str, Any] = read_json(out / "scores.json")

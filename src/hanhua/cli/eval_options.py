@@ -15,7 +15,10 @@ BenchmarkFiles = typer.Option(
     "--benchmark", metavar="FILE", help="[NAME=]FILE of four-option questions, or a folder of such files; repeatable"
 )
 Tasks = typer.Option(
-    "--task", metavar="TASK", help="Name of a shipped task (see --list-tasks) or path of a YAML file; repeatable"
+    "--task",
+    metavar="TASK",
+    help="Name of a shipped task (see --list-tasks), NAME@lm_eval for lm_eval's own on its questions, lm_eval:NAME for "
+    "any task or group of lm_eval, or path of a YAML file; repeatable",
 )
 Data = typer.Option(
     "--data", metavar="DIR", help="Folder with the tasks' files; without --task, runs every task whose files are there"
@@ -23,6 +26,12 @@ Data = typer.Option(
 Fewshot = typer.Option("--fewshot", metavar="FILE", help="File of solved examples for --benchmark, used by --shots")
 Shots = typer.Option("--shots", min=0, help="Solved examples before each question (default: the task's own number)")
 MaxQuestions = typer.Option("--max-questions", min=1, help="Maximum number of questions per subject (default: all)")
+Chat = typer.Option(
+    "--chat",
+    help="Ask benchmarks through the chat template of each model that has one: solved examples as turns, no thinking",
+)
+BothWays = typer.Option("--both-ways", help="Ask benchmarks plainly and through the chat template, side by side")
+System = typer.Option("--system", metavar="TEXT", help="System prompt for --chat and --both-ways (default: none)")
 Prompts = typer.Option(
     "--prompts",
     metavar="FILES",
@@ -54,7 +63,12 @@ BatchSize = typer.Option(
 )
 Servers = typer.Option(
     "--generate-with",
-    metavar="NAME=URL",
-    help="Server (such as `vllm serve`) whose /v1/completions generates this model's replies; one for every model",
+    metavar="[NAME=]URL",
+    help="Server (such as `vllm serve`) whose /v1/completions generates this model's replies: one for each model, or "
+    "one URL that serves all of them by name",
+)
+ScoreWithServer = typer.Option(
+    "--score-with-server",
+    help="Let the servers of --generate-with compute likelihoods too, if they give log-probabilities of prompts (vLLM)",
 )
 ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="List the shipped tasks and exit")

@@ -11,6 +11,7 @@ import typer
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
 from hanhua.cli import filter as filter_cli
+from hanhua.cli import find_lr as find_lr_cli
 from hanhua.cli import init as init_cli
 from hanhua.cli import plan as plan_cli
 from hanhua.cli import publish as publish_cli
@@ -18,7 +19,7 @@ from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli.entry import run_command
-from hanhua.cli.options import AsJson, Overrides, RecipeName, Runs, Strict, Until
+from hanhua.cli.options import HELP, AsJson, Overrides, RecipeName, Runs, Strict, Until, program
 from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
@@ -31,11 +32,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings=HELP,
 )
+app.callback()(program)
 recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
+app.command("find-lr", epilog=find_lr_cli.EXAMPLE)(find_lr_cli.find_lr)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
 app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
 app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)
@@ -85,12 +89,16 @@ def run(
 
 @app.command(epilog="Example: hanhua validate my_recipe.yaml")
 def validate(recipe: RecipeName, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """List all mistakes in a recipe at once, each with line and column."""
+    """List all mistakes in a recipe at once, each with line and column; also what a run would only find out later.
+
+    Looks at the base's folder, at the first record of each corpus, and at whether training fits the hardware.
+    """
     from hanhua.errors import RecipeError
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
+    from hanhua.pipeline.recipe.readiness import READINESS
 
     try:
-        loaded = load_recipe(find_recipe(recipe), overrides or ())
+        loaded = load_recipe(find_recipe(recipe), overrides or (), checks=READINESS)
     except RecipeError as error:
         if not as_json:
             raise

@@ -60,3 +60,23 @@ Plot = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also draw the figures into this .svg or .png file (needs the extra `report`)"),
 ]
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of every program: `-h` is what people type."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from hanhua import __version__
+
+        print(f"hanhua {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
+]
+
+
+def program(version: Version = False) -> None:
+    """Take the options that stand before a command."""

@@ -21,16 +21,28 @@ def require_unfinished(out: Path, *, what: str) -> None:
     from hanhua.errors import UsageError
 
     if (out / MANIFEST).is_file():
-        raise UsageError(f"{out}: holds a finished {what}; choose another --out, or remove it")
+        further = f", or take it further into another --out with -s continue_from={out}" if what == "model" else ""
+        raise UsageError(f"{out}: holds a finished {what}; choose another --out, or remove it{further}")
     out.mkdir(parents=True, exist_ok=True)
 
 
-def finish(stage: str, folder: Path, *, config: Any, inputs: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Finish a stage's output in a folder the user chose: scratch is removed, the manifest is written last."""
+def finish(
+    stage: str,
+    folder: Path,
+    *,
+    config: Any,
+    inputs: Mapping[str, str],
+    facts: Mapping[str, Any],
+    kind: str | None = None,
+) -> None:
+    """Finish a stage's output in a folder the user chose: scratch is removed, the manifest is written last.
+
+    kind: of the artifact, where it is not what the stage makes in a run.
+    """
     from hanhua.artifacts.identity import record_of
     from hanhua.artifacts.store import finish_artifact
     from hanhua.pipeline.stages import stage_named
 
     declared = stage_named(stage)
     record = record_of(declared.function, declared.libraries)
-    finish_artifact(folder, kind=declared.makes, config=config, inputs=inputs, facts=facts, record=record)
+    finish_artifact(folder, kind=kind or declared.makes, config=config, inputs=inputs, facts=facts, record=record)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanhua.cli.options import AsJson, Overrides, RecipeName, Runs, Strict, Until
-from hanhua.cli.printing import print_json, print_table
+from hanhua.cli.printing import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from hanhua.pipeline.plan_steps import Step
     from hanhua.pipeline.planning.estimate import RecipeEstimate, StageEstimate
 
-EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8x80GB --slurm jobs"
+EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8xH100 --slurm jobs"
 
 
 def plan(
@@ -76,17 +76,21 @@ def _show(steps: list[Step], found: RecipeEstimate) -> None:
     from hanhua.pipeline.planning.advice import times
 
     known = [hours(totals["hours"]), money(totals["dollars"]), size(totals["disk_bytes"])]
-    print(f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'cost unknown'}; {known[2] or '0 GB'} of disk")
+    print_text(
+        f"\nto do: {known[0] or '0'} of what is known; {known[1] or 'cost unknown'}; {known[2] or '0 GB'} of disk"
+    )
     if found.tokens is not None:
         passes = ", ".join(f"{name} {times(number)}" for name, number in found.passes.items())
-        print(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
+        print_text(f"trains on {found.tokens:,} tokens" + (f": {passes}" if passes else ""))
     for step in steps:
         if step.drift and step.state != "runs":
-            print(f"{step.stage}: made with other code or libraries, and reused: {'; '.join(step.drift)} (--strict)")
+            print_text(
+                f"{step.stage}: made with other code or libraries, and reused: {'; '.join(step.drift)} (--strict)"
+            )
         for note in step.notes:
-            print(f"{step.stage}: {note}")
+            print_text(f"{step.stage}: {note}")
     for line in found.assumptions:
-        print(f"assumed: {line}")
+        print_text(f"assumed: {line}")
 
 
 def _row(step: Step, estimate: StageEstimate | None) -> tuple[str, ...]:

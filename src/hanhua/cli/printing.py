@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hanhua.tables import table_text
+from hanhua.tables import table_text, wrapped
 
 
 def print_json(data: Any) -> None:
@@ -18,6 +20,16 @@ def print_json(data: Any) -> None:
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows as an aligned table."""
     print(table_text(heads, rows))
+
+
+def print_text(text: str) -> None:
+    """Print sentences; on a terminal, wrapped at words."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    width = shutil.get_terminal_size().columns
+    for line in text.split("\n"):
+        print("\n".join(wrapped(line, width)))
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -42,19 +42,29 @@ def train(
             help="Id of the first new token (default: read from the model's artifact or extension.json)",
         ),
     ] = None,
+    adapter_only: Annotated[
+        bool,
+        typer.Option(
+            "--adapter-only",
+            help="Train plain LoRA over the model as it is, new rows included, and write only adapter/, which PEFT, "
+            "vLLM and llama.cpp load; the same as trainable: lora with merge: false",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on the train split of a Corpus; run the same command again to resume after an interruption."""
     require_unfinished(out, what="model")
-    facts = train_into(out, _settings(config, overrides or []), model=model, corpus=corpus, first_new_id=first_new_id)
+    alone = ["trainable=lora", "merge=false"] if adapter_only else []
+    settings = training_settings(config, [*(overrides or []), *alone])
+    facts = train_into(out, settings, model=model, corpus=corpus, first_new_id=first_new_id)
     if as_json:
         print_json(facts)
         return
     print(f"trained: {facts['tokens']:,} tokens, loss {facts['first_loss']:.3f} -> {facts['last_loss']:.3f}")
-    print(f"model: {out / 'model'}")
+    print(f"model: {out / 'model'}" if settings.merge else f"adapter: {out / 'adapter'}")
 
 
-def _settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
+def training_settings(path: Path | None, overrides: list[str]) -> ContinuedPretrainConfig:
     """Return the file's settings with the overrides applied."""
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
     from hanhua.pipeline.recipe.config_file import read_config, read_section, set_override
@@ -74,11 +84,11 @@ def train_into(
 
     hashes = FileHashes(out / "work" / f"hashes-{os.environ.get('RANK', '0')}.json")
     texts = hashes.check(open_artifact(corpus, kind="corpus"))
-    base, known_id = _model(model, hashes)
+    base, known_id = model_artifact(model, hashes)
     return _run(config, base, texts, out, first_new_id=known_id if first_new_id is None else first_new_id)
 
 
-def _model(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
+def model_artifact(folder: Path, hashes: FileHashes) -> tuple[Artifact, int | None]:
     """Return the folder with the weights as an artifact, and the id of its first new token if recorded."""
     from hanhua.artifacts.files import read_json
     from hanhua.artifacts.manifest import MANIFEST, Artifact, content_hash, hash_files, open_artifact
@@ -105,7 +115,8 @@ def _run(
     facts = pretrain_folder(config, base, corpus, out, first_new_id=first_new_id)
     if rank() == 0:
         hashes = {"model": base.content_hash, "corpus": corpus.content_hash}
-        finish("continued_pretrain", out, config=config, inputs=hashes, facts=facts)
+        kind = None if config.merge else "adapter"
+        finish("continued_pretrain", out, config=config, inputs=hashes, facts=facts, kind=kind)
     return facts
 
 

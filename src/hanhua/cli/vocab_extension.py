@@ -7,6 +7,7 @@ import sys
 import typer
 
 from hanhua.cli.entry import run_command
+from hanhua.cli.options import HELP, program
 from hanhua.cli.vocab.export import export
 from hanhua.cli.vocab.learn import learn
 from hanhua.cli.vocab.measure import measure
@@ -24,7 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings=HELP,
 )
+app.callback()(program)
 
 app.command(
     cls=ManyFiles,

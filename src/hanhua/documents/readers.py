@@ -17,11 +17,17 @@ from hanhua.documents.compression import bare_suffix, members_of, open_decompres
 from hanhua.documents.delimited import SUFFIXES as DELIMITED
 from hanhua.documents.delimited import read_delimited
 from hanhua.documents.encodings import NotDecodable, decode_whole, decoded_lines
-from hanhua.documents.places import FORMATS
+from hanhua.documents.places import FORMATS, expand_paths
 from hanhua.documents.templates import fields_of, text_reader
 from hanhua.errors import InputError, MissingExtra
+from hanhua.model_scope import MS_PREFIX, fetched_files, is_modelscope
 
 HUB_PREFIX = "hf://datasets/"
+
+
+def is_remote(path: str) -> bool:
+    """Return whether a corpus is a data set of the Hub or of ModelScope, and no file here."""
+    return path.startswith((HUB_PREFIX, MS_PREFIX))
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,9 @@ def _raw_records(
     if str(source).startswith(HUB_PREFIX):
         yield from enumerate(_hub(str(source).removeprefix(HUB_PREFIX), split))
         return
+    if is_modelscope(str(source)):
+        yield from enumerate(_modelscope(str(source), split, broken))
+        return
     path = Path(source)
     suffix = bare_suffix(path)
     if suffix == ".zip":
@@ -110,7 +119,7 @@ def _archive(
     path: Path, split: str, broken: Callable[[str, str], None], wanted: Collection[str] | None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the records of the files in a ZIP archive, sorted, numbered on from one to the next."""
-    members = [member for member in members_of(path) if bare_suffix(member) in FORMATS]
+    members = [member for member in members_of(path) if bare_suffix(member) in FORMATS and member.suffix != ".zip"]
     if not members:
         raise InputError(f"{path}: no {', '.join(FORMATS)} file inside")
     first = 0
@@ -179,6 +188,12 @@ def _begins_with_an_object(path: Path) -> bool:
         except ValueError:
             return False
     return False
+
+
+def _modelscope(name: str, split: str, broken: Callable[[str, str], None]) -> Iterator[dict[str, Any]]:
+    """Yield the records of a data set's files on ModelScope, which are downloaded first, file by file in order."""
+    for file in expand_paths(fetched_files(name), split=split):
+        yield from (fields for _, fields in _raw_records(file, split, broken))
 
 
 def _hub(name: str, split: str) -> Iterator[dict[str, Any]]:

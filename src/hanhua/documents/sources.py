@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hanhua.config_fields import LocalPath
 from hanhua.documents.places import expand_paths
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 
 
 class CorpusConfig(BaseModel):
@@ -18,7 +18,8 @@ class CorpusConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: LocalPath = Field(
-        description="File, folder, glob, or hf://datasets/ID[@REVISION][:CONFIG]; relative paths start at the recipe"
+        description="File, folder, glob, hf://datasets/ID[@REVISION][:CONFIG] or ms://OWNER/NAME[@REVISION][:FILES]; "
+        "relative paths start at the recipe"
     )
     language: Literal["zh", "en", "other"] = Field("zh", description="Language of the corpus")
     weight: float = Field(1.0, ge=0, description="Share of the training mixture, relative to the other corpora")
@@ -35,10 +36,10 @@ class CorpusConfig(BaseModel):
 
     def sources(self) -> list[str]:
         """Return the files (or the one Hub data set) that `path` names, sorted."""
-        if self.path.startswith(HUB_PREFIX):
+        if is_remote(self.path):
             return [self.path]
         return [str(path) for path in expand_paths(self.path, split=self.split)]
 
     def files(self) -> list[Path]:
         """Return the local files that `path` names; none for a Hub data set."""
-        return [Path(source) for source in self.sources() if not source.startswith(HUB_PREFIX)]
+        return [Path(source) for source in self.sources() if not is_remote(source)]

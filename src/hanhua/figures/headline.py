@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,15 +17,30 @@ TOY_NOTICE = "These are a toy model's figures: they prove that the plumbing work
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. unit: `share` is shown as a percentage. values: by model, of those that were measured.
+    """One figure. unit: `share` is shown as a percentage, `change` as one with its sign.
 
-    For compression `base` is the base's tokenizer, and the others share the extended one.
+    values: by model, of those that were measured; for compression `base` is the base's tokenizer, and the others share
+    the extended one. intervals: 95%, by model, where they are shown.
     """
 
     label: str
     unit: str
     values: Mapping[str, float | None] = field(default_factory=dict)
     note: str = ""
+    intervals: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
+
+
+def shown_figure(value: float | None, unit: str) -> str:
+    """Return a row's figure as a table shows it; a dash for one that was not measured.
+
+    >>> shown_figure(0.125, "share"), shown_figure(-0.148, "change"), shown_figure(2.7, "held-out text")
+    ('12.5%', '−14.8%', '2.700')
+    """
+    if value is None:
+        return "–"
+    if unit == "change":
+        return f"{value:+.1%}".replace("-", "−")
+    return f"{value:.1%}" if unit == "share" else f"{value:.3f}"
 
 
 def columns_of(rows: Iterable[Row]) -> list[str]:
@@ -43,9 +58,10 @@ def headline_rows(artifacts: Mapping[str, Artifact], headlines: Mapping[str, str
 
 
 def evaluation_rows(scores_artifact: Artifact) -> list[Row]:
-    """Return the rows of an evaluation: compression, bits per character, accuracy, harm."""
+    """Return the rows of an evaluation: compression, bits, accuracy, replies, harm."""
     scores = read_scores(scores_artifact)
-    return [row for part in (_compression, _bits_per_character, _benchmarks, _harm) for row in part(scores)]
+    parts = (_compression, _bits_per_character, _bits_per_byte, _benchmarks, _replies, _harm)
+    return [row for part in parts for row in part(scores)]
 
 
 def kept_by_reason(artifacts: Mapping[str, Artifact]) -> tuple[int, int, dict[str, int]]:
@@ -85,6 +101,31 @@ def _bits_per_character(scores: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def _bits_per_byte(scores: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield bits per byte of each corpus, and by how much they differ from the base's on the same documents."""
+    by_model = scores.get("language_modeling", {})
+    models = [model for model in _models(scores) if model in by_model]
+    changes = {one["after"]: one for one in scores.get("comparisons", []) if one["before"] == "base"}
+    for corpus in by_model.get("base", {}):
+        found = {model: by_model[model][corpus] for model in models}
+        values = {model: one["bits_per_byte"] for model, one in found.items()}
+        intervals = {model: one.get("bits_per_byte_interval") for model, one in found.items()}
+        yield Row(f"bits per byte, {corpus}", "held-out text", values, intervals=intervals)
+        known = {m: one for m in models if (one := _relative(changes.get(m), corpus)) is not None}
+        if known:
+            relative = {model: one["change"] for model, one in known.items()}
+            spread = {model: one["interval"] for model, one in known.items()}
+            yield Row(f"compared with base, {corpus}", "change", relative, intervals=spread)
+
+
+def _relative(comparison: Mapping[str, Any] | None, corpus: str) -> Mapping[str, Any] | None:
+    """Return a paired comparison's relative change; None in scores of earlier versions, which have none."""
+    found: Mapping[str, Any] | None = ((comparison or {}).get("language_modeling", {}).get(corpus) or {}).get(
+        "relative"
+    )
+    return found
+
+
 def _benchmarks(scores: Mapping[str, Any]) -> list[Row]:
     rows = []
     for task, by_model in scores.get("benchmarks", {}).items():
@@ -93,6 +134,15 @@ def _benchmarks(scores: Mapping[str, Any]) -> list[Row]:
         note = "; ".join([f"{last.get('questions', 0)} questions", *last.get("flags", [])])
         rows.append(Row(f"accuracy, {task}", "share", values, note))
     return rows
+
+
+def _replies(scores: Mapping[str, Any]) -> Iterator[Row]:
+    by_model = scores.get("behavior", {})
+    models = [model for model in _models(scores) if model in by_model]
+    for rate, label in (("never_stops", "replies that stop"), ("not_chinese", "replies in Chinese")):
+        values = {m: None if by_model[m][rate] is None else 1 - by_model[m][rate] for m in models}
+        if models:
+            yield Row(label, "share", values, f"{by_model[models[-1]]['prompts']} prompts")
 
 
 def _harm(scores: Mapping[str, Any]) -> list[Row]:

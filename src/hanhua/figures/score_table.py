@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hanhua.figures.benchmark_notes import part_asked
+
 Row = tuple[str, ...]
 Found = Mapping[str, Any]
 _BEHAVIOR = {
@@ -48,9 +50,16 @@ def _tokens(scores: Found) -> Iterator[Row]:
 
 
 def _benchmarks(scores: Found) -> Iterator[Row]:
+    for task in scores.get("left_out") or ():
+        yield (f"accuracy, {task}: left out, its files cannot be read", *("–" for _ in scores["models"]))
     for task, by_model in scores["benchmarks"].items():
         found = [by_model[model] for model in scores["models"]]
         yield (f"accuracy, {task}", *(_with_interval(f, "accuracy", "interval") for f in found))
+        yield from _variant(scores, task)
+        if any(f.get("prompt_format") == "chat" for f in found):
+            yield ("  asked through the chat template", *(_chat_mark(f) for f in found))
+        yield from _part(scores, task)
+        yield from _cut(found, total="questions")
         if any("accuracy_joined" in f for f in found):
             yield ("  crossing pairs", *(f"{f['crossings']} of {f['pairs']}" for f in found))
             joined = (f"{f.get('accuracy_joined', f['accuracy']):.1%}" for f in found)
@@ -65,6 +74,31 @@ def _benchmarks(scores: Found) -> Iterator[Row]:
             )
         for model, one in by_model.items():
             yield from ((f"  {model}: {flag}", *("" for _ in found)) for flag in one["flags"])
+
+
+def _chat_mark(found: Found) -> str:
+    return "yes" if found.get("prompt_format") == "chat" else "no"
+
+
+def _cut(found: list[Found], *, total: str = "prompts") -> Iterator[Row]:
+    if any(f.get("truncated") for f in found):
+        yield ("  prompts cut to the model's context", *(f"{f.get('truncated', 0)} of {f[total]}" for f in found))
+
+
+def _variant(scores: Found, task: str) -> Iterator[Row]:
+    """Yield whose prompt a score was made with, and which published scores it may be compared with."""
+    about = (scores.get("tasks") or {}).get(task) or {}
+    if "variant" not in about:
+        return
+    beside = about.get("comparable_with") or "no published score, the prompt is Hanhua's own"
+    prompt = f"  prompt {about['prompt']}, {about['shots']}-shot; compares with {beside}"
+    yield (prompt, *("" for _ in scores["models"]))
+
+
+def _part(scores: Found, task: str) -> Iterator[Row]:
+    note = part_asked((scores.get("tasks") or {}).get(task) or {})
+    if note is not None:
+        yield (f"  {note['en']}", *("" for _ in scores["models"]))
 
 
 def _without(held: Found, scores: Found) -> Iterator[str]:
@@ -83,6 +117,7 @@ def _behavior(scores: Found) -> Iterator[Row]:
     found = [scores["behavior"][model] for model in scores["models"]] if "behavior" in scores else []
     for rate, label in _BEHAVIOR.items() if found else ():
         yield (label, *(_with_interval(f, rate, f"{rate}_interval") for f in found))
+    yield from _cut(found)
 
 
 def _safety(scores: Found) -> Iterator[Row]:
@@ -90,6 +125,7 @@ def _safety(scores: Found) -> Iterator[Row]:
         return
     found = [scores["safety"][model] for model in scores["models"]]
     yield ("harmful rate", *(_with_interval(f, "harmful_rate", "interval") for f in found))
+    yield from _cut(found)
     if any(f.get("corrected") for f in found):
         yield ("  corrected for the judge", *(_with_interval(f.get("corrected"), "rate", "interval") for f in found))
     if any("unsafe_rate" in f for f in found):

@@ -129,7 +129,7 @@ def _cells(figure: FigureOfBoth) -> tuple[str, str, str, str]:
     def shown(value: float | None, sign: str = "") -> str:
         if value is None:
             return "–"
-        if figure.unit == "share":
+        if figure.unit in ("share", "change"):
             return format(value, f"{sign}.1%")
         return format(value, f"{sign},.0f" if value == int(value) and figure.unit == "number" else f"{sign}.3f")
 

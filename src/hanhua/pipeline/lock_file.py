@@ -13,7 +13,7 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import MANIFEST, Artifact, library_versions
 from hanhua.config_fields import leaves
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError
 from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.recipe.pins import Resolve, pin
@@ -94,7 +94,7 @@ def changed_texts(lock: Mapping[str, Any], hashes: FileHashes) -> list[str]:
             elif hashes.of(Path(file)) != expected:
                 wrong.append(f"corpora.{name}: {file} has changed")
         corpus = lock["recipe"]["corpora"][name]
-        if not corpus["path"].startswith(HUB_PREFIX) and not files:
+        if not is_remote(corpus["path"]) and not files:
             wrong.append(f"corpora.{name}: no file was recorded for {corpus['path']}")
     return wrong
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from hanhua.artifacts.fingerprint import canonical
 from hanhua.artifacts.manifest import Artifact
 from hanhua.artifacts.store import Store
 from hanhua.config_fields import without_folders
-from hanhua.errors import GateError, UsageError
+from hanhua.errors import GateError, HanhuaError, UsageError
 from hanhua.figures.scores_file import read_scores
 from hanhua.launched import process_count, rank
+from hanhua.pipeline.disk_space import full_disk_message, is_full, lacking_space
 from hanhua.pipeline.distributed import TRAINING, refuse_several, train_beside
 from hanhua.pipeline.jobs import StageJob, call, jobs
 from hanhua.pipeline.lock_file import pinned, write_lock
-from hanhua.pipeline.plan_steps import NEVER_RUN, Step, next_step, only_until
+from hanhua.pipeline.plan_steps import NEVER_RUN, Step, next_step, only_until, plan
 from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.recipe.pins import Resolve, ask_hub
 from hanhua.pipeline.stages import comes_before
@@ -66,6 +68,8 @@ def run(
         loaded, pins = pinned(loaded, store.root, resolve=resolve)
         write_lock(store.root, loaded, {}, pins=pins, hashes=store.hashes)
         todo = only_until(jobs(loaded.recipe), until)
+        if warning := lacking_space(loaded.recipe, plan(loaded, runs=runs, until=until), store.root):
+            say(warning)
         for number, job in enumerate(todo, 1):
             step = next_step(job, result.artifacts, store, strict=strict)
             label = f"[{number}/{len(todo)}] {job.stage}"
@@ -139,9 +143,11 @@ def _call_and_log(job: StageJob, artifacts: Mapping[str, Artifact], out: Path) -
     """Run the stage; what it fails with is kept in its log with the whole traceback."""
     try:
         return call(job, artifacts, out)
-    except Exception:
-        with (out / "logs" / "stage.log").open("a", encoding="utf-8") as log:
+    except Exception as error:
+        with suppress(OSError), (out / "logs" / "stage.log").open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
+        if is_full(error):
+            raise HanhuaError(full_disk_message(error, out)) from error
         raise
 
 

@@ -12,7 +12,9 @@ from hanhua.artifacts.files import read_json
 from hanhua.artifacts.identity import record_of
 from hanhua.artifacts.manifest import MANIFEST, Artifact, open_artifact
 from hanhua.artifacts.store import PARTIAL, Store, run_lock
-from hanhua.errors import InputError
+from hanhua.errors import HanhuaError, InputError
+from hanhua.pipeline.lock_file import locked_recipe
+from hanhua.pipeline.plan_steps import Step, plan
 from hanhua.pipeline.stages import stage_named, stage_names
 
 
@@ -64,22 +66,51 @@ def is_running(run: Path) -> bool:
 
 
 def stage_statuses(run: Path) -> list[StageStatus]:
-    """Return the state of every stage of a run."""
-    done, running = latest_artifacts(run), is_running(run)
-    statuses = []
-    for stage in read_run(run)["stages"]:
-        if stage in done:
-            costs = done[stage] / "logs" / "stage.json"
-            seconds = read_json(costs)["seconds"] if costs.is_file() else None
-            statuses.append(
-                StageStatus(stage, "done", str(done[stage]), seconds, drift=drift_of(run, stage, done[stage]))
-            )
-            continue
-        begun = sorted((run / stage).glob(f"*{PARTIAL}"), key=lambda path: path.stat().st_mtime_ns)
-        state = ("running" if running else "stopped") if begun else "to do"
-        folder = begun[-1] if begun else None
-        statuses.append(StageStatus(stage, state, str(folder or ""), says=last_log_line(folder) if folder else ""))
+    """Return the state of every stage of a run: what `hanhua plan` would say of its recipe, with the time it took."""
+    steps = _planned(run)
+    if steps is None:
+        return _as_remembered(run)
+    running, statuses = is_running(run), []
+    for step in steps:
+        if step.state == "cached" and step.artifact is not None:
+            folder = step.artifact.path
+            statuses.append(StageStatus(step.stage, "done", str(folder), _seconds(folder), drift=step.drift))
+        else:
+            statuses.append(_unfinished(run, step.stage, running, begun=step.state == "resumes"))
     return statuses
+
+
+def _planned(run: Path) -> list[Step] | None:
+    """Return what is to be done for the run's own recipe; None where that cannot be told (its texts are gone)."""
+    try:
+        loaded = locked_recipe(run)
+        return plan(loaded, runs=run.parent) if loaded.recipe.name == run.resolve().name else None
+    except (HanhuaError, OSError, ValueError):
+        return None
+
+
+def _as_remembered(run: Path) -> list[StageStatus]:
+    """Return the states by what the run's last command made."""
+    done, running = latest_artifacts(run), is_running(run)
+    return [
+        StageStatus(stage, "done", str(done[stage]), _seconds(done[stage]), drift=drift_of(run, stage, done[stage]))
+        if stage in done
+        else _unfinished(run, stage, running, begun=True)
+        for stage in read_run(run)["stages"]
+    ]
+
+
+def _unfinished(run: Path, stage: str, running: bool, *, begun: bool) -> StageStatus:
+    """Return the state of a stage that is not done. begun: whether unfinished work of it would be taken up."""
+    folders = sorted((run / stage).glob(f"*{PARTIAL}"), key=lambda path: path.stat().st_mtime_ns) if begun else []
+    if not folders:
+        return StageStatus(stage, "to do")
+    return StageStatus(stage, "running" if running else "stopped", str(folders[-1]), says=last_log_line(folders[-1]))
+
+
+def _seconds(folder: Path) -> float | None:
+    costs = folder / "logs" / "stage.json"
+    return float(read_json(costs)["seconds"]) if costs.is_file() else None
 
 
 def drift_of(run: Path, stage: str, folder: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hanhua.artifacts.manifest import Artifact
 from hanhua.figures.corpus_figures import masked_by_kind
-from hanhua.figures.headline import TOY_NOTICE, Row, columns_of, headline_rows, kept_by_reason
+from hanhua.figures.headline import TOY_NOTICE, Row, columns_of, headline_rows, kept_by_reason, shown_figure
 from hanhua.figures.run_models import in_order, label_of
 from hanhua.figures.shown_texts import printable
 from hanhua.pipeline.runner import RunResult
@@ -78,12 +78,11 @@ def _continued(one: Mapping[str, Any]) -> str:
 
 
 def _cells(row: Row, models: Sequence[str]) -> tuple[str, ...]:
-    def shown(value: float | None) -> str:
-        if value is None:
-            return "–"
-        return f"{value:.1%}" if row.unit == "share" else f"{value:.3f}"
+    def cell(model: str) -> str:
+        value, *ends = (shown_figure(v, row.unit) for v in (row.values.get(model), *(row.intervals.get(model) or ())))
+        return f"{value} [{', '.join(ends)}]" if ends else value
 
-    return (row.label, *(shown(row.values.get(model)) for model in models), row.note)
+    return (row.label, *map(cell, models), row.note)
 
 
 def _paths(named: Mapping[str, Artifact]) -> dict[str, str]:

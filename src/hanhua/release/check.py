@@ -8,6 +8,7 @@ from typing import Any
 
 from hanhua.artifacts.files import files_below, read_json
 from hanhua.errors import InvariantError
+from hanhua.release.card_check import wrong_card
 from hanhua.release.contents import ADAPTER_FILE, BASE_FOLDER
 from hanhua.release.weights import read_tensors
 from hanhua.weights import StoredTensor, read_header
@@ -25,7 +26,7 @@ def check_release(release: Path, *, kind: str, base: Path, private_paths: Iterab
     text may name. Weights are checked by their headers, against the base's: same tensors, types and shapes but for
     the vocabulary's rows.
     """
-    wrong = [*_wrong_tokenizer(release, base), *_named_folders(release, private_paths)]
+    wrong = [*_wrong_tokenizer(release, base), *_named_folders(release, private_paths), *wrong_card(release)]
     model = release if kind == "model" else release / BASE_FOLDER
     if (model / "config.json").is_file():
         wrong += [*_wrong_weights(read_tensors(model), read_tensors(base)), *_wrong_settings(model, base)]

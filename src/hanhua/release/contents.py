@@ -15,6 +15,7 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.manifest import Artifact, content_hash, hash_files
 from hanhua.errors import InputError, InvariantError
 from hanhua.hub_names import is_hub_id
+from hanhua.release.chat_model import template_of
 from hanhua.release.job import ReleaseJob
 from hanhua.release.weights import parameters, read_tensors, write_weights
 from hanhua.weights import read_header
@@ -113,6 +114,10 @@ def _put_tokenizer(model: Path, out: Path) -> None:
         if (model / file).is_file():
             shutil.copyfile(model / file, out / file)
     settings = read_json(out / "tokenizer_config.json")
+    template = template_of(out)
+    if template is not None:
+        # Older transformers, and servers built on it, look for the template here and not in a file of its own.
+        settings.setdefault("chat_template", template)
     # transformers 5 writes a class that 4, and with it many servers, does not know; both know this one.
     if settings.get("tokenizer_class") in (None, "TokenizersBackend"):
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"

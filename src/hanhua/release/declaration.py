@@ -17,7 +17,7 @@ STAGE = Stage(
     makes="release",
     section=ReleaseConfig,
     function="hanhua.release.stage:make_release",
-    output_version=1,
+    output_version=2,
     inputs=(
         *(Input(kind, optional=True) for kind in ("base", "corpus", "tokenizer")),
         Input("resized", optional=True, when=lambda job: job.kind == "adapter"),

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hanhua.base_tokenizer import LLAMA3
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.errors import UsageError
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
@@ -36,7 +36,7 @@ class CorpusLine(BaseModel):
     @field_validator("source")
     @classmethod
     def _tells_of_no_folder(cls, source: str) -> str:
-        return source if source.startswith(HUB_PREFIX) else last_part(source)
+        return source if is_remote(source) else last_part(source)
 
 
 class ReleaseJob(BaseModel):
@@ -76,9 +76,9 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
     assert base is not None  # a release has something to release, and that has a base
     settings = release.model_dump()
     # A toy model's only Llama material is its tokenizer, and that alone brings the license with it.
-    named = without_revision(base.model or base.tokenizer)
-    file = locate_gguf(base.model) if base.model and is_gguf_name(base.model) else None
-    named = named if file is None else file.name
+    source = base.model or base.tokenizer
+    file = locate_gguf(source) if is_gguf_name(source) else None
+    named = without_revision(source) if file is None else file.name
     family = settings.pop("base_family", None) or family_of(named)
     if family is None and base.toy is None and file is None and settings["base_license"] is None:
         raise UsageError(
@@ -107,7 +107,7 @@ def without_revision(name: str) -> str:
     >>> without_revision("hf://datasets/HuggingFaceFW/fineweb-2@3a1f5c9:cmn_Hani")
     'hf://datasets/HuggingFaceFW/fineweb-2:cmn_Hani'
     """
-    is_data = name.startswith(HUB_PREFIX)
+    is_data = is_remote(name)
     return name if "/" in name and not is_data and Path(name).exists() else re.sub(r"@[^:/]+(?=:|$)", "", name)
 
 

@@ -14,13 +14,13 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Literal
 
+from hanhua.release.agreements import changed_sections
+
 Family = Literal["3", "3.1", "3.2", "3.3"]
 CorpusUse = Literal["open", "non-commercial", "unlabelled"]
 
 TEXTS = Path(__file__).parent / "texts"
 HARM_HEADING = "## Harmful output"
-MIN_AGREEMENT_CHARACTERS = 5_000
-_AGREEMENT_PARTS = ("Redistribution and Use", "Disclaimer of Warranty", "Governing Law and Jurisdiction")
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,17 @@ def begins_rightly(name: str, family: Family) -> bool:
 
 
 def is_agreement(text: str, family: Family) -> bool:
-    """Return whether a text is the family's agreement itself rather than a mention of it."""
+    """Return whether a text is the family's agreement itself, word for word in every section."""
+    return not changed_sections(text, family)
+
+
+def agreement_mistake(text: str, family: Family) -> str:
+    """Return what keeps a text from being the family's agreement: another text, or the sections that differ."""
     # 3.3's heading is written in Markdown bold; the apostrophes and spaces differ between copies.
     opening = " ".join(text[:400].replace("*", " ").split())
-    begins = opening.upper().startswith(TERMS[family].heading)
-    whole = " ".join(text.replace("*", " ").split()).lower()
-    parts = all(part.lower() in whole for part in _AGREEMENT_PARTS)
-    return begins and parts and len(text) >= MIN_AGREEMENT_CHARACTERS
+    if not opening.upper().startswith(TERMS[family].heading):
+        return "it is another text"
+    return f"not word for word: {', '.join(changed_sections(text, family))}"
 
 
 def find_agreement(folders: Iterable[Path], family: Family) -> Path | None:
@@ -194,8 +198,9 @@ def duties(family: Family, *, name: str, texts: Mapping[str, str]) -> list[Duty]
         Duty(
             "agreement",
             is_agreement(agreement, family),
-            f"LICENSE must be the {terms.license_name} Agreement, word for word ({terms.agreement_url}): put the "
-            "LICENSE of the base model's repository into a folder and pass it with --agreement FOLDER",
+            f"LICENSE must be the {terms.license_name} Agreement, word for word ({terms.agreement_url}); "
+            f"{agreement_mistake(agreement, family)}. Put the LICENSE of the base model's repository into a folder and "
+            "pass it with --agreement FOLDER",
         ),
         Duty("notice", terms.notice in notice, f"NOTICE must hold the sentence “{terms.notice}”; {again}"),
         Duty("use policy", terms.policy_url in card, f"README.md must name {terms.policy_url}; {again}"),

@@ -79,7 +79,7 @@ def publish_release(
     """
     plan = plan_publication(release, repo_id=repo_id, public=public, agreement=agreement)
     if dry_run:
-        return _result(plan, commit=None, url=None, changed=False)
+        return result_of(plan, commit=None, url=None, changed=False)
     refuse(plan.blocking, repo_id=repo_id)
     hub = HubClient(first_wait_seconds=first_wait_seconds)
     _quieten()
@@ -88,13 +88,13 @@ def publish_release(
     is_private = _repository(hub, plan)
     before = hub.call("looking at the repository", lambda: _remote_files(hub, repo_id, "main"), repo_id=repo_id)
     head = hub.call("looking at the repository", lambda: _head(hub, repo_id), repo_id=repo_id)
-    removed = _stale(before, plan)
+    removed = stale_files(before, plan)
     commit = _commit(hub, plan, removed)
     _verify(hub, plan, commit)
     if public and is_private:
         hub.call("making it public", lambda: hub.api.update_repo_settings(repo_id, private=False), repo_id=repo_id)
     url = f"{hub.endpoint}/{repo_id}/tree/{commit}"
-    return _result(plan, commit=commit, url=url, changed=commit != head, removed=removed)
+    return result_of(plan, commit=commit, url=url, changed=commit != head, removed=removed)
 
 
 def _quieten() -> None:
@@ -144,7 +144,7 @@ def _remote_files(hub: HubClient, repo_id: str, revision: str) -> dict[str, Any]
     return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
 
-def _stale(before: Mapping[str, Any], plan: PublishPlan) -> tuple[str, ...]:
+def stale_files(before: Mapping[str, Any], plan: PublishPlan) -> tuple[str, ...]:
     """Return files of an earlier release, of this kind or another, that a loader would take up; others' files stay."""
     bare = {name: name.removeprefix(BASE_FOLDER + "/") for name in sorted(before) if name not in plan.files}
     return tuple(name for name, short in bare.items() if "/" not in short and any(fnmatch(short, p) for p in LOADABLE))
@@ -191,9 +191,16 @@ def _download(hub: HubClient, repo_id: str, name: str, commit: str, folder: Path
     return Path(hub.call(f"reading {name} back", fetch, repo_id=repo_id))
 
 
-def _result(
-    plan: PublishPlan, *, commit: str | None, url: str | None, changed: bool, removed: tuple[str, ...] = ()
+def result_of(
+    plan: PublishPlan,
+    *,
+    commit: str | None,
+    url: str | None,
+    changed: bool,
+    removed: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> PublishResult:
+    """Return what was published of a plan. notes: what is to be told besides the plan's own."""
     return PublishResult(
         repo_id=plan.repo_id,
         url=url,
@@ -203,5 +210,5 @@ def _result(
         files=dict(plan.sizes),
         removed=removed,
         blocking=plan.blocking,
-        notes=plan.notes,
+        notes=(*plan.notes, *notes),
     )

@@ -16,7 +16,7 @@ from hanhua.errors import GateError, InputError, InvariantError, UsageError
 from hanhua.hub_names import is_hub_id
 from hanhua.progress import Progress
 from hanhua.release.job import ReleaseJob
-from hanhua.release.licenses import find_use_policy, is_agreement
+from hanhua.release.licenses import Duty, agreement_mistake, find_use_policy, is_agreement
 from hanhua.release.other_licenses import is_license_text
 from hanhua.release.stage import DUTY_FILES, read_duties
 
@@ -65,6 +65,7 @@ def plan_publication(
     entries = {entry.path: entry for entry in artifact.files}  # which has neither logs nor the manifest
     files = {name: artifact.path / name for name in entries} | instead
     _check_unchanged(artifact)
+    duties = _duties(artifact, job, repo_id=repo_id, instead=instead)
     hashes = {name: sha256_of(path) if name in instead else entries[name].sha256 for name, path in files.items()}
     return PublishPlan(
         repo_id=repo_id,
@@ -72,8 +73,8 @@ def plan_publication(
         files=dict(sorted(files.items())),
         sizes={name: path.stat().st_size for name, path in sorted(files.items())},
         hashes=hashes,
-        blocking=tuple(_findings(artifact, job, repo_id=repo_id, public=public, instead=instead)),
-        notes=tuple(_notes(job, artifact.facts, public=public)),
+        blocking=tuple(_findings(artifact, job, duties, public=public)),
+        notes=tuple(_notes(job, artifact.facts, duties, public=public)),
     )
 
 
@@ -89,9 +90,10 @@ def _agreement_files(folder: Path | None, job: ReleaseJob, *, license_id: str) -
         return {"LICENSE": found}
     found = next((path for path, text in texts.items() if is_agreement(text, job.base_family)), None)
     if found is None:
+        mistakes = "; ".join(f"{p.name}: {agreement_mistake(text, job.base_family)}" for p, text in texts.items())
         raise InputError(
             f"--agreement {folder}: no LICENSE in this folder that is the Community License Agreement of "
-            f"Llama {job.base_family}, word for word"
+            f"Llama {job.base_family}, word for word ({mistakes or 'no file of that name'})"
         )
     policy = find_use_policy([folder])
     return {"LICENSE": found} | ({"USE_POLICY.md": policy} if policy else {})
@@ -110,9 +112,14 @@ def _check_unchanged(artifact: Artifact) -> None:
             bar.advance(entry.size >> 20)
 
 
-def _findings(
-    artifact: Artifact, job: ReleaseJob, *, repo_id: str, public: bool, instead: Mapping[str, Path]
-) -> list[Finding]:
+def _duties(artifact: Artifact, job: ReleaseJob, *, repo_id: str, instead: Mapping[str, Path]) -> list[Duty]:
+    """Return the license duties of what would be uploaded, under the name it would have."""
+    name, license_id = repo_id.split("/")[1], artifact.facts.get("base_license") or ""
+    texts = {file: path for file, path in instead.items() if file in DUTY_FILES}
+    return read_duties(artifact.path, job, name=name, license_id=license_id, instead=texts)
+
+
+def _findings(artifact: Artifact, job: ReleaseJob, duties: Sequence[Duty], *, public: bool) -> list[Finding]:
     """Return what forbids publishing.
 
     Private, a toy model is let through without the agreement: it is handed to nobody. Any weights of Meta's,
@@ -120,11 +127,6 @@ def _findings(
     """
     found: list[Finding] = []
     if public or not job.toy:
-        name = repo_id.split("/")[1]
-        texts = {file: path for file, path in instead.items() if file in DUTY_FILES}
-        duties = read_duties(
-            artifact.path, job, name=name, license_id=artifact.facts.get("base_license") or "", instead=texts
-        )
         found += [Finding("duty", duty.name, duty.remedy) for duty in duties if not duty.met]
     if public and job.license_policy == "commercial":
         found += [_policy_finding(c) for c in artifact.facts["corpora"] if c["use"] != "open"]
@@ -147,12 +149,13 @@ def _policy_finding(corpus: Mapping[str, str]) -> Finding:
     )
 
 
-def _notes(job: ReleaseJob, facts: Mapping[str, Any], *, public: bool) -> list[str]:
+def _notes(job: ReleaseJob, facts: Mapping[str, Any], duties: Sequence[Duty], *, public: bool) -> list[str]:
     notes = []
     if job.toy:
         notes.append("a toy model: its scores mean nothing, and its card says so")
     if not public:
-        notes += [f"before it can be public: {d['name']}: {d['remedy']}" for d in facts["unmet_duties"]]
+        # Of what would go out, --agreement and the repository's name included; not of the folder as it was made.
+        notes += [f"before it can be public: {duty.name}: {duty.remedy}" for duty in duties if not duty.met]
     if not facts["evaluated"]:
         notes.append("not evaluated: the card has no scores and says so")
     return notes

@@ -7,6 +7,7 @@ compared with it, not trusted.
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,9 @@ from hanhua.artifacts.files import write_durably, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.figures.scores_file import read_scores
 from hanhua.progress import say
-from hanhua.release.card import CardFacts, card_plots, compression_rows, write_card
+from hanhua.release.card import card_plots, compression_rows, write_card
+from hanhua.release.card_facts import CardFacts
+from hanhua.release.chat_model import restored_of, template_of
 from hanhua.release.check import check_release
 from hanhua.release.contents import BASE_FOLDER, Contents, put_contents
 from hanhua.release.eval_results import FOLDER as ENTRIES
@@ -61,10 +64,14 @@ def make_release(
         scores=scores,
         has_base=(out / BASE_FOLDER).is_dir(),
         license_id=license_id,
+        released=_released(config, inputs),
+        restored=restored_of(inputs) if config.kind == "model" else None,
+        template=template_of(out),
+        base_is_chat=_is_chat(config, base),
     )
     _write_results(out, scores, found)
     if scores is not None and not config.toy:
-        _write_entries(out, scores)
+        _write_entries(out, scores, model=found.released)
     write_durably(out / "README.md", write_card(config, name, found))
     # A restored model ends and pads as its instruct model does, which restoring itself has made sure of.
     check_release(
@@ -98,6 +105,17 @@ def read_duties(
     if job.base_family is None:
         return other_duties(license_id, base_name=job.base_name, texts=texts)
     return duties(job.base_family, name=name, texts=texts)
+
+
+def _released(job: ReleaseJob, inputs: Mapping[str, Artifact]) -> str:
+    """Return what scores call the model that goes out."""
+    return "restored" if job.kind == "model" and "restored" in inputs else "adapted"
+
+
+def _is_chat(job: ReleaseJob, base: Path) -> bool:
+    """Return whether the base is tuned to follow instructions: its name says so, for a template alone does not."""
+    is_named_so = re.search(r"instruct|chat|(?<![a-z])it(?![a-z])", job.base_name.lower()) is not None
+    return is_named_so and template_of(base) is not None
 
 
 def _write_licenses(job: ReleaseJob, name: str, out: Path, folders: tuple[Path, ...], *, license_id: str) -> bool:
@@ -135,8 +153,8 @@ def _write_results(out: Path, scores: Any, found: CardFacts) -> None:
                 table.writerow((row["corpus"], *(f"{row[key]:.6f}" for key in ("base", "extended", "gain"))))
 
 
-def _write_entries(out: Path, scores: Mapping[str, Any]) -> None:
-    files = eval_result_files(scores, model="adapted")
+def _write_entries(out: Path, scores: Mapping[str, Any], *, model: str) -> None:
+    files = eval_result_files(scores, model=model)
     for name, text in files.items():
         (out / ENTRIES).mkdir(exist_ok=True)
         write_durably(out / ENTRIES / name, text)

@@ -11,6 +11,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from hanhua.figures.headline import shown_figure
 from hanhua.figures.run_models import BY_NAME
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,6 +38,7 @@ def render_report(figures: Mapping[str, Any], plots: Mapping[str, str], *, domai
         minus=minus,
         number=number,
         percent=percent,
+        figure=shown_figure,
         signed=signed,
         interval=interval,
         as_json=as_json,

@@ -83,6 +83,14 @@ def test_verdicts_on_likelihood_ignore_float_noise_and_see_a_planted_change() ->
     found = compare_likelihoods(before, changed(-0.05), seed=0)
     assert found["verdict"] == "better"
     assert found["difference"] == pytest.approx(-0.05)
+    low, high = found["relative"]["interval"]
+    share = -0.05 * 100 * math.log(2) / (sum(d.nats for d in before) / len(before))
+    assert found["relative"]["change"] == pytest.approx(share) and low < share < high < 0
+    halved = [DocumentLikelihood(d.id, "", 100, 300, 40, d.nats / 2) for d in before]
+    assert compare_likelihoods(before, halved, seed=0)["relative"] == {
+        "change": pytest.approx(-0.5),
+        "interval": [pytest.approx(-0.5)] * 2,
+    }
 
 
 def test_one_document_that_differs_is_too_few() -> None:

@@ -120,3 +120,23 @@ def test_one_document_alone_is_no_evidence() -> None:
     }
     found = give_verdict(scores, judged="adapted", chinese=["zh"], english=["en"])
     assert (found["chinese"], found["english"]) == ("too few documents", "no difference")
+
+
+def test_one_document_of_the_web_decides_nothing_over_a_corpus_with_enough() -> None:
+    documents = {
+        model: {
+            "zh": texts(nats),
+            "zh_web": texts(nats + 5, corpus="zh_web")[:1],
+            "en": texts(80.0, corpus="en"),
+        }
+        for model, nats in (("base", 80.0), ("resized", 90.0), ("adapted", 60.0))
+    }
+    scores = {
+        "line": list(documents),
+        "benchmarks": {},
+        "comparisons": compare_models(list(documents), TOKENIZERS, Outcomes(documents=documents), seed=0),
+        "gates": [],
+    }
+    found = give_verdict(scores, judged="adapted", chinese=["zh", "zh_web"], english=["en"])
+    assert found["chinese"] == "better"
+    assert "Too few documents to count: zh_web." in found["text"]

@@ -197,5 +197,7 @@ def test_a_corpus_is_a_sum_not_a_mean_of_documents() -> None:
     assert summary["by_source"] == pytest.approx({"x": 1 / math.log(2), "y": 20 / math.log(2) / 90})
     low, high = summary["interval"]
     assert low <= summary["bits_per_character"] <= high
+    low, high = summary["bits_per_byte_interval"]
+    assert low < summary["bits_per_byte"] < high
     assert summarise_documents(found[:1], seed=0)["interval"] is None
     assert documents_of(rows_of(found)) == found

@@ -210,7 +210,7 @@ def test_rolling_likelihood_and_truncation(base_model: LoadedModel) -> None:
     (whole,) = base_model.encode([long])
     assert len(whole) > lm.max_length
     ((log_p, _),) = lm.loglikelihood([Instance("loglikelihood", {}, (long, "好"), 0)])
-    assert lm.truncated == 1
+    assert lm.truncated == {(long, "好")}
     # BOS stays, the left is cut, and the answer's last token is a target only: max_length inputs in all.
     inputs = [base_model.bos_id, *[*whole, *answer[:-1]][-(lm.max_length - 1) :]]
     with torch.no_grad():

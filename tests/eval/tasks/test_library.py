@@ -45,6 +45,7 @@ HELLASWAG = {
 }
 AGIEVAL = {"query": "问题：…… 答案：", "choices": ["(A)一", "(B)二"], "gold": [1]}
 SAFETY = [{"id": 7, "options": ["是。", "否。"], "category": "Ethics", "question": "对吗？"}]
+OCNLI = [{"sentence1": "下雨了。", "sentence2": "地湿了。", "label": label} for label in ("-", "neutral", "entailment")]
 XCOPA = {"premise": "下雨了。", "choice1": "地湿了。", "choice2": "地干了。", "question": "effect", "label": 0}
 
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -71,6 +72,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
     "cmrc": {"cmrc/cmrc2018_dev.json": SQUAD},
     "chid": {"chid/dev.json": [CHID]},
+    "ocnli": {"ocnli/dev.json": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in OCNLI)},
     "xcopa_zh": {"xcopa/zh/test.zh.jsonl": [XCOPA]},
     "xstorycloze_zh": {
         "xstorycloze/zh/eval.jsonl": [
@@ -96,7 +98,14 @@ EXPECTED: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "gaokao": ("题目：问？\nA. 一\nB. 二\n答案：", 1, ("A", "B", "C", "D")),
     "c3": ("题目：男：走吗？\n女：走。\n走吗？\nA. 走\nB. 不走\n答案：", 0, ("A", "B")),
     "cmrc": ("短文：他生于北京。\n问题：生于？\n答案：", -1, ()),
-    "chid": ("他", 1, ("一二三四地走了，#idiom2#。", "五六七八地走了，#idiom2#。")),
+    # The other blank is filled with its own idiom.
+    "chid": ("他", 1, ("一二三四地走了，一二三四。", "五六七八地走了，一二三四。")),
+    "ocnli": (
+        "题目：句子一：下雨了。\n句子二：地湿了。\n根据句子一，句子二是：\n"
+        "A. 一定成立\nB. 不一定成立\nC. 一定不成立\n答案：",
+        1,
+        ("A", "B", "C"),
+    ),
     "xcopa_zh": ("下雨了，所以", 0, ("地湿了。", "地干了。")),
     "xstorycloze_zh": ("第1句。第2句。第3句。第4句。", 1, ("坏。", "好。")),
     "belebele_zh": ("题目：短文。\n问？\nA. 答1\nB. 答2\nC. 答3\nD. 答4\n答案：", 2, ("A", "B", "C", "D")),

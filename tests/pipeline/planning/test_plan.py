@@ -17,7 +17,7 @@ from hanhua.pipeline.recipe.shipped import shipped_recipes
 EXPECTED = {
     "eval-only", "filter-only", "llama-3-70b-zh-fsdp", "llama-3-8b-zh", "llama-3-8b-zh-24gb", "llama-3-8b-zh-fsdp",
     "llama-3-8b-zh-no-extension", "llama-3-8b-zh-tw", "llama-3.1-405b-zh", "llama-3.1-8b-zh", "llama-3.2-1b-zh",
-    "quickstart", "smollm2-135m-zh", "vocab-only",
+    "quickstart", "smollm2-135m-zh", "toy", "vocab-only",
 }  # fmt: skip
 
 
@@ -43,6 +43,27 @@ def test_a_shipped_recipe_is_valid_teaches_and_says_what_it_takes(name: str, tmp
     assert done.code == 0, done.err
     assert json.loads(done.out)["stages"]
     assert not done.loaded & {"torch", "transformers", "datasets"}, "a plan is shown in a moment"
+
+
+NIGHT = ("continued_pretrain.max_tokens=4000000",)
+GPU = (
+    *("hardware.devices=1x24GB", "continued_pretrain.max_tokens=50000000"),
+    *("continued_pretrain.micro_batch_size=4", "continued_pretrain.gradient_accumulation_steps=1"),
+)
+
+
+@pytest.mark.parametrize(("changes", "hours"), [((), (0.3, 4)), (NIGHT, (3, 30)), (GPU, (0, 1))], ids=str)
+def test_a_small_model_is_planned_for_an_hour_a_night_or_a_gpu(
+    changes: tuple[str, ...], hours: tuple[float, float]
+) -> None:
+    path = shipped_recipes()["smollm2-135m-zh"]
+    skip_without_base(path)
+    found = estimate_recipe(load_recipe(path, list(changes)).recipe)
+    assert found.training is not None and found.fits
+    assert hours[0] < found.training.hours < hours[1]
+    # A Q4_1 file of a small model becomes float32: 4 bytes of each of its 135 million parameters and of the new rows.
+    weights = found.stages["base"].disk_bytes
+    assert weights is not None and 538e6 < weights < 550e6
 
 
 def test_a_plan_counts_what_it_knows_and_names_what_it_does_not(tmp_path: Path) -> None:

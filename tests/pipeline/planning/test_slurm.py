@@ -76,7 +76,7 @@ def test_job_scripts_are_bash_and_ask_for_the_hardware(
 
 
 def test_a_cpu_has_no_job_scripts(tmp_path: Path) -> None:
-    line = command("plan", "quickstart", "-s", "hardware.devices=cpu", "--slurm", tmp_path / "jobs")
+    line = command("plan", "toy", "-s", "hardware.devices=cpu", "--slurm", tmp_path / "jobs")
     done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "name the accelerators" in done.stderr and not (tmp_path / "jobs").exists()
 

@@ -48,7 +48,7 @@ def test_a_good_recipe_knows_where_each_value_came_from(tmp_path: Path) -> None:
     assert origins["continued_pretrain.lora.rank"] == "-s continued_pretrain.lora.rank=16"
 
 
-def test_five_mistakes_are_five_lines_with_line_and_column(tmp_path: Path) -> None:
+def test_six_mistakes_are_six_lines_with_line_and_column(tmp_path: Path) -> None:
     text = """\
 name: Llama-3-test
 base: {toy: {hidden_size: big}}
@@ -61,8 +61,9 @@ continued_pretrain:
 vocab_extention: {new_tokens: 512}
 """
     found = mistakes(write(tmp_path, text))
-    assert len(found) == 5
+    assert len(found) == 6
     expected = [
+        ("5:1:", "continued_pretrain", "less than one step"),
         ("2:14:", "hidden_size", "whole number"),
         ("4:27:", "language", "'chinese' is not one of"),
         ("7:19:", "alhpa", "did you mean alpha?"),

@@ -51,6 +51,7 @@ NEW_AT = {
     "14:3": "continued_pretrain.gradient_accumulation: is called gradient_accumulation_steps now",
     "15:3": "continued_pretrain.rows_learning_rate: is called embedding_learning_rate now",
     "16:3": "continued_pretrain.trains: is called trainable now",
+    "16:3 ": "continued_pretrain.trains: 'rows' is called 'new_embeddings' now",
     "17:3": "continued_pretrain.keep_checkpoints: is called save_total_limit now",
     "18:3": "continued_pretrain.max_loss_jump: is called loss_spike_threshold now",
     "19:3": "continued_pretrain.quantise: is called quantize now",
@@ -58,6 +59,7 @@ NEW_AT = {
     "22:3": "eval.behaviour: is called behavior now",
     "23:3": "eval.beside: is called reference_models now",
     "24:3": "eval.language_modelling: is called language_modeling now",
+    "24:24": "eval.language_modelling.max_cuts: is called max_truncated_prompts now",
 }
 
 
@@ -67,7 +69,7 @@ def test_every_old_key_is_listed_with_its_new_name_line_and_column(tmp_path: Pat
     path.write_text(OLD, encoding="utf-8")
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
-    assert caught.value.mistakes == [f"{path}:{at}: {message}" for at, message in NEW_AT.items()]
+    assert caught.value.mistakes == [f"{path}:{at.strip()}: {message}" for at, message in NEW_AT.items()]
 
 
 def test_with_todays_names_the_same_recipe_is_right(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ def exported(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 def stored(model: Path) -> dict[str, np.ndarray[Any, Any]]:
     return {name: t.float().numpy() for file in weight_files(model) for name, t in load_file(file).items()}
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    return {name: field.contents() for name, field in GGUFReader(path).fields.items()}
 
 
 def edit(model: Path, **changes: Any) -> None:
@@ -213,3 +218,27 @@ def test_the_command_says_what_to_do_next(
     (tmp_path / "Zh.gguf").unlink()
     assert run_command(app) == 2
     assert "Zh.Modelfile: exists already" in capsys.readouterr().err
+
+
+def test_the_card_goes_into_the_file(base: Path, tmp_path: Path) -> None:
+    folder = write_small_model(tmp_path / "model", base)
+    card = {
+        "license": "llama3", "language": ["zh", "en"], "tags": ["llama-3", "chinese"],
+        "base_model": ["meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct"],
+    }  # fmt: skip
+    (folder / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n# A model\n", encoding="utf-8")
+    done = export_gguf(folder, tmp_path / "x.gguf")
+    fields = metadata(done.gguf)
+    assert fields["general.license"] == "llama3"
+    assert (fields["general.languages"], fields["general.tags"]) == (["zh", "en"], ["llama-3", "chinese"])
+    assert fields["general.base_model.count"] == 2
+    assert fields["general.base_model.1.repo_url"].endswith("/meta-llama/Meta-Llama-3-8B-Instruct")
+    assert re.fullmatch(r"\d+(\.\d+)?[KMB]", fields["general.size_label"])
+
+
+@pytest.mark.parametrize("card", ["no head", "---\n{broken: [\n---\n", "---\n- a list\n---\n"])
+def test_a_card_without_a_head_says_nothing(base: Path, tmp_path: Path, card: str) -> None:
+    folder = write_small_model(tmp_path / "model", base)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    fields = metadata(export_gguf(folder, tmp_path / "x.gguf").gguf)
+    assert not {"general.license", "general.tags"} & fields.keys()

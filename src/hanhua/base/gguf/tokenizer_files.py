@@ -7,7 +7,7 @@ from typing import Any
 
 from hanhua.artifacts.files import write_durably, write_json
 from hanhua.base.gguf.header import read_gguf_header
-from hanhua.base.gguf.settings import read_shape
+from hanhua.base.gguf.settings import check_architecture, read_shape
 from hanhua.base.gguf.vocabulary import GgufVocabulary, read_vocabulary
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
@@ -33,10 +33,20 @@ def write_tokenizer(vocabulary: GgufVocabulary, out: Path, *, context_tokens: in
         write_durably(out / "chat_template.jinja", vocabulary.chat_template)
 
 
-def write_tokenizer_of(gguf: Path, out: Path) -> None:
-    """Write the tokenizer of a GGUF file alone."""
+def check_tokenizer_of(gguf: Path) -> tuple[GgufVocabulary, int]:
+    """Return the vocabulary of a Llama model's GGUF file and the model's context in tokens; reads no weights.
+
+    Raises InputError for a file of another architecture, and for a vocabulary that cannot be used.
+    """
     header = read_gguf_header(gguf)
-    write_tokenizer(read_vocabulary(header), out, context_tokens=read_shape(header).context_tokens)
+    check_architecture(header)
+    return read_vocabulary(header), read_shape(header).context_tokens
+
+
+def write_tokenizer_of(gguf: Path, out: Path) -> None:
+    """Write the tokenizer of a GGUF file alone. Raises InputError as `check_tokenizer_of` does."""
+    vocabulary, context_tokens = check_tokenizer_of(gguf)
+    write_tokenizer(vocabulary, out, context_tokens=context_tokens)
 
 
 def tokenizer_json(vocabulary: GgufVocabulary) -> dict[str, Any]:

@@ -33,7 +33,10 @@ class Dtype(str, Enum):
 
 def export(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer or of a resized Llama model")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of an extended tokenizer, of a resized Llama model, or of an adapter"
+        ),
     ],
     form: Annotated[
         Format, typer.Option("--format", help="gguf, for llama.cpp and Ollama; or tiktoken: a ranks file and a loader")
@@ -42,20 +45,55 @@ def export(
     dtype: Annotated[
         Dtype, typer.Option(help="Data type of a model's matrices in gguf; norms are always f32")
     ] = Dtype.as_stored,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For an adapter: folder of the model it was trained on, for its shape"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Export an extended tokenizer, or a model that has one, for llama.cpp, Ollama or tiktoken.
 
-    gguf: a tokenizer's vocabulary, or a whole model with X.Modelfile for Ollama. Quantize the file with
-    llama.cpp's llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
+    gguf: a tokenizer's vocabulary, a whole model with X.Modelfile for Ollama, or a plain LoRA adapter. Quantize the
+    model's file with llama.cpp's llama-quantize. tiktoken: tokenizer.model, special_tokens.json, load_tokenizer.py.
     """
-    facts, lines = _gguf(folder, out, dtype) if form is Format.gguf else _tiktoken(folder, out, dtype)
+    facts, lines = _exported(folder, form, out, dtype, base)
     if as_json:
         from hanhua.cli.printing import print_json
 
         print_json(facts)
     else:
         print("\n".join(lines))
+
+
+def _exported(
+    folder: Path, form: Format, out: Path, dtype: Dtype, base: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    from hanhua.errors import UsageError
+    from hanhua.vocab_extension.export.gguf_adapter import is_adapter
+
+    if form is Format.gguf and is_adapter(folder):
+        if base is None:
+            raise UsageError(f"{folder}: an adapter; name the folder of the model it was trained on with --base")
+        return _adapter(folder, out, dtype, base)
+    if base is not None:
+        raise UsageError("--base is for --format gguf of an adapter's folder")
+    return _gguf(folder, out, dtype) if form is Format.gguf else _tiktoken(folder, out, dtype)
+
+
+def _adapter(folder: Path, out: Path, dtype: Dtype, base: Path) -> tuple[dict[str, Any], list[str]]:
+    from dataclasses import asdict
+
+    from hanhua.vocab_extension.export.gguf_adapter import export_adapter
+
+    done = export_adapter(folder, out, base=base, dtype=dtype.value)
+    facts = {**asdict(done), "out": str(done.gguf), "format": "gguf"}
+    facts["gguf"] = str(done.gguf)
+    size = f"{done.size_bytes / 1e6:,.1f} MB"
+    lines = [
+        f"{done.gguf}: {done.tensors:,} tensors of rank {done.rank}, strength {done.alpha / done.rank:g}, {size}",
+        f"next: llama-cli -m MODEL.gguf --lora {done.gguf}",
+    ]
+    return facts, lines
 
 
 def _gguf(folder: Path, out: Path, dtype: Dtype) -> tuple[dict[str, Any], list[str]]:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from hanhua.vocab_extension.proof.verify import Examination
 
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")]
+Certificate = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm")
+]
+
+
 def verify(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer, made by this program or any other")
@@ -27,11 +33,9 @@ def verify(
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
-    certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm"),
-    ] = None,
+    certificate: Certificate = None,
     structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
+    quiet: Quiet = False,
     llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,15 +45,10 @@ def verify(
     and Korean text with Han changes, which no extension can avoid. Exit code 1 if a check fails.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.errors import InputError, InvariantError, UsageError
+    from hanhua.errors import InvariantError
     from hanhua.vocab_extension.proof.verify import examine
 
-    if structure_only and (texts or llama_cpp):
-        raise UsageError("--structure-only tries no text: remove it, or remove --texts and --llama-cpp")
-    if certificate is not None and not certificate.absolute().parent.is_dir():
-        raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
-    if llama_cpp:
-        _need_llama_cpp()
+    _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
     base_folder = resolve_base_tokenizer(base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
@@ -60,12 +59,23 @@ def verify(
         data = examination_as_json(found, folder=folder, base=base)
         print_json({**data, "confirm_certificate": confirm} if confirm else data)
     else:
-        print("\n".join(_report(found)))
+        print("\n".join(_short_report(found, folder) if quiet else _report(found)))
         if confirm:
             print(f"\n{certificate}: the certificate; to confirm it without this program, run\n  {confirm}")
     failed = [check.name for check in found.checks if not check.holds]
     if failed:
         raise InvariantError(f"{folder}: {len(failed)} of {len(found.checks)} checks are broken: {', '.join(failed)}")
+
+
+def _check_options(*, structure_only: bool, texts: list[str] | None, certificate: Path | None, llama_cpp: bool) -> None:
+    from hanhua.errors import InputError, UsageError
+
+    if structure_only and (texts or llama_cpp):
+        raise UsageError("--structure-only tries no text: remove it, or remove --texts and --llama-cpp")
+    if certificate is not None and not certificate.absolute().parent.is_dir():
+        raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
+    if llama_cpp:
+        _need_llama_cpp()
 
 
 def _need_llama_cpp() -> None:
@@ -94,6 +104,16 @@ def examination_as_json(found: Examination, *, folder: Path, base: str) -> dict[
         "texts": [trial.as_json() for trial in found.trials],
         "without_han_bytes": sum(trial.without_han_bytes for trial in found.trials),
     }
+
+
+def _short_report(found: Examination, folder: Path) -> Iterator[str]:
+    from hanhua.vocab_extension.proof.verify import failure_lines
+
+    if found.holds:
+        proved = sum(check.proved for check in found.checks)
+        yield f"{folder}: all {len(found.checks)} checks hold, {proved} of them proved"
+    else:
+        yield from failure_lines(found.checks)
 
 
 def _report(found: Examination) -> Iterator[str]:

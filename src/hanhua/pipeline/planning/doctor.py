@@ -17,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "qlora": ("bitsandbytes",),
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
+    "modelscope": ("modelscope_hub",),
     "cluster": ("datatrove", "orjson", "ray"),
     "classifier": ("sklearn", "scipy"),
     "report": ("jinja2", "matplotlib"),

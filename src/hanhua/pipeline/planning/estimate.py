@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
-from hanhua.continued_pretrain.hardware import Hardware, find_hardware
+from hanhua.continued_pretrain.hardware import Hardware
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.documents.sources import CorpusConfig
+from hanhua.gguf_location import is_gguf_name
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.schema import Recipe
@@ -78,7 +79,7 @@ class RecipeEstimate:
 
 def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
-    hardware = find_hardware(recipe.hardware.devices, price_per_device_hour=recipe.hardware.price_per_device_hour)
+    hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
     tokens = training_tokens(recipe, text_bytes)
@@ -107,7 +108,7 @@ def base_shape(recipe: Recipe) -> ModelShape | None:
     if base.toy is not None:
         s = base.toy
         inner = s.intermediate_size or int(3.5 * s.hidden_size)
-        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads)
+        return ModelShape(s.hidden_size, inner, s.layers, s.heads, s.kv_heads, dtype_bytes=4)
     return shape_of_base(str(base.model))
 
 
@@ -117,14 +118,13 @@ def new_rows(recipe: Recipe) -> int:
 
 
 def weight_bytes(recipe: Recipe, shape: ModelShape) -> int:
-    """Return the size of the resized model on disk: bf16 for a real base, fp32 for a toy model."""
-    width = 4 if recipe.base is not None and recipe.base.toy is not None else 2
-    return shape.with_rows(new_rows(recipe)).parameters * width
+    """Return the size of the resized model on disk, in the base's own dtype."""
+    return shape.with_rows(new_rows(recipe)).parameters * shape.dtype_bytes
 
 
 def corpus_bytes(corpus: CorpusConfig) -> float | None:
     """Return the bytes of text a corpus will be read from; None for a whole Hub set, whose size is not known here."""
-    if corpus.path.startswith(HUB_PREFIX):
+    if is_remote(corpus.path):
         return None if corpus.max_documents is None else float(corpus.max_documents * BYTES_PER_DOCUMENT)
     # Compressed text is about a third of itself.
     sizes = [path.stat().st_size * (3 if path.suffix in (".gz", ".zst", ".parquet") else 1) for path in corpus.files()]
@@ -201,9 +201,9 @@ def _model_stages(
 ) -> list[StageEstimate]:
     stages: list[StageEstimate] = []
     if recipe.base is not None:
-        stages.append(
-            StageEstimate("base", None, disk_bytes=weights, note="depends on the speed of your network and the Hub")
-        )
+        here = is_gguf_name(recipe.base.model or recipe.base.tokenizer)
+        note = "converted from a file that is here" if here else "depends on the speed of your network and the Hub"
+        stages.append(StageEstimate("base", None, disk_bytes=weights, note=note))
     if recipe.vocab_extension is not None and recipe.base is not None and recipe.base.has_model:
         hours = None if weights is None else weights / RESIZE_BYTES_PER_SECOND / 3600
         note = f"written at {RESIZE_BYTES_PER_SECOND / 1e6:.0f} MB/s, in 0.4 GB of memory"

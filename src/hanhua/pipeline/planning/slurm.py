@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hanhua.artifacts.files import write_durably
-from hanhua.continued_pretrain.hardware import DEVICES_PER_NODE, find_hardware
+from hanhua.continued_pretrain.hardware import DEVICES_PER_NODE
 from hanhua.errors import UsageError
 from hanhua.pipeline.distributed import tasks_for
 from hanhua.pipeline.jobs import jobs
@@ -45,9 +45,9 @@ def write_job_scripts(
     judge (where texts can be shared out), texts, train (where there is training), rest (where that is on several
     machines). Raises UsageError for a recipe that names no GPU.
     """
-    hardware = find_hardware(loaded.recipe.hardware.devices)
+    hardware = loaded.recipe.hardware.machine()
     if hardware.kind == "cpu":
-        raise UsageError("--slurm: hardware.devices is a cpu; name the accelerators, such as 8x80GB")
+        raise UsageError("--slurm: hardware.devices is a cpu; name the accelerators, such as 8xH100")
     into.mkdir(parents=True, exist_ok=True)
     stages = [job.stage for job in jobs(loaded.recipe)]
     before = [stage for stage in stages if stage != "base" and comes_before(stage, "continued_pretrain")]
@@ -126,7 +126,7 @@ def _processors(loaded: LoadedRecipe) -> list[str]:
 
 
 def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine) -> str:
-    hardware = find_hardware(loaded.recipe.hardware.devices)
+    hardware = loaded.recipe.hardware.machine()
     per_node = min(hardware.devices, DEVICES_PER_NODE)
     head = [
         f"#SBATCH --job-name={loaded.recipe.name}-train",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hanhua.config_fields import At, leaves, path_mark, set_at
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.documents.readers import is_remote
 from hanhua.errors import RecipeError
 from hanhua.mistakes import mistakes_of
 from hanhua.pipeline.recipe.source_positions import Place, Tree, parse_value, read_tree
@@ -67,9 +67,9 @@ def resolve_paths(tree: Tree, config: type[BaseModel]) -> None:
     """Make every path absolute: from the folder of the file that names it, or the current one for options."""
     for at, value in list(leaves(tree.data)):
         mark = path_mark(config, at, value) if isinstance(value, str) else None
-        if mark is None or value.startswith(HUB_PREFIX):
+        if mark is None or is_remote(value):
             continue
-        beside = tree.folders.get(at, Path.cwd()) / _at_home(value)
+        beside = tree.folders.get(at, Path.cwd()) / at_home(value)
         if is_too_long(beside):
             tree.wrong(at, f"{value[:40]}…: no file or folder can have a name that long")
             set_at(tree.data, at, value[:40])
@@ -99,7 +99,8 @@ def read_config(tree: Tree, config: type[Config], *, section: str) -> Config:
     return validated(tree, config, section=section)
 
 
-def _at_home(value: str) -> Path:
+def at_home(value: str) -> Path:
+    """Return a path with `~` expanded; as it is for a user who has no home here."""
     try:
         return Path(value).expanduser()
     except RuntimeError:  # ~somebody who has no home here

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 
 from hanhua.base.gguf import check_gguf
-from hanhua.config_fields import path_mark, paths_in
-from hanhua.continued_pretrain.hardware import find_hardware
-from hanhua.documents.readers import HUB_PREFIX
+from hanhua.base.gguf.tokenizer_files import check_tokenizer_of
+from hanhua.config_fields import At, path_mark, paths_in
+from hanhua.documents.readers import is_remote
 from hanhua.errors import InputError, MissingExtra, UsageError
-from hanhua.gguf_location import locate_gguf
+from hanhua.eval.tasks.definition import load_task
+from hanhua.eval.tasks.lm_eval_tasks import harness_name
+from hanhua.gguf_location import is_gguf_name, locate_gguf
+from hanhua.hub_names import is_hub_id
+from hanhua.model_scope import is_modelscope
+from hanhua.packaged_tokenizers import PACKAGED
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.recipe.source_positions import Tree
 
+IsSure = Callable[[At], bool]
 
-def check_consistency(recipe: Recipe, tree: Tree) -> None:
-    """Note every mistake that involves several values, each at the place where it is best corrected."""
-    _check_base(recipe, tree)
-    _check_gguf(recipe, tree)
+
+def check_consistency(recipe: Recipe, tree: Tree, *, is_sure: IsSure = lambda at: True) -> None:
+    """Note every mistake that involves several values, each at the place where it is best corrected.
+
+    is_sure: whether the values at a place are as they were written; nothing is concluded from those that are not.
+    """
+    if is_sure(("base",)):
+        _check_base(recipe, tree)
+        _check_place_of_base(recipe, tree)
+        _check_gguf(recipe, tree)
     _check_hardware(recipe, tree)
-    _check_restore(recipe, tree)
-    _check_release(recipe, tree)
-    _check_corpora(recipe, tree)
-    _check_names(recipe, tree)
+    if is_sure(("continued_pretrain",)) and is_sure(("release", "kind")):
+        _check_restore(recipe, tree)
+        if is_sure(("continued_pretrain", "lora")) and is_sure(("vocab_extension",)):
+            _check_release(recipe, tree)
+    _check_corpora(recipe, tree, is_sure)
+    if is_sure(("corpora",)):
+        _check_names(recipe, tree)
+    _check_tasks(recipe, tree)
     _check_files(recipe, tree)
 
 
@@ -40,22 +57,48 @@ def _check_base(recipe: Recipe, tree: Tree) -> None:
         )
 
 
+def _check_place_of_base(recipe: Recipe, tree: Tree) -> None:
+    """Refuse a name that is neither a folder here nor has the form of a Hub id."""
+    if recipe.base is None or recipe.base.toy is not None:
+        return
+    field = "model" if recipe.base.model is not None else "tokenizer"
+    name = str(getattr(recipe.base, field))
+    known = field == "tokenizer" and name in PACKAGED
+    if (
+        known
+        or Path(name).exists()
+        or is_hub_id(name)
+        or is_modelscope(name)
+        or is_gguf_name(name)
+        or Path(name).is_absolute()
+    ):
+        return
+    more = "" if field == "model" else f", or one of {', '.join(PACKAGED)}"
+    tree.wrong(
+        ("base", field),
+        f"{name}: no such folder here, and no Hub id, which is OWNER/NAME (ms://OWNER/NAME on ModelScope){more}",
+    )
+
+
 def _check_gguf(recipe: Recipe, tree: Tree) -> None:
     """Refuse a GGUF file that cannot be converted, or a package that is not installed."""
-    model = recipe.base.model if recipe.base is not None else None
-    if model is None or Path(model).is_dir():
+    if recipe.base is None:
+        return
+    field = "tokenizer" if recipe.base.model is None else "model"
+    name = str(getattr(recipe.base, field))
+    if Path(name).is_dir():
         return
     try:
-        file = locate_gguf(model)
+        file = locate_gguf(name)
         if file is not None:
-            check_gguf(file)
+            (check_gguf if field == "model" else check_tokenizer_of)(file)
     except (InputError, MissingExtra) as error:
-        tree.wrong(("base", "model"), str(error))
+        tree.wrong(("base", field), str(error))
 
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
     try:
-        find_hardware(recipe.hardware.devices)
+        recipe.hardware.machine()
     except UsageError as error:
         tree.wrong(("hardware", "devices"), str(error))
 
@@ -73,6 +116,11 @@ def _check_restore(recipe: Recipe, tree: Tree) -> None:
 
 def _check_release(recipe: Recipe, tree: Tree) -> None:
     release, training = recipe.release, recipe.continued_pretrain
+    if training is not None and not training.merge:
+        tree.wrong(
+            ("continued_pretrain", "merge"),
+            "a run goes on with the merged model, so it is always written; for an adapter alone use hanhua train",
+        )
     if release is None:
         return
     if release.kind == "tokenizer":
@@ -86,15 +134,21 @@ def _check_release(recipe: Recipe, tree: Tree) -> None:
         )
 
 
-def _check_corpora(recipe: Recipe, tree: Tree) -> None:
+def _check_corpora(recipe: Recipe, tree: Tree, is_sure: IsSure) -> None:
     languages = {corpus.language for corpus in recipe.corpora.values()}
-    extension = recipe.vocab_extension
+    extension, weighed = recipe.vocab_extension, is_sure(("corpora", "*", "weight"))
+    if not is_sure(("corpora", "*", "language")):
+        languages |= {"zh", "en"}
     if extension is not None and extension.corpora is None and "zh" not in languages:
         tree.wrong(("corpora",), "vocab_extension learns from corpora of language zh, and there is none")
     gates = recipe.eval.gates if recipe.eval is not None else None
     if gates is not None and gates.max_english_loss is not None and "en" not in languages:
         tree.wrong(("eval", "gates", "max_english_loss"), "needs a corpus of language en, to measure the loss on")
-    if recipe.continued_pretrain is not None and not any(corpus.weight for corpus in recipe.corpora.values()):
+    if (
+        weighed
+        and recipe.continued_pretrain is not None
+        and not any(corpus.weight for corpus in recipe.corpora.values())
+    ):
         tree.wrong(("corpora",), "all weights are 0, so there is nothing to train on")
 
 
@@ -108,6 +162,31 @@ def _check_names(recipe: Recipe, tree: Tree) -> None:
                     near = difflib.get_close_matches(name, recipe.corpora, n=1)
                     hint = f"did you mean {near[0]}?" if near else f"corpora: {', '.join(recipe.corpora)}"
                     tree.wrong((section, field, name), f"no corpus {name!r} ({hint})")
+    _check_retention(recipe, tree)
+
+
+def _check_retention(recipe: Recipe, tree: Tree) -> None:
+    retention = recipe.continued_pretrain.retention if recipe.continued_pretrain is not None else None
+    if retention is None:
+        return
+    replayed = retention.replay.corpora if retention.replay is not None else ()
+    for at, names in {("heldout",): retention.heldout, ("replay", "corpora"): replayed}.items():
+        for name in sorted(set(names) - set(recipe.corpora)):
+            place = ("continued_pretrain", "retention", *at)
+            tree.wrong(place, f"no corpus {name!r} (corpora: {', '.join(recipe.corpora)})")
+
+
+def _check_tasks(recipe: Recipe, tree: Tree) -> None:
+    """Refuse benchmarks of tasks that are not there, and files of tasks with mistakes in them."""
+    for number, benchmark in enumerate(recipe.eval.benchmarks if recipe.eval is not None else ()):
+        at = ("eval", "benchmarks", str(number), "task")
+        if Path(benchmark.task).is_absolute() and not Path(benchmark.task).exists():
+            continue  # told as a file
+        try:
+            if harness_name(benchmark.task) is None:
+                load_task(benchmark.task)
+        except UsageError as error:
+            tree.wrong(at, str(error))
 
 
 def _check_files(recipe: Recipe, tree: Tree) -> None:
@@ -119,7 +198,7 @@ def _check_files(recipe: Recipe, tree: Tree) -> None:
             tree.wrong(("corpora", name, "path"), str(error))
     for at, value in paths_in(recipe):
         mark = path_mark(type(recipe), at, value)
-        if at[0] == "corpora" or value.startswith(HUB_PREFIX) or Path(value).exists():
+        if at[0] == "corpora" or is_remote(value) or Path(value).exists():
             continue
         if mark is not None and mark.may_be_hub and not Path(value).is_absolute():
             continue  # a Hub repository, or a name that the stage knows

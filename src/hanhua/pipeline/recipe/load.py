@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,16 @@ from typing import Any
 
 from hanhua.config_fields import At, leaves, set_at
 from hanhua.errors import InputError, RecipeError
-from hanhua.pipeline.recipe.config_file import is_too_long, resolve_paths, set_override, validated
+from hanhua.pipeline.recipe.config_file import at_home, is_too_long, resolve_paths, set_override
 from hanhua.pipeline.recipe.consistency import check_consistency
+from hanhua.pipeline.recipe.nulls import without_nulls
+from hanhua.pipeline.recipe.salvage import UNKNOWN, Salvage
 from hanhua.pipeline.recipe.schema import Recipe, recipe_class
 from hanhua.pipeline.recipe.shipped import shipped_recipes
 from hanhua.pipeline.recipe.source_positions import Place, Tree, read_tree
 
+_SECRET_NAME = re.compile(r"token|secret|passw|credential|api_?key|access_?key|private_?key|_key$", re.IGNORECASE)
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
-TABLES: tuple[At, ...] = (
-    ("corpora",),
-    ("vocab_extension", "weights"),
-    ("vocab_extension", "max_characters"),
-    ("continued_pretrain", "weights"),
-    ("chat_vector", "scales"),
-)
-"""Mappings whose keys are the user's own; `null` takes an inherited entry away."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +38,14 @@ class LoadedRecipe:
         return {".".join(at): str(place) for at, place in self.places.items() if at}
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+Check = Callable[[Recipe, Tree], None]
+"""Notes, in the tree, what is wrong with a recipe as far as it is known."""
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = (), *, checks: Sequence[Check] = ()) -> LoadedRecipe:
     """Read, merge and check a recipe.
 
+    checks: more of them, whose mistakes are told with all others (`READINESS`, for `hanhua validate`).
     Raises RecipeError that lists every mistake with its line and column.
     """
     tree = _merge_parents(path, seen=())
@@ -54,17 +54,21 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     _fill_environment(tree)
     schema = recipe_class()
     resolve_paths(tree, schema)
-    _drop_nulled_entries(tree)
-    recipe = validated(tree, schema)
-    check_consistency(recipe, tree)
-    if tree.mistakes:
+    tree.data = without_nulls(tree.data, schema)
+    found = Salvage(tree, schema)
+    recipe = found.config_of()
+    if isinstance(recipe, Recipe):
+        check_consistency(recipe, found.places(), is_sure=found.is_sure)
+        for check in checks:
+            check(recipe, found.places())
+    if tree.mistakes or not isinstance(recipe, Recipe):
         raise RecipeError(tree.in_order())
     return LoadedRecipe(recipe, path, tree.places)
 
 
 def find_recipe(name: str) -> Path:
     """Return the file of a recipe given by path, or by the name of a shipped one."""
-    path = Path(name)
+    path = at_home(name)
     if _is_file(path):
         return path
     shipped = shipped_recipes()
@@ -92,7 +96,7 @@ def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:
         raise RecipeError([f"{tree.place(('extends',))}: extends: one file or shipped recipe, as a string"])
     if path.resolve() in seen:
         raise RecipeError([f"{tree.place(('extends',))}: extends: goes in a circle"])
-    beside = path.parent / parent
+    beside = path.parent / at_home(parent)
     try:
         base = _merge_parents(beside if _is_file(beside) else find_recipe(parent), (*seen, path.resolve()))
     except InputError as error:
@@ -101,6 +105,7 @@ def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:
     base.places.update(tree.places)
     base.folders.update(tree.folders)
     base.mistakes += tree.mistakes
+    base.lost |= tree.lost
     return base
 
 
@@ -121,26 +126,26 @@ def _fill_environment(tree: Tree) -> None:
             set_at(tree.data, at, value)
         if not isinstance(value, str) or "${" not in value:
             continue
-        for name in _ENV.findall(value):
-            if name not in os.environ:
-                tree.wrong(at, f"the environment variable {name} is not set")
-            elif "token" in name.lower() or "secret" in name.lower():
-                tree.wrong(at, f"{name} looks like a secret; recipes are published, so secrets stay out of them")
+        refused = _refused_names(tree, at, value)
+        if refused:
+            set_at(tree.data, at, UNKNOWN)  # never its value: a later message would print it
+            tree.settled.add(at)
+            continue
         filled = _ENV.sub(lambda match: os.environ.get(match[1], ""), value)
         if "${" in filled:
             tree.wrong(at, "the only substitution is ${env:NAME}")
         set_at(tree.data, at, filled)
 
 
-def _drop_nulled_entries(tree: Tree) -> None:
-    """Let a child recipe or `-s corpora.web=null` take an entry of a table away."""
-    for at in TABLES:
-        holder: Any = tree.data
-        for step in at[:-1]:
-            holder = holder.get(step) if isinstance(holder, dict) else None
-        table = holder.get(at[-1]) if isinstance(holder, dict) else None
-        if isinstance(table, dict):
-            holder[at[-1]] = {name: value for name, value in table.items() if value is not None}
+def _refused_names(tree: Tree, at: At, value: str) -> bool:
+    """Note every variable a value names that is not set or must not be read; return whether there is one."""
+    before = len(tree.mistakes)
+    for name in _ENV.findall(value):
+        if _SECRET_NAME.search(name):
+            tree.wrong(at, f"{name} looks like a secret; recipes are published, so secrets stay out of them")
+        elif name not in os.environ:
+            tree.wrong(at, f"the environment variable {name} is not set")
+    return len(tree.mistakes) > before
 
 
 def _is_file(path: Path) -> bool:

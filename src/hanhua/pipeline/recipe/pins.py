@@ -11,6 +11,14 @@ from hanhua.documents.readers import HUB_PREFIX, parse_hub_name
 from hanhua.errors import InputError
 from hanhua.eval.tasks.hub_sets import hub_sets
 from hanhua.hub_names import is_on_hub, split_revision
+from hanhua.model_scope import (
+    MS_PREFIX,
+    WAYS_ON,
+    ModelScopeName,
+    is_modelscope,
+    modelscope_commit,
+    parse_modelscope,
+)
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.progress import say
 
@@ -21,7 +29,11 @@ Resolve = Callable[[str, str, str | None], str]
 
 @dataclass(frozen=True)
 class HubName:
-    """A repository a recipe names. kind: dataset or model; key: how the lock file remembers it."""
+    """A repository a recipe names.
+
+    kind: dataset or model, with ms- before it on ModelScope; config: of a Hub data set, or the files of one there. key:
+    how the lock file remembers it.
+    """
 
     kind: str
     repo: str
@@ -35,32 +47,63 @@ class HubName:
 
     def at(self, commit: str) -> str:
         """Return the name as a recipe says it, pinned to a commit."""
+        if self.kind.startswith("ms-"):
+            return str(ModelScopeName(self.repo, commit, self.config))
         if self.kind == "model":
             return f"{self.repo}@{commit}"
         return f"{HUB_PREFIX}{self.repo}@{commit}" + (f":{self.config}" if self.config else "")
 
 
 def hub_names(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
-    """Return what a recipe takes from the Hub, by the place it says so."""
+    """Return what a recipe takes from the Hub and from ModelScope, by the place it says so."""
+    return {**_of_corpora(recipe), **_of_benchmarks(recipe), **_of_models(recipe)}
+
+
+def _of_corpora(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
     found: dict[tuple[str, ...], HubName] = {}
     for name, corpus in recipe.corpora.items():
         if corpus.path.startswith(HUB_PREFIX):
             repo, revision, config = parse_hub_name(corpus.path)
             found["corpora", name, "path"] = HubName("dataset", repo, revision, config)
+        elif is_modelscope(corpus.path):
+            found["corpora", name, "path"] = _on_modelscope("dataset", corpus.path)
+    return found
+
+
+def _of_benchmarks(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
+    found: dict[tuple[str, ...], HubName] = {}
     for number, benchmark in enumerate(recipe.eval.benchmarks if recipe.eval is not None else ()):
+        at = ("eval", "benchmarks", str(number))
         for repo in hub_sets(benchmark):
-            place = ("eval", "benchmarks", str(number), "revisions", repo)
-            found[place] = HubName("dataset", repo, benchmark.revisions.get(repo))
+            of_set: tuple[str, ...] = (*at, "revisions", repo)
+            found[of_set] = HubName("dataset", repo, benchmark.revisions.get(repo))
+        for field in ("data", "path", "fewshot_path"):
+            named = getattr(benchmark, field)
+            if named is not None and is_modelscope(named):
+                of_files: tuple[str, ...] = (*at, field)
+                found[of_files] = _on_modelscope("dataset", named)
+    return found
+
+
+def _of_models(recipe: Recipe) -> dict[tuple[str, ...], HubName]:
     models: dict[tuple[str, ...], str] = {}
     if recipe.base is not None:
         field = "model" if recipe.base.model is not None else "tokenizer"
         models["base", field] = str(getattr(recipe.base, field))
     if recipe.chat_vector is not None:
         models["chat_vector", "instruct"] = recipe.chat_vector.instruct
+    found: dict[tuple[str, ...], HubName] = {}
     for at, named in models.items():
         if is_on_hub(named):
             found[at] = HubName("model", *split_revision(named))
+        elif is_modelscope(named):
+            found[at] = _on_modelscope("model", named)
     return found
+
+
+def _on_modelscope(kind: str, name: str) -> HubName:
+    found = parse_modelscope(name)
+    return HubName(f"ms-{kind}", found.repo, found.revision, found.pattern)
 
 
 def pin(recipe: Recipe, known: Mapping[str, str], *, resolve: Resolve | None) -> tuple[Recipe, dict[str, str]]:
@@ -76,7 +119,7 @@ def pin(recipe: Recipe, known: Mapping[str, str], *, resolve: Resolve | None) ->
         if commit is None:
             continue
         pins[name.key] = commit
-        set_at(data, at, commit if at[0] == "eval" else name.at(commit))
+        set_at(data, at, commit if "revisions" in at else name.at(commit))
     return (type(recipe).model_validate(data) if pins else recipe), pins
 
 
@@ -89,10 +132,14 @@ def _commit(name: HubName, known: Mapping[str, str], resolve: Resolve | None) ->
 
 
 def ask_hub(kind: str, repo: str, revision: str | None) -> str:
-    """Return the commit a revision (None: the newest) of a repository refers to.
+    """Return the commit a revision (None: the newest) of a repository refers to, asking the Hub or ModelScope.
 
-    Raises InputError when the Hub cannot be asked, or has no such repository.
+    Raises InputError when it cannot be asked, or has no such repository.
     """
+    if kind.startswith("ms-"):
+        commit = modelscope_commit("model" if kind == "ms-model" else "dataset", repo, revision)
+        say(f"{MS_PREFIX}{repo}: pinned to {commit}")
+        return commit
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError as AnyHTTPError
@@ -107,7 +154,7 @@ def ask_hub(kind: str, repo: str, revision: str | None) -> str:
         raise InputError(
             f"{repo}: the Hub resolved no commit for {revision or 'the newest revision'} ({said}); check the name, the "
             f"network and, for a gated {kind}, that its terms are accepted and `hf auth login` was run; or pin a "
-            f"commit yourself: {repo}@COMMIT"
+            f"commit yourself: {repo}@COMMIT; {WAYS_ON}"
         ) from None
     say(f"{repo}: pinned to {info.sha}")
     return str(info.sha)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from hanhua.base.config import BaseConfig
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.hardware import Hardware, OwnFigures, find_hardware
 from hanhua.documents.sources import CorpusConfig
 from hanhua.eval.config import EvalConfig
 from hanhua.filtering.config import FilteringConfig
@@ -29,14 +30,36 @@ class HardwareConfig(BaseModel):
     model_config = _STRICT
 
     devices: str = Field(
-        default="1x80GB",
-        pattern=r"^(\d+x)?(\d+GB|cpu)$",
-        description="Accelerators by number and memory, such as 8x80GB or 24GB, or cpu; a machine has at most eight",
+        default="1xH100",
+        description="Accelerators by number and name, such as 8xA800, H20 or RTX4090-48GB, by memory alone (24GB), or "
+        "cpu; a machine has at most eight",
     )
     cores: int = Field(default=16, ge=1, description="CPU cores per machine, for filtering and learning")
     price_per_device_hour: float | None = Field(
-        default=None, ge=0, description="Price per device-hour in US dollars; null: typical for the device"
+        default=None, ge=0, description="Price per device-hour in US dollars; null: typical for the device, if known"
     )
+    memory_gb: float | None = Field(default=None, gt=0, description="Memory of one device in GB; null: the name's")
+    bf16_tflops: float | None = Field(
+        default=None, gt=0, description="Dense bf16 peak of one device in TFLOP/s; null: the name's"
+    )
+    bandwidth_gb_per_second: float | None = Field(
+        default=None, gt=0, description="Memory bandwidth of one device in GB/s; null: the name's"
+    )
+    attained_ratio: float | None = Field(
+        default=None, gt=0, le=1, description="Share of the peak training reaches; null: from peak and bandwidth"
+    )
+    link_gb_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Link between two devices of a machine, one direction, in GB/s; null: the name's",
+    )
+    network_gb_per_second: float | None = Field(
+        default=None, gt=0, description="Network between machines per device, one direction, in GB/s; null: 50"
+    )
+
+    def machine(self) -> Hardware:
+        """Return the devices with their figures. Raises UsageError for a name that is not known."""
+        return find_hardware(self.devices, own=OwnFigures(**self.model_dump(exclude={"devices", "cores"})))
 
 
 class Recipe(BaseModel):

@@ -1,0 +1,1 @@
+../../src/hanhua/end_tokens.py

@@ -1,0 +1,1 @@
+../../src/hanhua/model_scope.py

@@ -1,0 +1,1 @@
+../../src/hanhua/neighbor_words.py

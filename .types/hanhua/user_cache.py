@@ -1,0 +1,1 @@
+../../src/hanhua/user_cache.py

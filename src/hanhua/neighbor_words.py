@@ -1,0 +1,146 @@
+"""What the settings of other trainers are called here: LLaMA-Factory, axolotl, the Trainer, TRL, torchtune.
+
+A recipe that says one of their words is told ours, with the section it belongs to.
+"""
+
+from __future__ import annotations
+
+_TRAINING = "continued_pretrain"
+
+OURS = {
+    # the model and where things go
+    "model_name_or_path": "base.model",
+    "base_model": "base.model",
+    "model_id": "base.model",
+    "model_name": "base.model",
+    "pretrained_model_name_or_path": "base.model",
+    "checkpointer": "base.model",
+    "tokenizer_name": "base.tokenizer",
+    "output_dir": "the option --runs (a run is the folder runs/NAME)",
+    "hub_model_id": "the option --repo of `hanhua publish`",
+    "push_to_hub": "`hanhua publish`",
+    "export_dir": "release",
+    # data
+    "dataset": "corpora",
+    "datasets": "corpora",
+    "dataset_name": "corpora.NAME.path",
+    "dataset_dir": "corpora.NAME.path",
+    "dataset_path": "corpora.NAME.path",
+    "data_path": "corpora.NAME.path",
+    "train_file": "corpora.NAME.path",
+    "train_data": "corpora.NAME.path",
+    "dataset_text_field": "corpora.NAME.text_field",
+    "text_column": "corpora.NAME.text_field",
+    "interleave_probs": "corpora.NAME.weight",
+    "max_samples": "corpora.NAME.max_documents",
+    "max_train_samples": "corpora.NAME.max_documents",
+    "val_size": "filtering.heldout_ratio",
+    "val_set_size": "filtering.heldout_ratio",
+    "test_size": "filtering.heldout_ratio",
+    "minhash": "filtering.dedup",
+    # length and batch
+    "cutoff_len": f"{_TRAINING}.sequence_length",
+    "max_seq_length": f"{_TRAINING}.sequence_length",
+    "max_seq_len": f"{_TRAINING}.sequence_length",
+    "seq_len": f"{_TRAINING}.sequence_length",
+    "sequence_len": f"{_TRAINING}.sequence_length",
+    "block_size": f"{_TRAINING}.sequence_length",
+    "max_length": f"{_TRAINING}.sequence_length",
+    "model_max_length": f"{_TRAINING}.sequence_length",
+    "per_device_train_batch_size": f"{_TRAINING}.micro_batch_size",
+    "per_device_batch_size": f"{_TRAINING}.micro_batch_size",
+    "train_batch_size": f"{_TRAINING}.micro_batch_size",
+    "per_device_eval_batch_size": "eval.batch_size",
+    "grad_accum": f"{_TRAINING}.gradient_accumulation_steps",
+    "num_train_epochs": f"{_TRAINING}.epochs",
+    "num_epochs": f"{_TRAINING}.epochs",
+    "max_steps": f"{_TRAINING}.max_tokens (in tokens: steps × tokens per step)",
+    "train_iters": f"{_TRAINING}.max_tokens (in tokens: steps × tokens per step)",
+    "max_train_tokens": f"{_TRAINING}.max_tokens",
+    "num_tokens": f"{_TRAINING}.max_tokens",
+    # optimizing
+    "lr": f"{_TRAINING}.learning_rate",
+    "embedding_lr": f"{_TRAINING}.embedding_learning_rate",
+    "loraplus_lr_embedding": f"{_TRAINING}.embedding_learning_rate",
+    "lr_scheduler": f"{_TRAINING}.schedule",
+    "lr_scheduler_type": f"{_TRAINING}.schedule",
+    "warmup_steps": f"{_TRAINING}.warmup_ratio (a share of the steps)",
+    "warmup": f"{_TRAINING}.warmup_ratio",
+    "min_lr": f"{_TRAINING}.min_learning_rate_ratio (a share of the peak)",
+    "adam_beta1": f"{_TRAINING}.beta1",
+    "adam_beta2": f"{_TRAINING}.beta2",
+    "clip_grad": f"{_TRAINING}.max_grad_norm",
+    "gradient_clipping": f"{_TRAINING}.max_grad_norm",
+    "optim": "nothing: AdamW is what there is",
+    "optimizer": "nothing: AdamW is what there is",
+    # what is trained
+    "finetuning_type": f"{_TRAINING}.trainable",
+    "adapter": f"{_TRAINING}.lora",
+    "lora_rank": f"{_TRAINING}.lora.rank",
+    "lora_r": f"{_TRAINING}.lora.rank",
+    "r": f"{_TRAINING}.lora.rank",
+    "lora_alpha": f"{_TRAINING}.lora.alpha",
+    "lora_dropout": f"{_TRAINING}.lora.dropout",
+    "lora_target": f"{_TRAINING}.lora.targets",
+    "lora_target_modules": f"{_TRAINING}.lora.targets",
+    "target_modules": f"{_TRAINING}.lora.targets",
+    "use_rslora": f"{_TRAINING}.lora.rslora",
+    "use_dora": f"{_TRAINING}.lora.dora",
+    "additional_target": f"{_TRAINING}.trainable (new rows are trained without it)",
+    "modules_to_save": f"{_TRAINING}.trainable (new rows are trained without it)",
+    "resize_vocab": "vocab_extension and resize",
+    "add_tokens": "vocab_extension.new_tokens",
+    "new_vocab_size": "vocab_extension.new_tokens",
+    # machines and precision
+    "deepspeed": f"{_TRAINING}.parallel: fsdp2 (weights shared out, as ZeRO-3 does)",
+    "fsdp": f"{_TRAINING}.parallel: fsdp2",
+    "fsdp_config": f"{_TRAINING}.parallel: fsdp2",
+    "tensor_parallel": f"{_TRAINING}.parallel (ddp or fsdp2)",
+    "bf16": f"{_TRAINING}.precision",
+    "fp16": f"{_TRAINING}.precision",
+    "mixed_precision": f"{_TRAINING}.precision",
+    "load_in_4bit": f"{_TRAINING}.quantize: nf4",
+    "load_in_8bit": f"{_TRAINING}.quantize: nf4",
+    "quantization_bit": f"{_TRAINING}.quantize: nf4",
+    "activation_checkpointing": f"{_TRAINING}.gradient_checkpointing",
+    "enable_activation_checkpointing": f"{_TRAINING}.gradient_checkpointing",
+    "flash_attn": "nothing: attention stays inside a document by itself",
+    "flash_attention": "nothing: attention stays inside a document by itself",
+    "attn_implementation": "nothing: attention stays inside a document by itself",
+    "packing": "nothing: texts are always packed",
+    "sample_packing": "nothing: texts are always packed",
+    "gpus": "hardware.devices",
+    "num_gpus": "hardware.devices",
+    "n_gpus": "hardware.devices",
+    "nproc_per_node": "hardware.devices",
+    # keeping and watching
+    "save_strategy": f"{_TRAINING}.save_steps",
+    "save_interval": f"{_TRAINING}.save_steps",
+    "saves_per_epoch": f"{_TRAINING}.save_steps",
+    "resume_from_checkpoint": "nothing: the same command resumes by itself",
+    "logging_steps": "nothing: every step is logged",
+    "log_interval": "nothing: every step is logged",
+    "use_wandb": f"{_TRAINING}.report_to: [wandb]",
+    "wandb_project": f"{_TRAINING}.report_to: [wandb]",
+    "use_swanlab": f"{_TRAINING}.report_to: [swanlab]",
+    "swanlab_project": f"{_TRAINING}.report_to: [swanlab]",
+    "stage": "the sections themselves: continued_pretrain is LLaMA-Factory's stage: pt",
+    "do_train": "the section continued_pretrain",
+    "do_eval": "the section eval",
+    "do_predict": "the section eval",
+    "template": "nothing: plain text is trained on; see chat_vector for a chat model",
+    "tasks": "eval.benchmarks",
+    "num_fewshot": "eval.benchmarks.N.shots",
+    "n_shot": "eval.benchmarks.N.shots",
+    "eval_dataset": "eval.benchmarks",
+}
+"""Their word → ours, or a few words on why there is none."""
+
+
+def our_word(theirs: str) -> str | None:
+    """Return what another trainer's key is called in a recipe; None for a word that is nobody's.
+
+    >>> our_word("cutoff_len"), our_word("per-device-train-batch-size"), our_word("colour")
+    ('continued_pretrain.sequence_length', 'continued_pretrain.micro_batch_size', None)
+    """
+    return OURS.get(theirs.strip().lower().replace("-", "_"))

@@ -1,0 +1,84 @@
+"""What no corpus changes is made once for a base: the dictionary's words in both scripts, and their encodings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hanhua.vocab_extension.learning import kept_dictionary as kept_dictionary_module
+from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, kept_dictionary
+from hanhua.vocab_extension.learning.string_encoding import (
+    Encoded,
+    KnownEncodings,
+    completed,
+    encode,
+    hashes_of,
+    open_encoding,
+)
+from hanhua.vocab_extension.tokenizer_json import BpeFile
+
+
+def few_words(*, scripts: str, base: BpeFile | None) -> dict[str, tuple[int, bool]]:
+    words = {
+        word: (number + 1, False) for number, word in enumerate(("中国", "用户", "用户名", "互联网", "锅碗", "龘"))
+    }
+    return {**words, " 用户": (2, True)} if base is not None else words
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept_dictionary_module, "dictionary_words", few_words)
+    return tmp_path / "cache" / "hanhua" / "dictionary"
+
+
+def same(one: KeptDictionary, other: KeptDictionary) -> bool:
+    pairs = [
+        (one.frequency_K, other.frequency_K),
+        (one.spaced_K, other.spaced_K),
+        (one.known.hash_K, other.known.hash_K),
+        *zip(vars(one.known.encoded).values(), vars(other.known.encoded).values(), strict=True),
+    ]
+    return one.strings.equals(other.strings) and all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_it_is_made_once_and_comes_back_the_same(
+    cache: Path, base_file: BpeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kept_dictionary(base_file, scripts="both", spaced=True)
+    assert made.strings.to_pylist().count(" 用户") == 1 and made.spaced_K.sum() == 1
+    (file,) = cache.glob("*.npz")
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_dictionary_module, "dictionary_words", lambda **_: pytest.fail("made again"))
+        assert same(kept_dictionary(base_file, scripts="both", spaced=True), made)
+    kept_dictionary(base_file, scripts="hans", spaced=True)
+    kept_dictionary(base_file, scripts="both", spaced=False)
+    assert len(list(cache.glob("*.npz"))) == 3, "other scripts, and no spaces, are other files"
+    file.write_bytes(file.read_bytes()[:500])
+    assert same(kept_dictionary(base_file, scripts="both", spaced=True), made), "a damaged one is made again"
+
+
+def test_only_the_newest_are_kept(cache: Path, base_file: BpeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(kept_dictionary_module.MOST_KEPT + 3):
+        monkeypatch.setattr(kept_dictionary_module, "ALGORITHM", f"version-{number}")
+        kept_dictionary(base_file, scripts="as-is", spaced=False)
+    assert len(list(cache.glob("*.npz"))) == kept_dictionary_module.MOST_KEPT
+
+
+def test_known_encodings_are_those_that_would_be_made(base_file: BpeFile) -> None:
+    state = open_encoding(base_file.place.parent)
+    strings = ["，中国", "用户", "abc用户", "互联网", " 用户名", "锅碗", "「系统", "用户名称管理"]
+    whole = encode(state, strings)
+    order = np.argsort(hashes_of(strings))
+    some = [strings[n] for n in order.tolist() if n % 2]
+    known = KnownEncodings(hashes_of(some), encode(state, some))
+    for chosen in (strings, strings[1::2], strings[::2], strings[::-1]):
+        at_S = known.find(chosen)
+        assert (at_S >= 0).tolist() == [string in some for string in chosen]
+        others = encode(state, [string for string, at in zip(chosen, at_S, strict=True) if at < 0])
+        found, wanted = completed(known, at_S, others), encode(state, chosen)
+        for name in vars(wanted):
+            assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
+    assert isinstance(whole, Encoded) and len(whole.lengths_S) == len(strings)

@@ -1,0 +1,143 @@
+"""The dictionary as the base sees it, made once for each base and kept: no corpus changes a word or its encoding.
+
+700,000 strings (both scripts, with and without a space before them) are found, converted and encoded in half a minute;
+from the user's cache they come in a second. The name of the file says all it depends on.
+
+Shape suffixes: K words, S words as strings, T cells, one a base token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hanhua.artifacts.files import sha256_of
+from hanhua.artifacts.manifest import library_versions
+from hanhua.user_cache import cached_file, keep_file, mark_used
+from hanhua.vocab_extension.learning.count import UNIT
+from hanhua.vocab_extension.learning.counts import CountFile, write_table
+from hanhua.vocab_extension.learning.dictionary import ALL_DOCUMENTS, dictionary_words
+from hanhua.vocab_extension.learning.string_encoding import (
+    Encoded,
+    KnownEncodings,
+    encode,
+    hashes_of,
+    open_encoding,
+)
+from hanhua.vocab_extension.tokenizer_json import BpeFile
+
+ALGORITHM = "kept-dictionary-2"
+"""Raised when the same dictionary and base give other strings or encodings."""
+LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers")
+MOST_KEPT = 6
+"""Of some 35 MB each."""
+_BATCH_STRINGS = 50_000
+_ARRAYS = ("hash_K", "frequency_K", "spaced_K", "ids_T", "lengths_S", "begins_T", "inside_T")
+
+
+@dataclass(frozen=True)
+class KeptDictionary:
+    """K words in the order of their hashes. frequency_K: the dictionary's; spaced_K: whether a space stands before."""
+
+    strings: Any
+    frequency_K: npt.NDArray[np.int64]
+    spaced_K: npt.NDArray[np.bool_]
+    known: KnownEncodings
+
+
+def kept_dictionary(base: BpeFile, *, scripts: str, spaced: bool) -> KeptDictionary:
+    """Return the dictionary for a base, from the cache if it is there, else made and put there.
+
+    spaced: whether the words the base cuts otherwise behind a space are wanted with it too.
+    """
+    place = _place_of(base, scripts, spaced)
+    found = _load(place) if place.is_file() else None
+    if found is not None:
+        mark_used(place)
+        return found
+    made = _made(base, scripts, spaced)
+    keep_file(place, partial(_write, made), most=MOST_KEPT)
+    return made
+
+
+def _place_of(base: BpeFile, scripts: str, spaced: bool) -> Path:
+    decides = [ALGORITHM, sha256_of(base.place), scripts, spaced, library_versions(LIBRARIES)]
+    return cached_file("dictionary", decides, suffix=".npz")
+
+
+def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
+    words = dictionary_words(scripts=scripts, base=base if spaced else None)
+    strings = list(words)
+    hash_K = hashes_of(strings)
+    order = np.argsort(hash_K, kind="stable").tolist()
+    strings = [strings[n] for n in order]
+    state = open_encoding(base.place.parent)
+    batches = [strings[n : n + _BATCH_STRINGS] for n in range(0, len(strings), _BATCH_STRINGS)]
+    parts = [encode(state, batch) for batch in batches]
+    return KeptDictionary(
+        pa.array(strings, type=pa.large_string()),
+        np.array([words[string][0] for string in strings], dtype=np.int64),
+        np.array([words[string][1] for string in strings], dtype=bool),
+        KnownEncodings(
+            hash_K[order],
+            Encoded(
+                np.concatenate([part.ids_T for part in parts]),
+                np.concatenate([part.lengths_S for part in parts]),
+                np.concatenate([part.begins_T for part in parts]),
+                np.concatenate([part.inside_T for part in parts]),
+            ),
+        ),
+    )
+
+
+def _load(place: Path) -> KeptDictionary | None:
+    try:
+        with place.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
+            hash_K, frequency_K, spaced_K, ids_T, lengths_S, begins_T, inside_T = (found[name] for name in _ARRAYS)
+            text = found["text"].tobytes().decode("utf-8")
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+    strings = pa.array(text.split("\n"), type=pa.large_string())
+    return KeptDictionary(
+        strings, frequency_K, spaced_K, KnownEncodings(hash_K, Encoded(ids_T, lengths_S, begins_T, inside_T))
+    )
+
+
+def _write(found: KeptDictionary, out: BinaryIO) -> None:
+    known, encoded = found.known, found.known.encoded
+    values = (
+        known.hash_K,
+        found.frequency_K,
+        found.spaced_K,
+        encoded.ids_T,
+        encoded.lengths_S,
+        encoded.begins_T,
+        encoded.inside_T,
+    )
+    text = np.frombuffer("\n".join(found.strings.to_pylist()).encode(), dtype=np.uint8)
+    np.savez(out, text=text, **dict(zip(_ARRAYS, values, strict=True)))  # type: ignore[arg-type]
+
+
+def count_dictionary(found: KeptDictionary, path: Path, *, characters: float, spaced: float) -> CountFile:
+    """Write the dictionary as counts that together hold `characters` characters, besides those behind a space.
+
+    spaced: what a word weighs behind a space, compared with the bare word.
+    """
+    lengths_K = pc.utf8_length(found.strings).to_numpy()
+    bare_K = ~found.spaced_K
+    total = int((lengths_K[bare_K] * found.frequency_K[bare_K]).sum())
+    scale = characters * UNIT / total
+    scaled_K = found.frequency_K * scale
+    scaled_K[found.spaced_K] *= spaced
+    counts_K = np.maximum(np.rint(scaled_K), 1).astype(np.int64)
+    documents_K = np.full(len(counts_K), ALL_DOCUMENTS, dtype=np.uint64)
+    rows = write_table(path, found.known.hash_K, found.strings, counts_K, documents_K)
+    return CountFile(path, rows, occurs=False)
