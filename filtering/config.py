@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    Field,
+    model_validator,
+)
 
-from hanhua.config_fields import LocalPath, LocalPathOrHub
-from hanhua.filtering.decontamination.settings import DecontaminationConfig
+from hanhua.config_fields import LocalPath, LocalPathOrHub, Section
+from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.presets import PRESETS
 
 Ratio = float | None
@@ -49,11 +52,7 @@ PII_KINDS = (
 """Kinds of personal data; each is masked by its name in brackets."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TextConfig(_Section):
+class TextConfig(Section):
     """Changes made to a text before it is filtered."""
 
     convert: Literal["t2s", "s2t", "s2tw", "s2twp", "s2hk"] | None = Field(
@@ -69,7 +68,7 @@ class TextConfig(_Section):
     join_hard_wraps: bool = Field(default=True, description="Join Chinese lines that were wrapped at a fixed width")
 
 
-class LanguageConfig(_Section):
+class LanguageConfig(Section):
     """Whether a text is Chinese; ratios are shares of its letters, where four Latin letters count as one character."""
 
     min_han_ratio: Ratio = Field(
@@ -102,7 +101,7 @@ class LanguageConfig(_Section):
     )
 
 
-class QualityConfig(_Section):
+class QualityConfig(Section):
     """Limits on what a text consists of; ratios are shares of its characters without spaces, unless stated otherwise.
 
     Those on words and on whole lines are FineWeb2's, off in `balanced`: they need word segmentation, and reject
@@ -222,7 +221,7 @@ class QualityConfig(_Section):
     )
 
 
-class DuplicatesConfig(_Section):
+class DuplicatesConfig(Section):
     """Which duplicates are dropped; of each cluster the longest text is kept, the first of equally long ones.
 
     Two texts of similarity s (Jaccard similarity of their shingles) meet in at least one band with probability
@@ -254,7 +253,7 @@ class DuplicatesConfig(_Section):
     )
 
 
-class PiiConfig(_Section):
+class PiiConfig(Section):
     """What happens to personal data."""
 
     mode: Literal["mask", "drop", "off"] = Field(
@@ -270,7 +269,7 @@ class PiiConfig(_Section):
         return self
 
 
-class GuardConfig(_Section):
+class GuardConfig(Section):
     """A guard model, asked about texts for which the lexicon and the classifiers are uncertain."""
 
     model: LocalPathOrHub = Field(
@@ -301,7 +300,7 @@ class GuardConfig(_Section):
         return hash(self.model_dump_json())
 
 
-class HarmConfig(_Section):
+class HarmConfig(Section):
     """The harmful-content rule: which layers score a document, and which scores reject it."""
 
     enabled: bool = Field(default=True, description="Reject harmful Chinese documents")
@@ -334,7 +333,7 @@ class HarmConfig(_Section):
         return self
 
 
-class FilteringConfig(_Section):
+class FilteringConfig(Section):
     """The filtering stage.
 
     >>> FilteringConfig(preset="none", pii={"mode": "mask"}).harm.enabled

@@ -10,7 +10,7 @@ from typing import Any
 from hanhua.documents.hub_sets import read_hub_set
 from hanhua.documents.readers import expand_paths, read_fields
 from hanhua.errors import InputError
-from hanhua.filtering.decontamination.settings import HubQuestions
+from hanhua.filtering.decontamination.config import HubQuestions
 from hanhua.model_scope import fetched_files, is_modelscope
 from hanhua.progress import say
 

@@ -3,7 +3,7 @@
 700,000 strings (both scripts, with and without a space before them) are found, converted and encoded in half a minute;
 from the user's cache they come in a second. The name of the file says all it depends on.
 
-Shape suffixes: K words, S words as strings, T cells, one a base token.
+Shape suffixes: K words of the dictionary, S strings, T cells, one a base token.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 from transformers import AutoModelForCausalLM
 
 from hanhua.artifacts.hashes import FileHashes
@@ -18,7 +19,6 @@ from hanhua.errors import RecipeError
 from hanhua.hub_names import is_on_hub
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.load import load_recipe
-from hanhua.pipeline.recipe.shipped import shipped_recipes
 from hanhua.pipeline.runner import run
 from hanhua.services import Services
 
@@ -91,7 +91,7 @@ OWN = (
 
 
 def test_the_recipe_for_small_models_takes_a_file_of_ones_own(small_file: Path, tmp_path: Path) -> None:
-    recipe = shipped_recipes()["smollm2-135m-zh"]
+    recipe = ROOT / "recipes" / "smollm2-135m-zh.yaml"
     made = run(load_recipe(recipe, [f"base.model={small_file}", *OWN]), runs=tmp_path / "runs").artifacts
     assert made["base"].facts["gguf"]["source"] == "small.gguf"
     facts = made["continued_pretrain"].facts

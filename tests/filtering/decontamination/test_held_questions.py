@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanhua.filtering.config import DecontaminationConfig
+from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.held import HeldQuestions, build_held_questions
 
 QUESTIONS = [
