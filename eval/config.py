@@ -82,7 +82,7 @@ class Benchmark(BaseModel):
         default="", pattern=NAME_OR_NONE, description="Name in scores and reports; empty: the task's name"
     )
     data: LocalPath | None = Field(
-        default=None, description="Folder that contains the task's own files; null: from the Hub"
+        default=None, description="Folder that contains the task's own files, or ms://OWNER/NAME; null: from the Hub"
     )
     path: LocalPath | None = Field(
         default=None,

@@ -11,19 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from hanhua.config_fields import LocalPath, LocalPathOrHub
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.presets import PRESETS
-
-Ratio = float | None
+from hanhua.filtering.text_config import JunkConfig, Ratio, Section, TextConfig
 
 CATEGORIES = (
     "pornography",
@@ -55,27 +48,7 @@ PII_KINDS = (
 """Kinds of personal data; each is masked by its name in brackets."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TextConfig(_Section):
-    """Changes made to a text before it is filtered."""
-
-    convert: Literal["t2s", "s2t", "s2tw", "s2twp", "s2hk"] | None = Field(
-        default=None, description="OpenCC conversion of Chinese texts, phrase by phrase; null: texts are not converted"
-    )
-    repair_mojibake: bool = Field(
-        default=True,
-        description="Repair UTF-8 or GBK that was read in the wrong encoding, where that is certain (Chinese only)",
-    )
-    clean: bool = Field(
-        default=True, description="Remove control, private-use and invisible characters; \\r\\n becomes \\n"
-    )
-    join_hard_wraps: bool = Field(default=True, description="Join Chinese lines that were wrapped at a fixed width")
-
-
-class LanguageConfig(_Section):
+class LanguageConfig(Section):
     """Whether a text is Chinese; ratios are shares of its letters, where four Latin letters count as one character."""
 
     min_han_ratio: Ratio = Field(
@@ -108,7 +81,7 @@ class LanguageConfig(_Section):
     )
 
 
-class QualityConfig(_Section):
+class QualityConfig(Section):
     """Limits on what a text consists of; ratios are shares of its characters without spaces, unless stated otherwise.
 
     Those on words and on whole lines are FineWeb2's, off in `balanced`: they need word segmentation, and reject
@@ -228,7 +201,7 @@ class QualityConfig(_Section):
     )
 
 
-class DuplicatesConfig(_Section):
+class DuplicatesConfig(Section):
     """Which duplicates are dropped; of each cluster the longest text is kept, the first of equally long ones.
 
     Two texts of similarity s (Jaccard similarity of their shingles) meet in at least one band with probability
@@ -260,51 +233,7 @@ class DuplicatesConfig(_Section):
     )
 
 
-class HubQuestions(_Section):
-    """Questions in a data set of the Hub."""
-
-    repo: str = Field(description="Id of the data set; `{config}` stands for each configuration")
-    configs: tuple[str, ...] = Field(default=(), description="Configurations; empty: all")
-    split: str = Field(default="test", description="Split of the questions")
-    revisions: dict[str, str] = Field(default={}, description="Commit by id of the data set; missing ones: the newest")
-
-    def ids(self) -> list[str]:
-        """Return the ids of the data sets."""
-        return [self.repo.format(config=one) for one in self.configs] if "{config}" in self.repo else [self.repo]
-
-
-class DecontaminationConfig(_Section):
-    """Benchmarks whose questions must not be trained on."""
-
-    benchmarks: tuple[LocalPath, ...] = Field(
-        default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"
-    )
-    hub_benchmarks: tuple[HubQuestions, ...] = Field(
-        default=(), description="Questions in data sets of the Hub (default in a recipe: those of its evaluation)"
-    )
-    min_overlap: float = Field(
-        default=0.5,
-        gt=0,
-        le=1,
-        description="Share of a question's 13-character shingles in a document from which it is dropped (own)",
-    )
-    min_characters: int = Field(
-        default=13,
-        ge=5,
-        description="Minimum number of letters of a question with its options; shorter ones are not searched for "
-        "(GPT-3: 13)",
-    )
-
-    @model_serializer(mode="wrap")
-    def _as_ever_without_the_hub(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `hub_benchmarks` out when it is empty: what was filtered without it keeps its key."""
-        data: dict[str, Any] = handler(self)
-        if not self.hub_benchmarks:
-            data.pop("hub_benchmarks", None)
-        return data
-
-
-class PiiConfig(_Section):
+class PiiConfig(Section):
     """What happens to personal data."""
 
     mode: Literal["mask", "drop", "off"] = Field(
@@ -320,7 +249,7 @@ class PiiConfig(_Section):
         return self
 
 
-class GuardConfig(_Section):
+class GuardConfig(Section):
     """A guard model, asked about texts for which the lexicon and the classifiers are uncertain."""
 
     model: LocalPathOrHub = Field(
@@ -351,7 +280,7 @@ class GuardConfig(_Section):
         return hash(self.model_dump_json())
 
 
-class HarmConfig(_Section):
+class HarmConfig(Section):
     """The harmful-content rule: which layers score a document, and which scores reject it."""
 
     enabled: bool = Field(default=True, description="Reject harmful Chinese documents")
@@ -384,7 +313,7 @@ class HarmConfig(_Section):
         return self
 
 
-class FilteringConfig(_Section):
+class FilteringConfig(Section):
     """The filtering stage.
 
     >>> FilteringConfig(preset="none", pii={"mode": "mask"}).harm.enabled
@@ -400,6 +329,7 @@ class FilteringConfig(_Section):
     text: TextConfig = Field(default=TextConfig(), description="Clean-up of texts before filtering")
     language: LanguageConfig = Field(default=LanguageConfig(), description="Script and language rules")
     quality: QualityConfig = Field(default=QualityConfig(), description="Quality rules")
+    junk: JunkConfig = Field(default=JunkConfig(), description="Junk that crawls bring along")
     duplicates: DuplicatesConfig = Field(default=DuplicatesConfig(), description="Exact and near duplicates")
     decontamination: DecontaminationConfig = Field(default=DecontaminationConfig(), description="Benchmark questions")
     pii: PiiConfig = Field(default=PiiConfig(), description="Personal data")

@@ -92,6 +92,7 @@ def test_from_modelscope_and_back(server: ModelScopeServer, tmp_path: Path) -> N
         {"zh/a.jsonl": b'{"text": "x"}\n', "en.jsonl": b'{"text": "x"}\n'}
     )
     again = subprocess.run(line, capture_output=True, text=True, env=env)
+    assert again.returncode == 0, again.stderr[-3000:]
     assert json.loads(again.stdout)["made"] == [], "what was pushed since changes nothing"
 
     token = {**env, "MODELSCOPE_API_TOKEN": server.token}
@@ -105,6 +106,7 @@ def test_from_modelscope_and_back(server: ModelScopeServer, tmp_path: Path) -> N
     sent = subprocess.run(publish, capture_output=True, text=True, env=token)
     assert sent.returncode == 0, sent.stderr[-3000:]
     assert server.token not in sent.stdout + sent.stderr
+    assert sent.stdout.startswith("{"), sent.stdout[:2000]
     published = json.loads(sent.stdout)
     repository = server.repositories["model", "me/Llama-3-ms"]
     commit, files = repository.commits[-1]
@@ -113,7 +115,9 @@ def test_from_modelscope_and_back(server: ModelScopeServer, tmp_path: Path) -> N
     for name in published["files"]:
         own = tmp_path / "agreement" / name if name == "LICENSE" else release / name
         assert hashlib.sha256(files[name]).digest() == hashlib.sha256(own.read_bytes()).digest(), name
-    twice = json.loads(subprocess.run(publish, capture_output=True, text=True, env=token).stdout)
+    second = subprocess.run(publish, capture_output=True, text=True, env=token)
+    assert second.returncode == 0, second.stderr[-3000:]
+    twice = json.loads(second.stdout)
     assert twice["commit"] == commit and not twice["changed"]
 
     wrong = subprocess.run(publish, capture_output=True, text=True, env={**env, "MODELSCOPE_API_TOKEN": "ms-nobody"})

@@ -16,7 +16,7 @@ class BaseConfig(BaseModel):
     model: LocalPathOrHub | None = Field(
         default=None,
         description="Hugging Face folder or Hub id (safetensors weights, with its tokenizer), a Llama model's *.gguf "
-        "file, or package:NAME for the one in an installed package",
+        "file, package:NAME for the one in an installed package, or ms://OWNER/NAME on ModelScope",
     )
     toy: ToySettings | None = Field(default=None, description="Tiny model instead of `model`, for trying things out")
     tokenizer: LocalPathOrHub = Field(

@@ -8,9 +8,11 @@ after everything was compared.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -91,7 +93,8 @@ class _Hub:
         wait = self._first_wait_seconds
         for attempt in range(1, MAX_TRIES + 1):
             try:
-                return request()
+                with redirect_stdout(sys.stderr):  # the client prints its reports there, and ours is for data
+                    return request()
             except (AuthenticationError, PermissionDeniedError) as error:
                 raise UsageError(
                     f"{what}: ModelScope does not accept the token for this ({self._said(error)}); check "

@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from program import hanhua
+from repository import ROOT
 from transformers import AutoModelForCausalLM
 
-from hanhua.artifacts.files import read_json
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.identity import config_material
 from hanhua.base.config import BaseConfig
@@ -20,6 +19,7 @@ from hanhua.errors import RecipeError
 from hanhua.hub_names import is_on_hub
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.recipe.load import load_recipe
+from hanhua.pipeline.runner import run
 from hanhua.services import Services
 
 gguf = pytest.importorskip("gguf", reason="gguf (the extra export) is not installed")
@@ -91,11 +91,12 @@ OWN = (
 
 
 def test_the_recipe_for_small_models_takes_a_file_of_ones_own(small_file: Path, tmp_path: Path) -> None:
-    changes = [part for one in (f"base.model={small_file}", *OWN) for part in ("-s", one)]
-    paths = hanhua("run", "smollm2-135m-zh", "--runs", tmp_path / "runs", *changes)["paths"]
-    facts = read_json(Path(paths["adapted model"]).parent / "manifest.json")["facts"]
+    recipe = ROOT / "recipes" / "smollm2-135m-zh.yaml"
+    made = run(load_recipe(recipe, [f"base.model={small_file}", *OWN]), runs=tmp_path / "runs").artifacts
+    assert made["base"].facts["gguf"]["source"] == "small.gguf"
+    facts = made["continued_pretrain"].facts
     assert facts["last_loss"] < facts["first_loss"]
-    assert (Path(paths["release folder"]) / "config.json").is_file()
+    assert (made["release"].path / "config.json").is_file()
 
 
 SECTIONS = {"model": "continued_pretrain: {max_tokens: 100000}", "tokenizer": "vocab_extension: {new_tokens: 256}"}

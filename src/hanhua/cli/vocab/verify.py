@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from hanhua.vocab_extension.proof.verify import Examination
 
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")]
+Certificate = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm")
+]
+
+
 def verify(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer, made by this program or any other")
@@ -27,14 +33,9 @@ def verify(
     ] = None,
     text_field: TextField = "text",
     split: Split = "train",
-    certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File for a certificate that a separate small checker can confirm"),
-    ] = None,
+    certificate: Certificate = None,
     structure_only: Annotated[bool, typer.Option(help="Run only the proof, without trying any text")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")
-    ] = False,
+    quiet: Quiet = False,
     llama_cpp: Annotated[bool, typer.Option("--llama-cpp", help="Also compare with llama.cpp")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,15 +45,10 @@ def verify(
     and Korean text with Han changes, which no extension can avoid. Exit code 1 if a check fails.
     """
     from hanhua.base_tokenizer import resolve_base_tokenizer
-    from hanhua.errors import InputError, InvariantError, UsageError
+    from hanhua.errors import InvariantError
     from hanhua.vocab_extension.proof.verify import examine
 
-    if structure_only and (texts or llama_cpp):
-        raise UsageError("--structure-only tries no text: remove it, or remove --texts and --llama-cpp")
-    if certificate is not None and not certificate.absolute().parent.is_dir():
-        raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
-    if llama_cpp:
-        _need_llama_cpp()
+    _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
     base_folder = resolve_base_tokenizer(base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
@@ -69,6 +65,17 @@ def verify(
     failed = [check.name for check in found.checks if not check.holds]
     if failed:
         raise InvariantError(f"{folder}: {len(failed)} of {len(found.checks)} checks are broken: {', '.join(failed)}")
+
+
+def _check_options(*, structure_only: bool, texts: list[str] | None, certificate: Path | None, llama_cpp: bool) -> None:
+    from hanhua.errors import InputError, UsageError
+
+    if structure_only and (texts or llama_cpp):
+        raise UsageError("--structure-only tries no text: remove it, or remove --texts and --llama-cpp")
+    if certificate is not None and not certificate.absolute().parent.is_dir():
+        raise InputError(f"{certificate.parent}: no such folder to write the certificate into")
+    if llama_cpp:
+        _need_llama_cpp()
 
 
 def _need_llama_cpp() -> None:

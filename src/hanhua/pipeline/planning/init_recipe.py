@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import yaml
 
@@ -19,6 +18,7 @@ from hanhua.errors import UsageError
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
 from hanhua.pipeline.planning.base_shapes import shape_of_base
 from hanhua.pipeline.planning.estimate import corpus_bytes
+from hanhua.pipeline.recipe.config_file import at_home
 from hanhua.progress import data_size, duration
 from hanhua.release.licenses import TERMS, family_of
 
@@ -31,7 +31,12 @@ STEP_TOKENS = 262_144
 
 @dataclass(frozen=True)
 class Answers:
-    """The options of `hanhua init`. corpora: path by name; the budget is one of tokens, hours or dollars."""
+    """The options of `hanhua init`. corpora: path by name; the budget is one of tokens, hours or dollars.
+
+    publish_to: huggingface or modelscope, for the command that the recipe notes. text_fields: of the records, by
+    corpus. convert: how OpenCC converts Chinese texts (t2s, s2tw, s2hk), None: not. new_tokens: None as advised, 0 no
+    extension. benchmarks: tasks by name; None those of the shipped recipe.
+    """
 
     base: str
     devices: str
@@ -43,6 +48,11 @@ class Answers:
     dollars: float | None = None
     price: float | None = None
     name: str | None = None
+    text_fields: Mapping[str, str] = field(default_factory=dict)
+    convert: str | None = None
+    new_tokens: int | None = None
+    benchmarks: tuple[str, ...] | None = None
+    publish_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +79,26 @@ def draft_recipe(answers: Answers) -> Drafted:
     text_tokens = _chinese_text_tokens(answers)
     # What is read again and again teaches a token little more than what was read: the text limits the advice too.
     taught = min(tokens * CHINESE_SHARE, MAX_PASSES * text_tokens)
-    advice = advise_extension(taught, parameters=shape.parameters)
+    advice = _as_asked(answers, advise_extension(taught, parameters=shape.parameters))
     training = estimate_training(shape, config=settings, hardware=hardware, tokens=tokens, new_rows=advice.new_tokens)
     about_text = _about_text(tokens, text_tokens)
     lines = (f"{tokens:,} tokens, of which {CHINESE_SHARE:.0%} Chinese.", *about_text, *advice.why, _cost(training))
     return Drafted(_text(answers, settings, tokens, advice, lines), tokens, advice, training, lines)
+
+
+def check_devices(answers: Answers) -> str:
+    """Return what to say of the devices (which card `80GB` was taken for); UsageError where the base does not fit."""
+    hardware = find_hardware(answers.devices, price_per_device_hour=answers.price)
+    _fitting_settings(_shape(answers.base), answers)
+    return hardware.taken
+
+
+def _as_asked(answers: Answers, advice: ExtensionAdvice) -> ExtensionAdvice:
+    """Return the extension somebody asked for, with the advice that was given; the advice where nothing was asked."""
+    if answers.new_tokens is None or answers.new_tokens == advice.new_tokens:
+        return advice
+    asked = f"{answers.new_tokens:,} new tokens" if answers.new_tokens else "no extension"
+    return ExtensionAdvice(answers.new_tokens, advice.megabytes, (f"As asked: {asked}. The advice was:", *advice.why))
 
 
 def _shape(base: str) -> ModelShape:
@@ -140,7 +165,7 @@ def _chinese_text_tokens(answers: Answers) -> float:
     total = 0.0
     for name, path in answers.corpora.items():
         if answers.languages.get(name, "zh") == "zh":
-            size = corpus_bytes(CorpusConfig.model_validate({"path": path}))
+            size = corpus_bytes(CorpusConfig.model_validate({"path": path if is_remote(path) else str(at_home(path))}))
             total += math.inf if size is None else size / BASE_BYTES_PER_TOKEN
     return total or math.inf
 
@@ -177,14 +202,20 @@ def _text(
     answers: Answers, settings: ContinuedPretrainConfig, tokens: int, advice: ExtensionAdvice, lines: tuple[str, ...]
 ) -> str:
     name = answers.name or _name(answers.base)
+    if answers.publish_to in ("huggingface", "modelscope"):
+        hub = f"--hub {answers.publish_to}"
+        lines = (*lines, f"Afterwards: hanhua publish runs/{name} --repo-id OWNER/{name} {hub}")
     head = [f"# {name}: made by `hanhua init`; every line is yours to change", "#", *(f"# {line}" for line in lines)]
     parts = [f"name: {name}", _section("base", {"model": answers.base}), _hardware(answers)]
     if answers.corpora:
         parts.append(_corpora(answers))
-        parts.append(_section("filtering", {"preset": "balanced", "heldout_ratio": 0.02}))
+        filtering: dict[str, object] = {"preset": "balanced", "heldout_ratio": 0.02}
+        parts.append(_section("filtering", {**filtering, **_converted(answers)}))
     else:
         parts.insert(0, f"extends: {PUBLIC_SETS}      # its corpora: public Hub sets, licenses noted there")
-    extension = {"new_tokens": advice.new_tokens} if advice.new_tokens else None
+        parts += [_section("filtering", _converted(answers))] if answers.convert else []
+    scripts = {"scripts": "as-is"} if answers.convert else {}
+    extension = {"new_tokens": advice.new_tokens, **scripts} if advice.new_tokens else None
     parts.append(_section("vocab_extension", extension) if extension else "vocab_extension: null      # see above")
     if advice.new_tokens:
         parts.append(_section("resize", {"method": "mean+calibrated"}))
@@ -197,9 +228,16 @@ def _text(
     )
     training = {"max_tokens": tokens, **{key: getattr(settings, key) for key in chosen}}
     parts.append(_section("continued_pretrain", {**training, "lora": {"rank": 64, "alpha": 16}}))
-    parts.append(_section("eval", {"gates": {"min_gain": 0.02, **_english_gate(answers)}}))
+    tasks: dict[str, object] = (
+        {} if answers.benchmarks is None else {"benchmarks": [{"task": task} for task in answers.benchmarks]}
+    )
+    parts.append(_section("eval", {**tasks, "gates": {"min_gain": 0.02, **_english_gate(answers)}}))
     parts.append(_section("release", {"license_policy": "commercial"}))
     return "\n".join(head) + "\n" + "\n\n".join(parts) + "\n"
+
+
+def _converted(answers: Answers) -> dict[str, object]:
+    return {"text": {"convert": answers.convert}} if answers.convert else {}
 
 
 def _section(name: str, values: object) -> str:
@@ -218,9 +256,11 @@ def _corpora(answers: Answers) -> str:
     corpora: dict[str, dict[str, object]] = {}
     for name, path in answers.corpora.items():
         share = CHINESE_SHARE / len(chinese) if name in chinese else (1 - CHINESE_SHARE) / len(others)
-        where = path if is_remote(path) else str(Path(path).resolve())
+        where = path if is_remote(path) else str(at_home(path).resolve())
         terms = answers.licenses.get(name, "")
         corpora[name] = {"path": where, "language": languages[name], "weight": round(share, 4), "license": terms}
+        if answers.text_fields.get(name, "text") != "text":
+            corpora[name]["text_field"] = answers.text_fields[name]
     if not others:
         # Replay of the base's own language, without which it forgets.
         corpora["en_replay"] = {

@@ -8,13 +8,14 @@ from typing import Any
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, PriceSettings
 from hanhua.documents.compression import bare_suffix
-from hanhua.documents.readers import FORMATS
+from hanhua.documents.places import FORMATS
 from hanhua.errors import InputError
 from hanhua.eval.config import Benchmark
 from hanhua.eval.tasks.definition import load_task
 from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.eval.tasks.rows import find_files
-from hanhua.filtering.config import FilteringConfig, HubQuestions
+from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.decontamination.settings import HubQuestions
 from hanhua.model_scope import ModelScopeName, is_modelscope, parse_modelscope
 from hanhua.pipeline.recipe.schema import Recipe
 
