@@ -48,7 +48,7 @@ def main() -> None:
     }
     short = {f"COLD dev, {name}": short_posts(texts) for name, texts in posts.items()}
     show(results, short)
-    write_measurement(arguments, {"files": results, "short": short})
+    write_measurement(__file__, arguments, {"files": results, "short": short})
 
 
 def measure(file: Path, documents: int) -> dict[str, Any]:
