@@ -19,7 +19,8 @@ from datatrove.data import Document
 from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 
-from hanhua.documents.readers import expand_paths, read_records
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_records
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.rules.words import FUNCTION_WORDS

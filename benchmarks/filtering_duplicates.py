@@ -21,7 +21,8 @@ import numpy as np
 from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 from opencc import OpenCC
 
-from hanhua.documents.readers import expand_paths, read_records
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_records
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.document import Draft
 from hanhua.filtering.duplicates.clusters import find_clusters

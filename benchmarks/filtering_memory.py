@@ -19,7 +19,8 @@ from pathlib import Path
 
 from measurement import add_json_option, markdown_head, markdown_row, write_measurement
 
-from hanhua.documents.readers import expand_paths, read_records
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_records
 
 SENTENCES, TEXT_SENTENCES = 40_000, 30
 

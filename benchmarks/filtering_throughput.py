@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from measurement import add_json_option, counted, markdown_head, markdown_row, write_measurement
 
-from hanhua.documents.readers import expand_paths, read_records
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_records
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.duplicates.clusters import find_clusters
 from hanhua.filtering.judge import Judge, Judged

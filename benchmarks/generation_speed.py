@@ -29,6 +29,7 @@ from hanhua.eval.engine.generation import generate_batch, generate_group
 from hanhua.eval.engine.loaded_model import LoadedModel, load_model
 from hanhua.eval.engine.model_folder import open_model_folder
 from hanhua.eval.engine.requests import Generated, Sampling
+from hanhua.eval.engine.runner import GROUP_BATCHES
 
 PARTS = 4
 Prompts = list[tuple[int, ...]]
@@ -92,7 +93,7 @@ def refilled(model: LoadedModel, prompts: Prompts, sampling: Sampling, size: int
     """Write as the engine does: the longest prompts first, rows refilled as replies end."""
     order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
     found: dict[int, Generated] = {}
-    group = size * 16
+    group = size * GROUP_BATCHES
     for start in range(0, len(order), group):
         some = order[start : start + group]
         texts = generate_group(model, [prompts[i] for i in some], sampling, list(some), size)

@@ -98,6 +98,7 @@ def compare(model: LoadedModel, harness: Harness) -> Row:
     spent: dict[str, list[Any]] = {"ours": [0, 0.0], "theirs": [0, 0.0]}
     with counted(model, spent["ours"]):
         ours = answer_harness(runner_of(model, batch_size=16), harness)
+    harness.begin()
     lm = HFLM(pretrained=model.network, tokenizer=model.tokenizer, batch_size=4)
     with counted(model, spent["theirs"]), quiet_lm_eval():
         theirs = evaluate(lm, task_dict=dict(harness.loaded), bootstrap_iters=0, log_samples=True)
@@ -187,6 +188,14 @@ def _write_tmmluplus(hub: Path, questions: list[Row], each: int) -> None:
     for path in below.glob("tmmluplus_*.yaml"):
         subject = path.stem.removeprefix("tmmluplus_")
         write(hub, f"ikala/tmmluplus/{subject}", train=lower[:5], validation=lower[:5], test=lower[5 : 5 + each])
+    # One subject names its files one by one.
+    for split, rows in (("train", lower[:5]), ("test", lower[5 : 5 + each])):
+        place = hub / "ikala" / "tmmluplus" / "data" / f"linear_algebra_{split}.csv"
+        place.parent.mkdir(exist_ok=True)
+        with place.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, ["question", "A", "B", "C", "D", "answer"], extrasaction="ignore")
+            table.writeheader()
+            table.writerows(rows)
 
 
 def _write_single(bench: Path, hub: Path, questions: list[Row], written: int) -> None:

@@ -60,13 +60,23 @@ def pretrain_folder(
     """
     rows = check_sizes(base.path, first_new_id=first_new_id)
     check_trackers(config.report_to)
-    # The merged model and, at their largest (all weights, with both moments), two checkpoints and a half-written one.
     weights = sum(entry.size for entry in base.files if entry.path.endswith(".safetensors"))
-    check_free_space(out, weights * (10 if config.mode == "full" else 2) * config.merge)
+    check_free_space(out, weights * _copies(config))
     processes = wanted_processes(config)
     if processes > 1 and not is_launched():
         return launch(config, base, corpus, out, first_new_id=first_new_id, processes=processes)
     return train_folder(config, base, corpus, out, first_new_id=first_new_id, rows=rows)
+
+
+def _copies(config: ContinuedPretrainConfig) -> int:
+    """Return how many times the weights the output takes at its largest.
+
+    The merged model and, where all weights are trained, two checkpoints with both moments, a half-written one, and the
+    best weights twice while they change.
+    """
+    if config.mode == "full":
+        return 10 if config.retention is None else 12
+    return 2 if config.merge else 0
 
 
 def train_folder(

@@ -27,6 +27,7 @@ PAGES = (
     "hardware",
     "chat",
     "evaluation",
+    "benchmark-prompts",
     "publishing",
     "configuration",
     "python-api",

@@ -25,8 +25,15 @@ class Measuring:
     """Where an evaluation's parts and answers are kept, and how its models run."""
 
     def __init__(
-        self, config: EvalConfig, out: Path, *, cache: Path | None, servers: Mapping[str, str] | None = None
+        self,
+        config: EvalConfig,
+        out: Path,
+        *,
+        cache: Path | None,
+        servers: Mapping[str, str] | None = None,
+        score_with_server: bool = False,
     ) -> None:
+        self._score_with_server = score_with_server
         self._config, self._out, self._servers = config, out, servers or {}
         self._parts = Parts(out / "work" / "parts")
         self._decoding: dict[str, dict[str, float]] = {}
@@ -46,7 +53,8 @@ class Measuring:
                 measured[model.name] = Measured()
                 plan = list(plan_parts(self._config, model, material))
                 server = self._servers.get(model.name)
-                with open_runner(model, **self._options, server=server) as runner:
+                there = server is not None and self._score_with_server
+                with open_runner(model, **self._options, server=server, score_with_server=there) as runner:
                     for number, part in enumerate(plan, 1):
                         title = f"eval {model.name} ({number}/{len(plan)}) {part.name}"
                         data = self._run(model, runner, title, part.unit, part.key, part.run)
@@ -86,6 +94,7 @@ class Measuring:
         config = self._config
         whole = {"model": model.content_hash, "dtype": config.dtype, "batch_size": config.batch_size, **key}
         whole |= {"served": True} if model.name in self._servers else {}
+        whole |= {"scored": "served"} if model.name in self._servers and self._score_with_server else {}
         data, began = self._parts.get(whole), time.monotonic()
         cached = data is not None
         if cached:

@@ -68,13 +68,15 @@ def evaluate_models(
     toy: bool = False,
     cache: Path | None = None,
     servers: Mapping[str, str] | None = None,
+    score_with_server: bool = False,
 ) -> dict[str, Any]:
     """Evaluate any models on any held-out documents, in the order given: the first is "before".
 
     Everything that can be wrong with models, questions, prompts or text is said before a model is loaded.
     training: what the last model learned from, to look for the benchmarks' questions in.
     cache: a folder that keeps answers for later evaluations; else they are kept in `out` until it is finished.
-    servers: by model, the address of an OpenAI-compatible server that has it and writes its replies.
+    servers: by model, the address of an OpenAI-compatible server that has it and writes its replies; with
+    score_with_server it computes the likelihoods too.
     """
     beside = [open_model_folder(one.name, Path(one.model)) for one in config.reference_models]
     everyone = [*models, *beside]
@@ -91,9 +93,13 @@ def evaluate_models(
         held = find_contamination(material.questionnaires, training, test=services.contamination)
     if servers:
         scores["replies_by"] = "server"
+        scores |= {"likelihoods_by": "server"} if score_with_server else {}
     if material.left_out:
         scores["left_out"] = dict(material.left_out)
-    scores |= _score(config, everyone, material, out, services=services, held=held, cache=cache, servers=servers)
+    from hanhua.eval.measure import Measuring
+
+    measuring = Measuring(config, out, cache=cache, servers=servers, score_with_server=score_with_server)
+    scores |= _score(config, everyone, material, out, measuring, services=services, held=held)
     languages = chinese_and_english(material)
     scores["gates"] = check_gates(config.gates, scores, **languages)
     scores["verdict"] = give_verdict(scores, judged=scores["line"][-1], **languages)
@@ -106,15 +112,11 @@ def _score(
     models: Sequence[ModelFolder],
     material: Material,
     out: Path,
+    measuring: Measuring,
     *,
     services: Services,
     held: Mapping[str, set[str]],
-    cache: Path | None,
-    servers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    from hanhua.eval.measure import Measuring
-
-    measuring = Measuring(config, out, cache=cache, servers=servers)
     tokenizers = name_tokenizers(models)
     measured = measuring.measure_models(models, material)
     judged = _judge(config, material, measured, measuring, services)

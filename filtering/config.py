@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from hanhua.config_fields import LocalPath, LocalPathOrHub, Section
-from hanhua.filtering.decontamination.config import DecontaminationConfig
+from hanhua.config_fields import LocalPath, LocalPathOrHub
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.presets import PRESETS
-
-Ratio = float | None
+from hanhua.filtering.text_config import JunkConfig, Ratio, Section, TextConfig
 
 CATEGORIES = (
     "pornography",
@@ -50,22 +46,6 @@ PII_KINDS = (
     "WECHAT",
 )
 """Kinds of personal data; each is masked by its name in brackets."""
-
-
-class TextConfig(Section):
-    """Changes made to a text before it is filtered."""
-
-    convert: Literal["t2s", "s2t", "s2tw", "s2twp", "s2hk"] | None = Field(
-        default=None, description="OpenCC conversion of Chinese texts, phrase by phrase; null: texts are not converted"
-    )
-    repair_mojibake: bool = Field(
-        default=True,
-        description="Repair UTF-8 or GBK that was read in the wrong encoding, where that is certain (Chinese only)",
-    )
-    clean: bool = Field(
-        default=True, description="Remove control, private-use and invisible characters; \\r\\n becomes \\n"
-    )
-    join_hard_wraps: bool = Field(default=True, description="Join Chinese lines that were wrapped at a fixed width")
 
 
 class LanguageConfig(Section):
@@ -349,6 +329,7 @@ class FilteringConfig(Section):
     text: TextConfig = Field(default=TextConfig(), description="Clean-up of texts before filtering")
     language: LanguageConfig = Field(default=LanguageConfig(), description="Script and language rules")
     quality: QualityConfig = Field(default=QualityConfig(), description="Quality rules")
+    junk: JunkConfig = Field(default=JunkConfig(), description="Junk that crawls bring along")
     duplicates: DuplicatesConfig = Field(default=DuplicatesConfig(), description="Exact and near duplicates")
     decontamination: DecontaminationConfig = Field(default=DecontaminationConfig(), description="Benchmark questions")
     pii: PiiConfig = Field(default=PiiConfig(), description="Personal data")

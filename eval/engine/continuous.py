@@ -68,7 +68,8 @@ class _Writer:
         self._ends = frozenset(end_token_ids(own.eos_token_id, model.tokenizer.eos_token_id))
         self._stops = StopStrings(model.tokenizer, sampling.stops)
         self.rows: list[_Row] = []
-        self._layers: Layers = []
+        self._cache = DynamicCache()
+        self._scores = torch.empty(0)
 
     def admit(
         self, numbers: Sequence[int], prompts: Sequence[Sequence[int]], seeds: Sequence[int]
@@ -81,21 +82,22 @@ class _Writer:
         ]
         self._merge(layers, [len(ids) for ids in prompts])
         self.rows += new
+        self._scores = self._hide_left()
         return self._take(hidden, new)
 
     def step(self) -> dict[int, Generated]:
         """Write one more token of each row; return the replies that ended with it."""
         device = self._model.device
+        self._scores = pad(self._scores, (0, 1))
         ids_B1 = torch.tensor([[row.tokens[-1]] for row in self.rows], device=device)
         positions_B1 = torch.tensor([[row.cached] for row in self.rows], device=device)
         output = self._model.network.base_model(
             input_ids=ids_B1,
-            attention_mask=self._mask(),
+            attention_mask=self._scores,
             position_ids=positions_B1,
-            past_key_values=_cache_of(self._layers),
+            past_key_values=self._cache,  # which it lengthens in place
             use_cache=True,
         )
-        self._layers = [(layer.keys, layer.values) for layer in output.past_key_values.layers]
         for row in self.rows:
             row.cached += 1
         return self._take(output.last_hidden_state[:, -1], self.rows)
@@ -118,21 +120,32 @@ class _Writer:
     def _merge(self, layers: Layers, lengths: Sequence[int]) -> None:
         """Put the new rows' keys and values behind those of the rows there are, all flush right."""
         width = max([*lengths, *(row.cached for row in self.rows)])
-        merged = []
+        merged = DynamicCache()
         for number, pair in enumerate(layers):
-            old = self._layers[number] if self.rows else (None, None)
-            sides = []
-            for new_BHTD, old_BHTD in zip(pair, old, strict=True):
-                rows = [_flush_right(new_BHTD[i : i + 1, :, :n], width) for i, n in enumerate(lengths)]
-                sides.append(torch.cat([*([] if old_BHTD is None else [_flush_right(old_BHTD, width)]), *rows]))
-            merged.append((sides[0], sides[1]))
-        self._layers = merged
+            layer = self._cache.layers[number] if self.rows else None
+            old = (None, None) if layer is None else (layer.keys, layer.values)
+            keys, values = (
+                torch.cat(
+                    [
+                        *([] if before is None else [_flush_right(before, width)]),
+                        *(_flush_right(new[i : i + 1, :, :n], width) for i, n in enumerate(lengths)),
+                    ]
+                )
+                for new, before in zip(pair, old, strict=True)
+            )
+            merged.update(keys, values, number)
+        self._cache = merged
 
-    def _mask(self) -> torch.Tensor:
-        width = self._layers[0][0].shape[2] + 1
+    def _hide_left(self) -> torch.Tensor:
+        """Return what is added to attention scores, shape (B, 1, 1, T): nothing, or the least number where no row is.
+
+        In this shape transformers takes it as it is; from ones and zeros it would make the same anew at every step.
+        """
+        width, dtype = self._cache.get_seq_length(), self._model.network.dtype
         places_T = torch.arange(width, device=self._model.device)
-        begins_B1 = torch.tensor([[width - 1 - row.cached] for row in self.rows], device=self._model.device)
-        return (places_T[None] >= begins_B1).long()
+        begins_B1 = torch.tensor([[width - row.cached] for row in self.rows], device=self._model.device)
+        hidden_BT = torch.zeros(len(self.rows), width, dtype=dtype, device=self._model.device)
+        return hidden_BT.masked_fill(places_T[None] < begins_B1, torch.finfo(dtype).min)[:, None, None]
 
     def _take(self, hidden_BD: torch.Tensor, rows: Sequence[_Row]) -> dict[int, Generated]:
         """Choose the next token of each row; take out those that are finished, and return their replies."""
@@ -165,14 +178,14 @@ class _Writer:
         """Keep only these rows, and no more of the cache than the longest of them fills."""
         self.rows = [self.rows[place] for place in places]
         if not places:
-            self._layers = []
+            self._cache = DynamicCache()
             return
         width = max(row.cached for row in self.rows)
         kept = torch.tensor(places, device=self._model.device)
-        self._layers = [
-            (keys[kept, :, keys.shape[2] - width :], values[kept, :, values.shape[2] - width :])
-            for keys, values in self._layers
-        ]
+        for layer in self._cache.layers:
+            layer.keys = _flush_right(layer.keys, width)[kept]
+            layer.values = _flush_right(layer.values, width)[kept]
+        self._scores = self._hide_left()
 
     def _generator(self, seed: int) -> torch.Generator | None:
         if self._sampling.temperature <= 0:
@@ -186,7 +199,8 @@ def _common_beginning(prompts: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """Return what all prompts begin with, short of the whole of any; () where that is little, or the prompt is one."""
     if len(prompts) < 2:
         return ()
-    low, high = min(map(tuple, prompts)), max(map(tuple, prompts))
+    whole = [tuple(ids) for ids in prompts]
+    low, high = min(whole), max(whole)
     room = min(map(len, prompts)) - 1
     length = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     shared = min(length, room)
@@ -197,10 +211,3 @@ def _flush_right(states_BHTD: torch.Tensor, width: int) -> torch.Tensor:
     """Return keys or values of that width: filled up, or cut, on the left."""
     missing = width - states_BHTD.shape[2]
     return pad(states_BHTD, (0, 0, missing, 0)) if missing > 0 else states_BHTD[:, :, -missing:]
-
-
-def _cache_of(layers: Layers) -> DynamicCache:
-    cache = DynamicCache()
-    for number, (keys, values) in enumerate(layers):
-        cache.update(keys, values, number)
-    return cache

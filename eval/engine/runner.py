@@ -23,7 +23,7 @@ from hanhua.eval.engine.server import PROBES, Server
 from hanhua.eval.engine.shared_prefix import Batch, count_tokens, plan_batches
 from hanhua.eval.engine.workers import Workers
 
-GROUP_BATCHES = 16
+GROUP_BATCHES = 32
 """Batches' worth of prompts that are written as one group, whose rows are refilled as replies end."""
 
 
@@ -43,11 +43,13 @@ class Runner:
         responses: Responses | None = None,
         workers: Workers | None = None,
         server: Server | None = None,
+        score_with_server: bool = False,
     ) -> None:
         self.reader, self.batch_size = reader, batch_size
         self._load, self._model = load, None if not isinstance(reader, LoadedModel) else reader
         self._responses = responses or Responses(None)
         self._workers, self._server = workers, server
+        self._scores_there = server is not None and score_with_server
         self.written_tokens = self.written_characters = 0
         self.writing_seconds = 0.0
         self._compared = False
@@ -63,9 +65,8 @@ class Runner:
         self, items: Sequence[ScoredInput], *, greedy: bool = True, on_done: OnDone | None = None
     ) -> list[list[Likelihood]]:
         """Return the likelihood of every alternative of every item, in the order given."""
-        keys = [
-            [request_key("likelihood", item.inputs, target, str(greedy)) for target in item.targets] for item in items
-        ]
+        kind = "likelihoodserved" if self._scores_there else "likelihood"
+        keys = [[request_key(kind, item.inputs, target, str(greedy)) for target in item.targets] for item in items]
         known = self._responses.get_many(key for row in keys for key in row)
         results = [[_likelihood(known[key]) for key in row if key in known] for row in keys]
         lengths = [len(item.inputs) for item in items]
@@ -124,8 +125,12 @@ class Runner:
         self, batches: Sequence[Batch], tokens: Sequence[int], items: Sequence[ScoredInput], greedy: bool
     ) -> Iterator[tuple[Batch, int, list[list[Likelihood]]]]:
         jobs = [([items[i] for i in batch.items], batch.prefix_tokens, greedy) for batch in batches]
-        if self._workers is not None and len(jobs) > 1:
-            done: Iterator[Any] = self._workers.score(jobs)
+        done: Iterator[Any]
+        if self._server is not None and self._scores_there and jobs:
+            self._require_same_model(self._server)
+            done = self._server.score([rows for rows, *_ in jobs])
+        elif self._workers is not None and len(jobs) > 1:
+            done = self._workers.score(jobs)
         else:
             done = (score_batch(self.model, rows, prefix_tokens=prefix, greedy=g) for rows, prefix, g in jobs)
         yield from zip(batches, tokens, done, strict=True)
@@ -177,11 +182,13 @@ def open_runner(
     processes: int = 1,
     threads: int | None = None,
     server: str | None = None,
+    score_with_server: bool = False,
 ) -> Iterator[Runner]:
     """Give a runner of a model folder; with a cache folder, answers are kept there from batch to batch.
 
     processes: copies of the model that run in parallel, one per GPU, or sharing the processor's cores.
-    server: address of an OpenAI-compatible server that has the same model, and writes in its place.
+    server: address of an OpenAI-compatible server that has the same model, and writes in its place; score_with_server:
+    it computes likelihoods too.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name = f"{source.content_hash[:32]}-{resolved_dtype(dtype, device)}-{device.type}.sqlite"
@@ -195,6 +202,7 @@ def open_runner(
             responses=responses,
             workers=workers,
             server=None if server is None else Server(server, name=source.name),
+            score_with_server=score_with_server,
         )
     finally:
         responses.close()

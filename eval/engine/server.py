@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from hanhua.errors import InputError
-from hanhua.eval.engine.requests import Generated, Sampling, cut_at_stops
+from hanhua.eval.engine.requests import Generated, Likelihood, Sampling, ScoredInput, cut_at_stops
 from hanhua.progress import say
 
 AT_ONCE = 64
@@ -63,6 +65,38 @@ class Server:
                 yield [future.result() for future in futures]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def score(self, batches: Sequence[Sequence[ScoredInput]]) -> Iterator[list[list[Likelihood]]]:
+        """Yield the likelihoods of each batch's alternatives, in order, as the server gives them of prompts.
+
+        Raises InputError for a server that does not give them (`echo` with `logprobs`, as vLLM does).
+        """
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            waiting = [
+                [[pool.submit(self._likelihood, item, target) for target in item.targets] for item in batch]
+                for batch in batches
+            ]
+            for futures in waiting:
+                yield [[future.result() for future in row] for row in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _likelihood(self, item: ScoredInput, target: tuple[int, ...]) -> Likelihood:
+        prompt = [*item.inputs, target[-1]]
+        # One token must be asked for; it is not looked at.
+        given = {"prompt": prompt, "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True}
+        about = self._ask(given)[0].get("logprobs") or {}
+        found = about.get("token_logprobs") or []
+        if len(found) < len(prompt) or any(value is None for value in found[1 : len(prompt)]):
+            raise InputError(
+                f"{self.url} gives no log-probabilities of prompts (echo with logprobs), so it cannot score; "
+                "leave out --score-with-server, and likelihoods are computed here"
+            )
+        places = range(len(prompt) - len(target), len(prompt))
+        best = about.get("top_logprobs") or []
+        greedy = bool(best) and all(found[n] >= max((best[n] or {"": found[n]}).values()) - 1e-9 for n in places)
+        return Likelihood(np.array([found[n] for n in places], dtype=np.float64), greedy)
 
     def first_log_probabilities(self, prompts: Sequence[Sequence[int]]) -> list[float] | None:
         """Return the log-probability of the likeliest next token of each prompt; None if the server gives none."""

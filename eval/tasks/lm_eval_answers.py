@@ -31,6 +31,7 @@ def answer_harness(
     metrics: lm_eval's own results by task, and by group. A row is `correct` where the first of METRICS is 1.
     """
     lm = HarnessLM(runner, on_done=on_done)
+    harness.begin()
     with quiet_lm_eval():
         results = evaluate(
             lm,

@@ -13,6 +13,7 @@ from typing import Any
 
 import datasets
 
+from hanhua.documents.readers import HUB_PREFIX
 from hanhua.errors import InputError
 
 READERS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -29,7 +30,8 @@ def datasets_below(folder: Path | None) -> Iterator[None]:
     before = datasets.load_dataset
 
     def load(path: str, name: str | None = None, **kwargs: Any) -> Any:
-        del kwargs
+        if path in READERS.values() and kwargs.get("data_files"):
+            return _named_files(folder, kwargs["data_files"])
         return local_dataset(folder, path, name)
 
     datasets.load_dataset = load
@@ -58,6 +60,19 @@ def local_dataset(folder: Path, path: str, name: str | None) -> datasets.Dataset
             + f" here; hf download {path} --repo-type dataset --local-dir {folder / path}"
         )
     return datasets.DatasetDict({_split_name(split, by_split): _read(files) for split, files in by_split.items()})
+
+
+def _named_files(folder: Path, named: dict[str, Any]) -> datasets.DatasetDict:
+    """Return the files a task names one by one, as `hf://datasets/OWNER/NAME/FILE`, by split."""
+    found = {}
+    for split, files in named.items():
+        places = [
+            folder / str(file).removeprefix(HUB_PREFIX) for file in (files if isinstance(files, list) else [files])
+        ]
+        if absent := [place for place in places if not place.is_file()]:
+            raise InputError(f"{absent[0]}: no such file; it is {HUB_PREFIX}{absent[0].relative_to(folder)} on the Hub")
+        found[split] = _read([str(place) for place in places])
+    return datasets.DatasetDict(found)
 
 
 def _split_name(split: str, found: dict[str, list[str]]) -> str:

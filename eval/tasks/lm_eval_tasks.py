@@ -44,6 +44,11 @@ class Harness:
         found: Mapping[str, Any] = self.loaded["tasks"]
         return found
 
+    def begin(self) -> None:
+        """Let tasks that draw their examples draw the same ones again; to be called before each model is asked."""
+        for task in self.tasks.values():
+            task.set_fewshot_seed(seed=FEWSHOT_SEED)
+
 
 def harness_name(task: str) -> str | None:
     """Return which task of lm_eval a benchmark's task names; None for one of ours.
@@ -88,7 +93,6 @@ def load_harness(
         _require_answers(task_name, task)
         if shots is not None:
             task.set_config(key="num_fewshot", value=shots)
-        task.set_fewshot_seed(seed=FEWSHOT_SEED)
     samples = None if max_questions is None else {n: _drawn(n, t, max_questions) for n, t in tasks.items()}
     return Harness(name, loaded, samples, shots=max(int(t.config.num_fewshot or 0) for t in tasks.values()))
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from hanhua.artifacts.fingerprint import fingerprint
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, widen
 from hanhua.zh_text.folding import folded_codes
 

@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.questions import Question
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams, widen
 from hanhua.zh_text.folding import folded_codes

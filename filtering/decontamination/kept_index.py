@@ -11,13 +11,13 @@ from pathlib import Path
 
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.identity import content_of
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question, read_hub_questions, read_questions
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.model_scope import COMMIT, is_modelscope, parse_modelscope
 from hanhua.user_cache import cached_file, keep_file, mark_used
 
-ALGORITHM = "benchmark-index-1"
+ALGORITHM = "benchmark-index-2"
 """Raised when the same questions give another index."""
 MOST_KEPT = 12
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.documents.hub_sets import read_hub_set
-from hanhua.documents.readers import expand_paths, read_fields
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_fields
 from hanhua.errors import InputError
-from hanhua.filtering.decontamination.config import HubQuestions
+from hanhua.filtering.decontamination.settings import HubQuestions
 from hanhua.model_scope import fetched_files, is_modelscope
 from hanhua.progress import say
 

@@ -11,7 +11,7 @@ from hanhua.documents.readers import read_records
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import MissingExtra
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.engine.intake import Batch, document_fields, portions_of
+from hanhua.filtering.engine.intake import KEPT_FIELDS, Batch, document_fields, portions_of
 from hanhua.filtering.engine.verdicts import verdict_file, writing
 from hanhua.filtering.judge import Judge, Judged
 from hanhua.processes import map_in_order
@@ -51,7 +51,9 @@ class RecordReader(PipelineStep):  # type: ignore[misc]
 
     def _documents(self, name: str, source: str, label: str) -> Iterator[Document]:
         corpus = self.corpora[name]
-        records = read_records(source, text_field=corpus.text_field, split=corpus.split, on_broken=self._note_broken)
+        records = read_records(
+            source, text_field=corpus.text_field, split=corpus.split, on_broken=self._note_broken, columns=KEPT_FIELDS
+        )
         for record in records:
             fields = document_fields(record.fields, corpus, name, f"{name}:{label}#{record.number}")
             yield Document(text=record.text, id=fields.pop("id"), metadata=fields)

@@ -58,6 +58,10 @@ class Batch:
         return self.characters >= BATCH_CHARACTERS or len(self.texts) >= BATCH_RECORDS
 
 
+KEPT_FIELDS = ("source", "domain", "url", "license")
+"""The fields of a record, beside its text, that a Document keeps something of."""
+
+
 class Intake:
     """Reads corpora in the order they are named, their files sorted."""
 
@@ -117,7 +121,9 @@ class Intake:
             if done >= skip:
                 broken.append(Broken(name, f"{name}:{label}#{place.rpartition('#')[2]}", problem))
 
-        for record in read_records(source, text_field=config.text_field, split=config.split, on_broken=note):
+        for record in read_records(
+            source, text_field=config.text_field, split=config.split, on_broken=note, columns=KEPT_FIELDS
+        ):
             done += 1
             if done > skip:
                 yield (

@@ -32,6 +32,17 @@ def is_identity_number(digits: str) -> bool:
     return born.year >= 1880 and _ID_CHECK[total % 11] == digits[17]
 
 
+def is_old_identity_number(digits: str) -> bool:
+    """Return whether 15 digits are a 身份证号 of before 1999: province and date of birth, no check digit."""
+    if len(digits) != 15 or not digits.isdigit() or not _PROVINCE.match(digits):
+        return False
+    try:
+        date(1900 + int(digits[6:8]), int(digits[8:10]), int(digits[10:12]))
+    except ValueError:
+        return False
+    return True
+
+
 def is_company_code(code: str) -> bool:
     """Return whether 18 characters are a 统一社会信用代码 (GB 32100): authority, region, two checksums' worth of 31.
 

@@ -23,6 +23,9 @@ _PLATE = re.compile(
     "(?:[DF][A-HJ-NP-Z0-9][0-9]{4}|[0-9]{5}[DF]|[A-HJ-NP-Z0-9]{4}[A-HJ-NP-Z0-9挂学警港澳])(?![0-9A-Za-z])"
 )
 _MIN_PLATE_DIGITS = 3
+# 沪A60051 股票代码: two exchanges are named as two cities are.
+_SHARE_BEFORE = re.compile(r"(?:股票|证券|證券|代码|代碼|个股|基金)[:：是为]?\s?$")
+_SHARE_AFTER = re.compile(r"\s?[,，、（(]?\s?(?:股(?!东)|代码|代碼|证券|證券|个股|基金|指数|收盘|开盘|涨|跌)")
 
 
 def find_codes(text: str, begin: int, stop: int) -> Iterator[Found]:
@@ -63,5 +66,9 @@ def find_passports(text: str, begin: int, stop: int) -> Iterator[Found]:
 def find_plates(text: str) -> Iterator[Found]:
     """Yield the plates of mainland vehicles, new-energy ones too; three digits at least, so 沪A股 is none."""
     for match in _PLATE.finditer(text):
-        if sum(map(str.isdigit, match[0])) >= _MIN_PLATE_DIGITS:
+        start, end = match.span()
+        share = _SHARE_BEFORE.search(text[max(0, start - BEFORE) : start]) or _SHARE_AFTER.match(
+            text[end : end + BEFORE]
+        )
+        if sum(map(str.isdigit, match[0])) >= _MIN_PLATE_DIGITS and not share:
             yield Found(*match.span(), "PLATE")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 # Words before a number that make it something else. A number of a person needs no such word.
 _CALLED_OTHERWISE = re.compile(
-    r"(?:订单|訂單|单号|單號|运单|運單|快递|流水|编号|編號|货号|貨號|批号|批號|型号|型號|凭证|合同|案号|书号|書號|"
-    r"ISBN|ISSN|发票|發票|条码|條碼|序列|SN|ID|UUID|No\.?)[号號码碼]?\s*(?:[:：是为為]|\s)*$",
+    r"(?:订单|訂單|单号|單號|运单|運單|快递|流水|编号|編號|编码|編碼|货号|貨號|批号|批號|型号|型號|凭证|合同|案号|书号|書號|"
+    r"ISBN|ISSN|发票|發票|条码|條碼|条形码|條形碼|序列|工单|版本|(?:股票|证券|基金|发票|發票|商品|产品)代[码碼]|IMEI|SN|ID|UUID|No\.?)"
+    r"[号號]?[码碼]?\s*(?:[:：=是为為]|\s)*$",
     re.IGNORECASE,
 )
 _LATIN_BEFORE = re.compile(r"(?:[0-9A-Za-z_]|\d[.．])$")

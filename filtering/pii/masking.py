@@ -9,11 +9,13 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 
 from hanhua.filtering.config import PII_KINDS
+from hanhua.filtering.pii.accounts import find_accounts
 from hanhua.filtering.pii.codes import find_codes, find_passports, find_plates
 from hanhua.filtering.pii.found import Found
 from hanhua.filtering.pii.numbers import find_numbers
-from hanhua.filtering.pii.online import find_accounts, find_emails, find_ips
+from hanhua.filtering.pii.online import find_emails, find_ips, find_spoken_emails
 from hanhua.filtering.pii.phones import find_phones
+from hanhua.filtering.pii.spelled import find_spelled
 
 # Letters, digits and the marks within numbers, each of one character: offsets stay.
 _WIDE = "".join(map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))) + "＠．－＋"
@@ -57,6 +59,7 @@ def _find_once(plain: str) -> list[Found]:
     found: list[Found] = []
     if "@" in plain:
         _add_apart(found, find_emails(plain))
+    _add_apart(found, find_spoken_emails(plain))
     regions = list(_regions(plain))
     for finder in _NEAR_RUNS:
         for begin, stop in regions:
@@ -64,6 +67,7 @@ def _find_once(plain: str) -> list[Found]:
     if _HAS_DIGIT.search(plain):
         for search in _WITH_DIGITS:
             _add_apart(found, search(plain))
+    _add_apart(found, find_spelled(plain))
     _add_apart(found, find_accounts(plain))
     return found
 
@@ -114,7 +118,7 @@ def mask_pii(text: str, *, kinds: Collection[str] = PII_KINDS) -> tuple[str, Cou
 class PiiMasker:
     """`mask_pii` as a service, for samples and reports."""
 
-    fingerprint = "hanhua-pii-2"
+    fingerprint = "hanhua-pii-3"
 
     def mask(self, text: str) -> str:
         """Return the text with personal data replaced by tags."""

@@ -1,43 +1,45 @@
-"""Fixed lines of the mainland, Taiwan and Hong Kong; service numbers (400, 12320, 110) belong to nobody and stay."""
+"""Fixed lines of the mainland, Taiwan, Hong Kong and Macau; service numbers (400, 12320) belong to nobody and stay."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from hanhua.filtering.pii.found import BEFORE, Found, is_called_otherwise, stands_free
+from hanhua.filtering.pii.context import is_called_phone
+from hanhua.filtering.pii.found import Found, is_called_otherwise, stands_free
 
-_CALLED_PHONE = re.compile(
-    r"(?:电话|電話|座机|座機|家里|宅电|传真|傳真|热线|熱線|致电|致電|手机|手機|联系方式|聯絡|聯繫|tel|phone|fax|call)"
-    r"[号號]?[码碼]?\s*[.:：是为為)）]?\s*$",
-    re.IGNORECASE,
-)
 # Area codes: 010 and 02x with eight digits, or four of 03–09; Taiwan's have one to three. A subscriber's
 # number begins with 2 to 8 on the mainland, 2 to 8 in Taiwan.
 _MAINLAND = r"(?:010|02[0-57-9]|0[3-9][1-9]\d)"
 _TAIWAN = r"(?:02|03|037|04|049|05|06|07|08|082|089|0826|0836)"
+# An extension of two to five digits may follow a hyphen; one of a single digit is as often the end of a file number.
+_EXTENSION = r"(?:[\-—]\d{2,5}(?![\d\-]))?(?!\d)"
+_ABROAD = r"(?:\+|00)86[ \-]?(?:[(（]0[)）])?[(（]?0?(?:10|2[0-57-9]|[3-9][1-9]\d)[)）]?[ \-]?[2-8]\d{2,3}[ \-]?\d{4}"
 _AREA = re.compile(
-    rf"(?:[(（]{_MAINLAND}[)）][ \-]?|{_MAINLAND}[ \-—])[2-8]\d{{6,7}}(?!\d)"
-    rf"|[(（]{_MAINLAND}[)）][ \-]?[2-8]\d{{2,3}}[ \-]\d{{4}}(?!\d)"
-    rf"|{_MAINLAND}[ \-][2-8]\d{{2,3}}[ \-]\d{{4}}(?!\d)"
+    rf"(?:[(（]{_MAINLAND}[)）][ \-]?|{_MAINLAND}[ \-—])[2-8]\d{{6,7}}{_EXTENSION}"
+    rf"|[(（]{_MAINLAND}[)）][ \-]?[2-8]\d{{2,3}}[ \-]\d{{4}}{_EXTENSION}"
+    rf"|{_MAINLAND}[ \-][2-8]\d{{2,3}}[ \-]\d{{4}}{_EXTENSION}"
     rf"|(?:[(（]{_TAIWAN}[)）][ \-]?|{_TAIWAN}-)[2-8]\d{{2,3}}[ \-]?\d{{4}}(?!\d)"
-    r"|(?:\+|00)86[ \-]?(?:10|2[0-57-9]|[3-9][1-9]\d)[ \-]?[2-8]\d{6,7}(?!\d)"
+    rf"|{_ABROAD}{_EXTENSION}"
+    rf"|86-(?:10|2[0-57-9]|[3-9][1-9]\d)-[2-8]\d{{6,7}}{_EXTENSION}"
     r"|(?:\+|00)886[ \-]?[2-8]\d?[ \-]?\d{3,4}[ \-]?\d{4}(?!\d)"
-    r"|(?:\+|00)852[ \-]?[2-9]\d{3}[ \-]?\d{4}(?!\d)"
+    r"|(?:(?:\+|00)852[ \-]?|[(（]852[)）][ \-]?)[2-9]\d{3}[ \-]?\d{4}(?!\d)"
+    # Macau: 6 begins a mobile number, 28 and 8 a fixed line.
+    r"|(?:(?:\+|00)853[ \-]?|[(（]853[)）][ \-]?)(?:6\d|28|8\d)\d{2}[ \-]?\d{4}(?!\d)"
 )
 # Without an area code, or written in one: only where something calls it a phone.
 _BARE = re.compile(rf"{_MAINLAND}[2-8]\d{{6,7}}(?!\d)|[2-9]\d{{3}}[ \-]?\d{{4}}(?!\d)|[2-8]\d{{6}}(?!\d)")
 
 
 def find_phones(text: str, begin: int, stop: int) -> Iterator[Found]:
-    """Yield the fixed lines within [begin, stop); Hong Kong mobiles too, which look no different."""
+    """Yield the fixed lines within [begin, stop); mobiles of Hong Kong and Macau too, which look no different."""
     for match in _AREA.finditer(text, begin, stop):
         start, end = match.span()
         if _is_whole(text, start, end) and not is_called_otherwise(text, start):
             yield Found(start, end, "PHONE")
     for match in _BARE.finditer(text, begin, stop):
         start, end = match.span()
-        if _CALLED_PHONE.search(text[max(0, start - BEFORE) : start]) and _is_whole(text, start, end):
+        if is_called_phone(text, start) and _is_whole(text, start, end):
             yield Found(start, end, "PHONE")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanhua.filtering.config import FilteringConfig, LanguageConfig, QualityConfig
+from hanhua.filtering.text_config import JunkConfig
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,20 @@ _FIELDS: dict[str, tuple[str, str, str, int]] = {
     **{f"words.repeated_{n}": ("quality", "", "max_duplicate_ngram_ratios", n - 5) for n in range(5, 11)},
     "boilerplate": ("quality", "", "max_boilerplate_ratio", 0),
     "boilerplate.lines": ("quality", "", "max_boilerplate_line_ratio", 0),
+    "junk.time_codes": ("junk", "", "max_time_code_line_ratio", 0),
+    "junk.single_characters": ("junk", "", "max_single_character_line_ratio", 0),
+    "junk.components": ("junk", "", "max_component_ratio", 0),
+    "junk.markup": ("junk", "", "max_markup_ratio", 0),
+    "junk.injected": ("junk", "", "max_injected_names", 0),
+    "junk.offers": ("junk", "", "max_offer_words", 0),
+    "junk.keywords": ("junk", "", "max_keyword_ratio", 0),
     "quality.score": ("quality", "min_model_score", "", 0),
 }
-_MODELS: dict[str, type[LanguageConfig] | type[QualityConfig]] = {"language": LanguageConfig, "quality": QualityConfig}
+_MODELS: dict[str, type[LanguageConfig] | type[QualityConfig] | type[JunkConfig]] = {
+    "language": LanguageConfig,
+    "quality": QualityConfig,
+    "junk": JunkConfig,
+}
 
 
 def limit_of(measure: str, config: FilteringConfig) -> Limit | None:

@@ -24,6 +24,7 @@ FAMILIES = [
     "lines",
     "words",
     "boilerplate",
+    "junk",
     "benchmark",
     "harm",
     "pii",

@@ -17,19 +17,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.gguf_location import PACKAGE, locate_gguf
 
 At = tuple[str, ...]
 """A path into nested data: ("corpora", "zh", "path"); `*` in a pattern stands for any one name or number."""
-
-
-class Section(BaseModel):
-    """A part of a stage's config: frozen, and without keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)

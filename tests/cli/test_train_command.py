@@ -40,6 +40,21 @@ def test_a_plain_folder_becomes_an_adapted_artifact(
     assert "holds a finished model" in capsys.readouterr().err
 
 
+def test_an_adapter_alone_is_plain_lora(
+    resized: Artifact, corpus: Artifact, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--model", resized.path, "--corpus", corpus.path, "--config", config]
+    assert run(*where, "--out", tmp_path / "out", "--adapter-only") == 0
+    assert f"adapter: {tmp_path / 'out' / 'adapter'}" in capsys.readouterr().out
+    artifact = open_artifact(tmp_path / "out", kind="adapter")
+    assert {entry.path.split("/")[0] for entry in artifact.files} == {"adapter"}
+    settings = json.loads((tmp_path / "out" / "adapter" / "adapter_config.json").read_text())
+    assert settings["trainable_token_indices"] is None
+
+    assert run(*where, "--out", tmp_path / "out") == 2
+    assert f"-s continue_from={tmp_path / 'out'}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

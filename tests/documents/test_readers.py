@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from hanhua.documents import read_records
-from hanhua.documents.readers import expand_paths
+from hanhua.documents.places import expand_paths
 from hanhua.errors import InputError
 
 TEXTS = ["第一篇。", "第二篇，中文。", "third"]

@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opencc import OpenCC
 
 from hanhua.zh_text.folding import code_points, fold
 
@@ -30,6 +31,12 @@ MIXED = st.text(
         ("加扣扣 12345", "加qq12345"),
         ("新會員註冊即送體驗金", "新会员注册即送体验金"),
         ("１３８-００１３", "1380013"),
+        # Taiwan's and Hong Kong's own forms
+        ("活著沒意思，拿著刀", "活着没意思拿着刀"),
+        ("著名的著作", "着名的着作"),
+        ("衞生、敍述、餐枱、衹有、祇是、化粧、糭子", "卫生叙述餐台只有只是化妆粽子"),
+        ("屋簷下麻痺", "屋檐下麻痹"),
+        ("什麼、什么、甚麼", "什么什么甚么"),
         ("㎏的ﬁ", "kg的fi"),
         # words that must stay what they are
         ("他很有威信，唯心主义者不服。", "他很有威信唯心主义者不服"),
@@ -83,3 +90,12 @@ def test_folding_twice_is_folding_once(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_only_letters_and_digits_are_left(text: str) -> None:
     assert all(unicodedata.category(character)[0] in "LN" for character in fold(text).text)
+
+
+@pytest.mark.parametrize("standard", ["s2t", "s2tw", "s2hk"])
+def test_every_character_of_gb_2312_folds_as_its_traditional_forms_do(standard: str) -> None:
+    codes = (bytes([row, cell]) for row in range(0xB0, 0xF8) for cell in range(0xA1, 0xFF))
+    characters = list("".join(code.decode("gb2312", "ignore") for code in codes))
+    twins = OpenCC(standard).convert("\n".join(characters)).split("\n")
+    different = [(a, b) for a, b in zip(characters, twins, strict=True) if fold(a).text != fold(b).text]
+    assert different == []

@@ -38,6 +38,12 @@ def test_han_means_what_unicode_calls_an_ideograph() -> None:
         ("嘅咗喺哋", "neutral"),
         ("说皇后与乾隆的著作", "hans"),
         ("說台北的雲", "hant"),
+        ("户温脱税卧兑悦葱蜕恒", "neutral"),  # Hong Kong writes them too
+        ("溫室氣體與賬户，脱離税務", "hant"),
+        ("这个账户的说明", "hans"),
+        ("衞生與敍述", "hant"),
+        ("衞敍枱衹", "hant"),
+        ("说乾坤的著作", "hans"),
     ],
 )
 def test_simplified_or_traditional(text: str, script: str) -> None:

@@ -2,37 +2,37 @@
 
 Converted is the pre-token, a whole run between two marks, so that phrases decide (头发 → 頭髮, 发展 → 發展);
 converting characters one by one would write words that nobody uses. Taiwan and Hong Kong each have their own
-standard (裡, 為, 台 or 臺), which `s2t` follows in neither case.
+standard (裡, 為, 台 or 臺), which `s2t` follows in neither case; what is simplified may be of
+either: 拿著 becomes 拿着, 衞生 卫生.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from hanhua.zh_text.conversion import Conversion, open_converter, open_simplifier
 
 if TYPE_CHECKING:
     from hanhua.vocab_extension.learning.count import Counted
 
 Converter = Callable[["Counted"], "Counted"]
-SCRIPTS: dict[str, tuple[str, ...]] = {
+SCRIPTS: dict[str, tuple[Conversion | Literal["hans"], ...]] = {
     "as-is": (),
-    "hans": ("t2s",),
+    "hans": ("hans",),
     "hant-tw": ("s2tw",),
     "hant-hk": ("s2hk",),
-    "both": ("t2s", "s2tw"),
+    "both": ("hans", "s2tw"),
 }
 """What each choice converts by; `both` keeps what the corpus has and adds the other script's form of it."""
 
 
 def open_converters(scripts: str) -> tuple[Converter, ...]:
     """Return the functions that convert counted strings for one of `SCRIPTS`."""
-    from opencc import OpenCC
-
-    configs = SCRIPTS[scripts]
+    converters = [open_simplifier() if name == "hans" else open_converter(name) for name in SCRIPTS[scripts]]
     if scripts == "both":
-        both = [OpenCC(config) for config in configs]
-        return (lambda counted: _with_other_forms(counted, [cc.convert for cc in both]),)
-    return tuple(_replacing(OpenCC(config).convert) for config in configs)
+        return (lambda counted: _with_other_forms(counted, converters),)
+    return tuple(map(_replacing, converters))
 
 
 def _replacing(convert: Callable[[str], str]) -> Converter:

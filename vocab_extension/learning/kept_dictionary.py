@@ -3,7 +3,7 @@
 700,000 strings (both scripts, with and without a space before them) are found, converted and encoded in half a minute;
 from the user's cache they come in a second. The name of the file says all it depends on.
 
-Shape suffixes: K words of the dictionary, S strings, T cells, one a base token.
+Shape suffixes: K words, S words as strings, T cells, one a base token.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from hanhua.vocab_extension.learning.string_encoding import (
 )
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 
-ALGORITHM = "kept-dictionary-1"
+ALGORITHM = "kept-dictionary-2"
 """Raised when the same dictionary and base give other strings or encodings."""
 LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers")
 MOST_KEPT = 6

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hanhua.cli.printing import print_table
+
+if TYPE_CHECKING:
+    from hanhua.eval.tasks.definition import Task
 
 
 def read_benchmarks(
@@ -62,19 +65,18 @@ def print_tasks(wanted: bool) -> None:
 
     tasks = [load_task(name) for name in task_names()]
     rows = [
-        (
-            t.name,
-            t.language,
-            t.kind,
-            str(t.shots),
-            " or ".join(t.data.layouts) or "(--benchmark)",
-            t.data.hub or "",
-            t.title,
-        )
+        (t.name, t.language, t.kind, str(t.shots), _shown_files(t), t.lm_eval or "", t.data.hub or "", t.title)
         for t in tasks
     ]
-    print_table(("task", "language", "kind", "shots", "files below --data", "on the Hub", "what"), rows)
+    head = ("task", "language", "kind", "shots", "files below --data", "@lm_eval", "on the Hub", "what")
+    print_table(head, rows)
     raise typer.Exit
+
+
+def _shown_files(task: Task) -> str:
+    """Return the layout that is looked for first; further ones are in the task's file."""
+    layouts = task.data.layouts
+    return "(--benchmark)" if not layouts else layouts[0] + (", …" if len(layouts) > 1 else "")
 
 
 def _tasks_in(data: Path) -> list[str]:

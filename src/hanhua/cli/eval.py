@@ -27,6 +27,7 @@ from hanhua.cli.eval_options import (
     Processes,
     Prompts,
     ReferenceModels,
+    ScoreWithServer,
     Servers,
     Shots,
     System,
@@ -72,6 +73,7 @@ def evaluate(
     processes: Annotated[int | None, Processes] = None,
     batch_size: Annotated[int | None, BatchSize] = None,
     servers: Annotated[list[str] | None, Servers] = None,
+    score_with_server: Annotated[bool, ScoreWithServer] = False,
     list_tasks: Annotated[bool, ListTasks] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole scores.json")] = False,
 ) -> None:
@@ -87,8 +89,11 @@ def evaluate(
         "batch_size": ("--batch-size", batch_size),
     }
     resolved = _config(config, corpora or [], benchmarks=asked, references=references or [], given=given)
-    served = dict(_name_and_folder(one, "--generate-with") for one in servers or [])
-    scores = evaluate_into(resolved, [_model(one) for one in models], corpora or [], training or [], out, cache, served)
+    names = [option.partition("=")[0] for option in models] + [one.name for one in resolved.reference_models]
+    scores = evaluate_into(
+        resolved, [_model(one) for one in models], corpora or [], training or [], out, cache,
+        _served(servers or [], names, scoring=score_with_server), score_with_server=score_with_server,
+    )  # fmt: skip
     if as_json:
         print_json(scores)
     else:
@@ -166,6 +171,21 @@ def _model(option: str) -> ModelFolder:
     return open_model_folder(name, Path(folder))
 
 
+def _served(options: list[str], names: list[str], *, scoring: bool) -> dict[str, str]:
+    """Return the server of each model: its own, or the one that is given without a name."""
+    from hanhua.errors import UsageError
+
+    if scoring and not options:
+        raise UsageError("--score-with-server needs --generate-with, which names the server")
+    served: dict[str, str] = {}
+    for option in options:
+        if option.startswith(("http://", "https://")):
+            served |= dict.fromkeys(names, option)
+        else:
+            served |= [_name_and_folder(option, "--generate-with")]
+    return served
+
+
 def _name_and_folder(option: str, flag: str) -> tuple[str, str]:
     from hanhua.errors import UsageError
 
@@ -184,6 +204,8 @@ def evaluate_into(
     out: Path,
     cache: Path | None,
     servers: dict[str, str],
+    *,
+    score_with_server: bool = False,
 ) -> dict[str, Any]:
     """Evaluate into `out`, finish it as a Scores artifact, and return the scores."""
     from hanhua.artifacts.files import read_json
@@ -201,6 +223,7 @@ def evaluate_into(
         training=texts,
         cache=cache,
         servers=servers,
+        score_with_server=score_with_server,
     )
     finish("eval", out, config=config, inputs={model.name: model.content_hash for model in models}, facts=facts)
     scores: dict[str, Any] = read_json(out / "scores.json")

@@ -63,7 +63,12 @@ BatchSize = typer.Option(
 )
 Servers = typer.Option(
     "--generate-with",
-    metavar="NAME=URL",
-    help="Server (such as `vllm serve`) whose /v1/completions generates this model's replies; one for every model",
+    metavar="[NAME=]URL",
+    help="Server (such as `vllm serve`) whose /v1/completions generates this model's replies: one for each model, or "
+    "one URL that serves all of them by name",
+)
+ScoreWithServer = typer.Option(
+    "--score-with-server",
+    help="Let the servers of --generate-with compute likelihoods too, if they give log-probabilities of prompts (vLLM)",
 )
 ListTasks = typer.Option("--list-tasks", is_eager=True, callback=print_tasks, help="List the shipped tasks and exit")

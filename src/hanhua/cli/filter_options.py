@@ -46,7 +46,8 @@ Benchmarks = Annotated[
 Conversion = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="OpenCC conversion of Chinese texts: t2s, s2t, s2tw, s2twp or s2hk (default: none)"
+        metavar="NAME",
+        help="OpenCC conversion of Chinese texts: t2s, tw2s, tw2sp, hk2s, s2t, s2tw, s2twp or s2hk (default: none)",
     ),
 ]
 Workers = Annotated[

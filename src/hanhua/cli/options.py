@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-FORMATS = ".jsonl, .json, .txt, .parquet, also .gz or .zst; a folder, a glob, or hf://datasets/ID"
+FORMATS = ".jsonl, .json, .txt, .csv, .parquet, also .gz, .zst, .xz, .bz2; .zip, a folder, a glob, hf://datasets/ID"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Recipe file, or the name of a shipped recipe")]
@@ -34,8 +34,18 @@ ConfigFile = Annotated[
         help="YAML file with the stage's settings: the keys of its recipe section, or a whole recipe with that section",
     ),
 ]
-TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
-Split = Annotated[str, typer.Option(metavar="NAME", help="Split to read of a Hub data set")]
+
+TextField = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Field of a record that holds its text, or a template of several: {q}\\n{a}, template:alpaca, "
+        "template:sharegpt, template:messages",
+    ),
+]
+Split = Annotated[
+    str, typer.Option(metavar="NAME", help="Split to read of a Hub data set, or of a folder that save_to_disk wrote")
+]
 Base = Annotated[
     str,
     typer.Option(

@@ -1,9 +1,12 @@
-"""Plain, gzip and Zstandard files read alike; a truncated one is an error that names the file."""
+"""Plain and compressed files and members of ZIP archives read alike; a truncated one is an error with its name."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +16,10 @@ from typing import BinaryIO
 import zstandard
 
 from hanhua.errors import InputError
+
+COMPRESSIONS = (".gz", ".zst", ".xz", ".bz2")
+_MAX_WINDOW_BYTES = 1 << 31
+"""Of Zstandard: `zstd --long=31` uses as much. A window larger than 128 MB is refused unless it is asked for."""
 
 
 class _WholeFrames(io.RawIOBase):
@@ -24,10 +31,14 @@ class _WholeFrames(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._frame = self._new_frame()
         self._begun = False
         self._pending = b""
         self._ready = b""
+
+    @staticmethod
+    def _new_frame() -> zstandard.ZstdDecompressionObj:
+        return zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
 
     def readable(self) -> bool:
         return True
@@ -44,7 +55,7 @@ class _WholeFrames(io.RawIOBase):
             self._ready = self._frame.decompress(chunk)
             if self._frame.eof:
                 self._pending = self._frame.unused_data
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._frame = self._new_frame()
                 self._begun = False
         taken = self._ready[: len(buffer)]
         buffer[: len(taken)] = taken
@@ -54,28 +65,78 @@ class _WholeFrames(io.RawIOBase):
 
 @contextmanager
 def open_decompressed(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, decompressing `.gz` and `.zst` by name.
+    """Open a file for reading bytes, decompressing `.gz`, `.zst`, `.xz` and `.bz2` by name.
 
-    Raises InputError for a missing, unreadable, corrupt or truncated file, also while it is read
-    inside the `with` block.
+    `archive.zip/inner.jsonl` is the member of an archive. Raises InputError for a missing, unreadable, corrupt
+    or truncated file, also while it is read inside the `with` block.
     """
     try:
-        with path.open("rb") as raw, _noted(path, raw):
-            if path.suffix == ".gz":
-                with gzip.open(raw) as unpacked:
-                    yield unpacked  # type: ignore[misc]
-            elif path.suffix == ".zst":
-                yield io.BufferedReader(_WholeFrames(raw), 1 << 20)
-            else:
-                yield raw
+        with _opened(path) as raw, _unpacked(path, raw) as unpacked:
+            yield unpacked
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except EOFError as error:
         raise InputError(f"{path}: truncated ({error}); download or copy it again") from error
-    except (zstandard.ZstdError, gzip.BadGzipFile, zlib.error) as error:
+    except (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a valid {path.suffix} file ({error})") from error
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except OSError as error:
+        if path.suffix != ".bz2":
+            raise
+        raise InputError(f"{path}: not a valid .bz2 file ({error})") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, or a member of the archive that one of the folders above it turns out to be."""
+    archive = next((above for above in path.parents if above.suffix.lower() == ".zip" and above.is_file()), None)
+    if archive is None:
+        with path.open("rb") as raw, _noted(path, raw):
+            yield raw
+        return
+    with archive.open("rb") as raw, _noted(archive, raw), zipfile.ZipFile(raw) as packed:
+        try:
+            member = packed.open(path.relative_to(archive).as_posix())
+        except KeyError:
+            raise FileNotFoundError(path) from None
+        except RuntimeError as error:
+            raise InputError(f"{path}: cannot be unpacked ({error}); unpack the archive first") from error
+        with member:
+            yield member  # type: ignore[misc]
+
+
+@contextmanager
+def _unpacked(path: Path, raw: BinaryIO) -> Iterator[BinaryIO]:
+    if path.suffix == ".gz":
+        with gzip.open(raw) as unpacked:
+            yield unpacked  # type: ignore[misc]
+    elif path.suffix == ".xz":
+        with lzma.open(raw) as unpacked:
+            yield unpacked  # type: ignore[misc]
+    elif path.suffix == ".bz2":
+        with bz2.open(raw) as unpacked:
+            yield unpacked  # type: ignore[misc]
+    elif path.suffix == ".zst":
+        yield io.BufferedReader(_WholeFrames(raw), 1 << 20)
+    else:
+        yield raw
+
+
+def members_of(archive: Path) -> list[Path]:
+    """Return the files in a ZIP archive, sorted, each as a path below it; those that systems add are left out.
+
+    Raises InputError for what is no archive.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            names = [one.filename for one in packed.infolist() if not one.is_dir()]
+    except FileNotFoundError:
+        raise InputError(f"{archive}: no such file") from None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"{archive}: not a valid .zip file ({error})") from error
+    kept = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+    return [archive / name for name in sorted(kept)]
 
 
 _open: dict[Path, BinaryIO] = {}
@@ -99,6 +160,6 @@ def position_in(path: Path) -> int:
 def bare_suffix(path: Path) -> str:
     """Return the format suffix below the compression: `a.jsonl.zst` → `.jsonl`."""
     name = path.name
-    for ending in (".gz", ".zst"):
+    for ending in COMPRESSIONS:
         name = name.removesuffix(ending)
     return Path(name).suffix.lower()

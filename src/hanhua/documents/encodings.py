@@ -48,6 +48,16 @@ MIN_CHARACTERS = 4
 """Of a line on its own; fewer tell nothing."""
 
 
+# GB 18030 of 2022 gives these a code point of their own; Python's codec, of 2000, puts them into the private-use area.
+_FROM_PRIVATE_USE = {
+    **dict(zip(range(0xE78D, 0xE797), (0xFE10, 0xFE12, 0xFE11, *range(0xFE13, 0xFE1A)), strict=True)),
+    **dict(zip((0xE81E, 0xE826, 0xE82B, 0xE82C, 0xE832, 0xE843, 0xE854, 0xE864), range(0x9FB4, 0x9FBC), strict=True)),
+    **{0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE831: 0x215D7, 0xE83B: 0x2298F, 0xE855: 0x241FE},
+    0xE7C7: 0x1E3F,
+}
+_PRIVATE_USE = re.compile("[\ue78d-\ue864]")
+
+
 class NotDecodable(ValueError):
     """Bytes in none of the encodings, or in one that cannot be told; `escaped` holds them as surrogates."""
 
@@ -87,17 +97,18 @@ def decode_whole(data: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not {NAMES[codec]} (byte {error.start}); save it as UTF-8") from None
     _announce(path, codec)
-    return text
+    return _named(text, codec)
 
 
-def decoded_lines(path: Path) -> Iterator[tuple[int, str | NotDecodable]]:
+def decoded_lines(path: Path, *, quietly: bool = False) -> Iterator[tuple[int, str | NotDecodable]]:
     """Yield number and text of each line with its line end, or why it has no text.
 
-    Says once on stderr when the file is not in UTF-8, and how many of its lines are in another encoding
+    Unless quietly, says once on stderr when the file is not in UTF-8, and how many of its lines are in another encoding
     than the file. Raises InputError where a UTF-16 file breaks off or is broken: no later line can be found.
     """
     codec = encoding_of(path)
-    _announce(path, codec)
+    if not quietly:
+        _announce(path, codec)
     with open_decompressed(path) as file:
         if codec.startswith("utf-") and codec != UTF_8:
             yield from _wide_lines(path, file, codec)
@@ -146,13 +157,20 @@ def decode_line(line: bytes, codec: str) -> tuple[str, str]:
     own = _strictly(line, codec) if codec != UTF_8 else None
     # Short GB18030 may be well-formed UTF-8 (联通), and UTF-8 well-formed GB18030: the likelier one.
     if own is not None and legacy in (None, codec) and frequent_share(own) >= frequent_share(text or ""):
-        return own, codec
+        return _named(own, codec), codec
     if text is not None:
         return text, UTF_8
     if legacy is None:
         problem = f"not {NAMES[codec]}{_where(line, codec)}, nor any other encoding that can be told"
         raise NotDecodable(problem, escaped=line.decode(UTF_8, "surrogateescape"))
-    return line.decode(legacy), legacy
+    return _named(line.decode(legacy), legacy), legacy
+
+
+def _named(text: str, codec: str) -> str:
+    """Return the text with the characters that only the edition of 2000 has no code point for."""
+    if codec != "gb18030" or not _PRIVATE_USE.search(text):
+        return text
+    return text.translate(_FROM_PRIVATE_USE)
 
 
 def _where(line: bytes, codec: str) -> str:

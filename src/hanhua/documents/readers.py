@@ -1,4 +1,4 @@
-"""Records out of people's files: .jsonl, .json, .txt, .csv, .tsv, .parquet, also .gz or .zst, and Hub data sets.
+"""Records out of people's files: JSON Lines, JSON, text, CSV, Parquet, Arrow, compressed or in a ZIP; Hub data sets.
 
 A `.txt` file holds one document per line, as `datasets` reads it. A broken record is counted and skipped
 with its place; a broken file is an error.
@@ -7,20 +7,21 @@ with its place; a broken file is an error.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanhua.documents.compression import bare_suffix, open_decompressed
+from hanhua.documents.columns import read_columns
+from hanhua.documents.compression import bare_suffix, members_of, open_decompressed
 from hanhua.documents.delimited import SUFFIXES as DELIMITED
 from hanhua.documents.delimited import read_delimited
 from hanhua.documents.encodings import NotDecodable, decode_whole, decoded_lines
+from hanhua.documents.places import FORMATS, expand_paths
+from hanhua.documents.templates import fields_of, text_reader
 from hanhua.errors import InputError, MissingExtra
 from hanhua.model_scope import MS_PREFIX, fetched_files, is_modelscope
 
-FORMATS = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
 HUB_PREFIX = "hf://datasets/"
 
 
@@ -43,10 +44,17 @@ OnBroken = Callable[[str, str], None]
 
 
 def read_records(
-    source: str | Path, *, text_field: str = "text", split: str = "train", on_broken: OnBroken | None = None
+    source: str | Path,
+    *,
+    text_field: str = "text",
+    split: str = "train",
+    on_broken: OnBroken | None = None,
+    columns: Collection[str] | None = None,
 ) -> Iterator[Record]:
     """Yield the records of one file or Hub data set, streaming.
 
+    text_field: the name of a field, or a template (`hanhua.documents.templates`). columns: the other fields that are
+    needed, if the file's format can tell them apart; None for all.
     Without `on_broken` the first broken record raises InputError. Raises InputError for a missing or
     truncated file, an unknown format, or when no record at all has the text field.
     """
@@ -58,11 +66,13 @@ def read_records(
 
     seen_fields: set[str] = set()
     number, found = -1, 0
-    for number, fields in _raw_records(source, split, broken):
-        text = fields.get(text_field)
-        if isinstance(text, str):
+    read_text, used = text_reader(text_field), fields_of(text_field)
+    wanted = None if columns is None else used | set(columns)
+    for number, fields in _raw_records(source, split, broken, wanted):
+        text = read_text(fields)
+        if text is not None:
             found += 1
-            yield Record(number, text, {k: v for k, v in fields.items() if k != text_field})
+            yield Record(number, text, {k: v for k, v in fields.items() if k not in used})
             continue
         if not found:
             seen_fields |= set(fields)
@@ -72,39 +82,16 @@ def read_records(
         raise InputError(f"{source}: no record has the text field {text_field!r}; fields found: {has}")
 
 
-def expand_paths(pattern: str | Path) -> list[Path]:
-    """Return the data files that a path, folder or glob names, sorted; InputError when there is none."""
-    path = Path(pattern)
-    if path.is_dir():
-        found = [p for p in _below(path) if p.is_file() and bare_suffix(p) in FORMATS]
-    elif any(c in str(pattern) for c in "*?["):
-        found = [p for p in Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))) if p.is_file()]
-    else:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        found = [path]
-    if not found:
-        raise InputError(f"{pattern}: no {', '.join(FORMATS)} file here")
-    return sorted(found)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder; InputError for a folder that cannot be read, which `rglob` passes over."""
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
-
-    for place, _, names in os.walk(folder, onerror=refuse):
-        yield from (Path(place, name) for name in names)
-
-
 def read_fields(path: Path, *, on_broken: OnBroken) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield number and fields of each record of one file, whatever its fields are called."""
     yield from _raw_records(path, "train", on_broken)
 
 
 def _raw_records(
-    source: str | Path, split: str, broken: Callable[[str, str], None]
+    source: str | Path,
+    split: str,
+    broken: Callable[[str, str], None],
+    wanted: Collection[str] | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     if str(source).startswith(HUB_PREFIX):
         yield from enumerate(_hub(str(source).removeprefix(HUB_PREFIX), split))
@@ -114,16 +101,39 @@ def _raw_records(
         return
     path = Path(source)
     suffix = bare_suffix(path)
-    if suffix == ".parquet":
-        yield from _parquet(path)
+    if suffix == ".zip":
+        yield from _archive(path, split, broken, wanted)
+    elif suffix in (".parquet", ".arrow"):
+        yield from read_columns(path, suffix, wanted)
     elif suffix == ".json":
         yield from _json(path, broken)
     elif suffix in DELIMITED:
         yield from read_delimited(path, suffix, broken)
-    elif suffix in (".jsonl", ".txt"):
+    elif suffix in (".jsonl", ".ndjson", ".txt"):
         yield from _lines(path, suffix, broken)
     else:
         raise InputError(f"{path}: unknown format {suffix or '(no suffix)'}; expected one of {', '.join(FORMATS)}")
+
+
+def _archive(
+    path: Path, split: str, broken: Callable[[str, str], None], wanted: Collection[str] | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the records of the files in a ZIP archive, sorted, numbered on from one to the next."""
+    members = [member for member in members_of(path) if bare_suffix(member) in FORMATS and member.suffix != ".zip"]
+    if not members:
+        raise InputError(f"{path}: no {', '.join(FORMATS)} file inside")
+    first = 0
+    for member in members:
+        last = -1
+
+        def note(place: str, reason: str, first: int = first) -> None:
+            inner, _, number = place.rpartition("#")
+            broken(f"{path}#{first + int(number)}", f"{Path(inner).name}: {reason}")
+
+        for number, fields in _raw_records(member, split, note, wanted):
+            last = number
+            yield first + number, fields
+        first += last + 1
 
 
 def _lines(path: Path, suffix: str, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -150,12 +160,16 @@ def _lines(path: Path, suffix: str, broken: Callable[[str, str], None]) -> Itera
 
 
 def _json(path: Path, broken: Callable[[str, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the objects of a JSON list, a single object, or those of JSON Lines, which many call `.json`."""
+    if _begins_with_an_object(path):
+        yield from _lines(path, ".jsonl", broken)
+        return
     with open_decompressed(path) as file:
         text = decode_whole(file.read(), path)
         try:
             data = json.loads(text)
         except ValueError as error:
-            raise InputError(f"{path}: not readable as JSON ({error})") from error
+            raise InputError(f"{path}: not readable as JSON, and its first line is no object ({error})") from error
     items = data if isinstance(data, list) else [data]
     for number, fields in enumerate(items):
         if isinstance(fields, dict):
@@ -164,27 +178,21 @@ def _json(path: Path, broken: Callable[[str, str], None]) -> Iterator[tuple[int,
             broken(f"{path}#{number}", f"a JSON {type(fields).__name__}, where an object was expected")
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with open_decompressed(path) as file:
-        # Parquet is read from its end; a compressed wrapper has no seek, so it is read whole.
-        source = file if path.suffix == ".parquet" else pa.BufferReader(file.read())
+def _begins_with_an_object(path: Path) -> bool:
+    """Return whether the first line that is not blank is an object and ends as one."""
+    for _, line in decoded_lines(path, quietly=True):
+        if isinstance(line, str) and not line.strip():
+            continue
         try:
-            table = pq.ParquetFile(source)
-            number = 0
-            for batch in table.iter_batches(batch_size=1024):
-                for fields in batch.to_pylist():
-                    yield number, fields
-                    number += 1
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{path}: not a readable Parquet file ({error})") from error
+            return isinstance(line, str) and isinstance(json.loads(line), dict)
+        except ValueError:
+            return False
+    return False
 
 
 def _modelscope(name: str, split: str, broken: Callable[[str, str], None]) -> Iterator[dict[str, Any]]:
     """Yield the records of a data set's files on ModelScope, which are downloaded first, file by file in order."""
-    for file in expand_paths(fetched_files(name)):
+    for file in expand_paths(fetched_files(name), split=split):
         yield from (fields for _, fields in _raw_records(file, split, broken))
 
 

@@ -192,14 +192,29 @@ def _fold_character(character: str, simplified: dict[str, str]) -> str:
     return "".join(c for c in kept if unicodedata.category(c)[0] in "LN" or c in "〇々")
 
 
+# Forms that OpenCC's tables give no single way back from: 祇 for 只, variants that GB 2312 has beside their plain form.
+_ALSO = dict(zip("祇秖厰渖谘迳钜锺馀鲇腭幺暱镟稆", "只只厂沈咨径巨钟余鲶颚么昵旋穞", strict=True))
+# `tw2s` alone takes 么 for 幺 and two names of a body part and a fish for others, which a fold has no use for.
+_NOT_FOLDED = frozenset("么顎鯰")
+
+
 @cache
 def _simplified_characters() -> dict[str, str]:
-    """Return the Simplified form of every Han character of the basic planes, by OpenCC, one by one."""
+    """Return the Simplified form of every Han character of the basic planes, by OpenCC, one by one.
+
+    Of Taiwan's and Hong Kong's forms too: 著 is read as 着 everywhere (著名 as well: a fold need not be spelled
+    rightly, only the same for every spelling), 衞敍枱衹 as 卫叙台只.
+    """
     from opencc import OpenCC
 
     ranges = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x2A6E0))
     characters = [chr(code) for begin, end in ranges for code in range(begin, end)]
     # One string with separators: phrase rules must not see neighbors.
-    converted = OpenCC("t2s").convert("\n".join(characters)).split("\n")
-    plain = {c: s if len(s) == 1 else c for c, s in zip(characters, converted, strict=True)}
-    return {**plain, **{c: r for c, r in _READ_AS.items() if c in plain}}
+    joined = "\n".join(characters)
+    plain = dict(zip(characters, characters, strict=True))
+    for standard in ("hk2s", "tw2s", "t2s"):
+        converted = zip(characters, OpenCC(standard).convert(joined).split("\n"), strict=True)
+        plain |= {c: s for c, s in converted if len(s) == 1 and s != c and (c not in _NOT_FOLDED or standard == "t2s")}
+    plain |= _ALSO
+    # What a form becomes may be one that becomes another: 鍾 → 锺 → 钟.
+    return {c: plain.get(s, s) for c, s in plain.items()} | {c: r for c, r in _READ_AS.items() if c in plain}

@@ -19,6 +19,9 @@ _RUNS = {
 _HAN_RUN = re.compile(f"[{HAN}]+")
 _ONLY_HAN = re.compile(f"[{HAN}]+")
 
+# In the typefaces and texts of Hong Kong, beside what OpenCC's table of it names.
+_ALSO_ABROAD = frozenset("恒")
+
 Script = Literal["hans", "hant", "mixed", "neutral", "none"]
 
 
@@ -102,19 +105,26 @@ def one_sided_characters() -> tuple[frozenset[str], frozenset[str]]:
     By round trip through OpenCC: 们 becomes 們, so it is Simplified; 們 becomes 们, so it is
     Traditional; 后 (queen, and Simplified for 後) changes neither alone, so it is no evidence.
     Nor is what the other side's own standard set holds: 乾 and 著 are in GB 2312 (乾隆, 著作),
-    台 and 云 in Big5.
+    台 and 云 in Big5; nor what Hong Kong or Taiwan writes as the mainland does (户温脱税卧兑悦葱蜕恒).
     """
     from opencc import OpenCC
 
-    to_hant, to_hans = OpenCC("s2t"), OpenCC("t2s")
     characters = [chr(code) for code in range(0x4E00, 0xA000)]
     # One string with separators: phrase rules must not see neighbors.
-    hant = to_hant.convert("\n".join(characters)).split("\n")
-    hans = to_hans.convert("\n".join(characters)).split("\n")
-    triples = list(zip(characters, hant, hans, strict=True))
-    only_hans = frozenset(c for c, t, s in triples if t != c and s == c and not is_encoded_in(c, "big5"))
-    only_hant = frozenset(c for c, t, s in triples if s != c and t == c and not is_encoded_in(c, "gb2312"))
-    return only_hans, only_hant
+    joined = "\n".join(characters)
+    hant, hans, *local = (
+        OpenCC(name).convert(joined).split("\n") for name in ("s2t", "t2s", "s2tw", "s2hk", "tw2s", "hk2s")
+    )
+    only_hans, only_hant = set(), set()
+    for character, t, s, *others in zip(characters, hant, hans, *local, strict=True):
+        to_local, from_local = others[:2], others[2:]
+        written_abroad = character in to_local or is_encoded_in(character, "big5") or character in _ALSO_ABROAD
+        if t != character and s == character and not written_abroad:
+            only_hans.add(character)
+        changed = s != character or from_local != [character, character]
+        if changed and t == character and not is_encoded_in(character, "gb2312"):
+            only_hant.add(character)
+    return frozenset(only_hans), frozenset(only_hant)
 
 
 def is_encoded_in(character: str, codec: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_eval import CHINESE
 
 from hanhua.documents import Document
@@ -22,7 +23,7 @@ from hanhua.eval.engine.generation import generate_batch
 from hanhua.eval.engine.likelihood import best_log_probabilities
 from hanhua.eval.engine.loaded_model import LoadedModel
 from hanhua.eval.engine.model_folder import ModelFolder
-from hanhua.eval.engine.requests import Sampling
+from hanhua.eval.engine.requests import Sampling, ScoredInput
 from hanhua.eval.engine.runner import open_runner
 from hanhua.eval.engine.server import Server
 from hanhua.eval.stage import evaluate_models
@@ -39,7 +40,7 @@ class Completions(BaseHTTPRequestHandler):
     asked: list[dict[str, Any]]
     lock: threading.Lock
     refusals: list[tuple[int, bytes]]
-    logprobs = True
+    logprobs = echoes = True
 
     def do_GET(self) -> None:
         self._answer({"object": "list", "data": [{"id": id_, "object": "model"} for id_ in self.ids]})
@@ -59,9 +60,20 @@ class Completions(BaseHTTPRequestHandler):
             "text": found.text,
             "finish_reason": "stop" if found.finished else "length",
         }
-        if "logprobs" in given and self.logprobs:
+        if given.get("echo"):
+            choice["logprobs"] = self._of_prompt(given["prompt"]) if self.echoes else {"token_logprobs": []}
+        elif "logprobs" in given and self.logprobs:
             choice["logprobs"] = {"tokens": ["?"], "token_logprobs": best}
         return self._answer({"choices": [choice], "usage": {"completion_tokens": found.tokens}})
+
+    def _of_prompt(self, ids: list[int]) -> dict[str, Any]:
+        """Return what `echo` with `logprobs` does: of each token but the first, and of the likeliest in its place."""
+        with torch.no_grad():
+            logits = self.model.network(torch.tensor([ids])).logits[0, :, : self.model.tokens]
+        log_p = torch.log_softmax(logits.double(), -1)
+        own = [None, *(float(log_p[n, token]) for n, token in enumerate(ids[1:]))]
+        top = [None, *({"best": float(row.max())} for row in log_p[:-1])]
+        return {"token_logprobs": [*own, -0.5], "top_logprobs": [*top, {"?": -0.5}]}
 
     def _answer(self, data: dict[str, Any]) -> None:
         self._send(200, json.dumps(data).encode())
@@ -193,3 +205,24 @@ def test_an_evaluation_by_servers(
     ):
         with pytest.raises(UsageError, match=expected):
             evaluate_models(config, [base, after], documents, tmp_path, services=Services(), servers=servers)
+
+
+def likelihoods(source: ModelFolder, items: list[ScoredInput], *, server: str | None) -> list[Any]:
+    with open_runner(source, batch_size=4, server=server, score_with_server=server is not None) as runner:
+        return [[(one.total, one.is_greedy) for one in row] for row in runner.score(items)]
+
+
+def test_likelihoods_are_those_of_the_model_here(base: ModelFolder, base_model: LoadedModel) -> None:
+    items = []
+    for ids in base_model.encode(CHINESE[:4]):
+        items.append(ScoredInput((base.bos_id, *ids), tuple((token,) for token in (40, 50, 60))))
+        items.append(ScoredInput((base.bos_id, *ids[:-1]), (tuple(ids[-3:]),)))
+    with serving(base_model) as (url, handler):
+        found = likelihoods(base, items, server=url)
+        assert all(asked["echo"] for asked in handler.asked[len(server_module.PROBES) :])
+        for ours, theirs in zip(found, likelihoods(base, items, server=None), strict=True):
+            assert [greedy for _, greedy in ours] == [greedy for _, greedy in theirs]
+            assert [total for total, _ in ours] == pytest.approx([total for total, _ in theirs], abs=1e-4)
+        handler.echoes = False
+        with pytest.raises(InputError, match="gives no log-probabilities of prompts"):
+            likelihoods(base, items, server=url)

@@ -71,7 +71,7 @@ DATA: dict[str, list[dict[str, Any]]] = {
     "cambridgeltl/xcopa/zh/validation.jsonl": rows_of(xcopa, 3),
     "Rowan/hellaswag/train.jsonl": rows_of(hellaswag, 3),
     "Rowan/hellaswag/validation.jsonl": rows_of(hellaswag, 8),
-    "juletxara/mgsm/zh/train.jsonl": rows_of(mgsm, 2),
+    "juletxara/mgsm/zh/train.jsonl": rows_of(mgsm, 12),
     "juletxara/mgsm/zh/test.jsonl": rows_of(mgsm, 5),
     "tyouisen/aclue/basic_ancient_chinese/dev.jsonl": rows_of(aclue, 5),
     "tyouisen/aclue/basic_ancient_chinese/test.jsonl": rows_of(aclue, 7),
@@ -99,10 +99,10 @@ def test_same_choices_likelihoods_and_texts_as_lm_evals_own_backend(
     harness = load_harness(name, data=data, shots=shots)
     ours = answer_harness(runner_of(base_model, batch_size=4), harness)
     theirs_lm = HFLM(pretrained=base_model.network, tokenizer=base_model.tokenizer, batch_size=1, max_length=1024)
+    # The same tasks again, as for the next model: those that draw their examples draw the same ones.
+    harness.begin()
     with quiet_lm_eval():
-        theirs = evaluate(
-            theirs_lm, task_dict=dict(load_harness(name, data=data, shots=shots).loaded), bootstrap_iters=0
-        )
+        theirs = evaluate(theirs_lm, task_dict=dict(harness.loaded), bootstrap_iters=0)
     first = theirs["samples"][name][0]["filter"]
     samples = {f"{name}#{s['doc_id']}": s for s in theirs["samples"][name] if s["filter"] == first}
     assert {row["id"] for row in ours["rows"]} == set(samples)
@@ -119,6 +119,13 @@ def test_same_choices_likelihoods_and_texts_as_lm_evals_own_backend(
     assert ours["metrics"][name] == pytest.approx(
         {key: value for key, value in theirs["results"][name].items() if key in ours["metrics"][name]}
     )
+
+
+def test_every_model_is_shown_the_same_examples(data: Path, base_model: LoadedModel) -> None:
+    harness = load_harness("mgsm_direct_zh", data=data, shots=3)
+    runs = [answer_harness(runner_of(base_model, batch_size=4), harness)["rows"] for _ in range(2)]
+    assert [row["prompt"] for row in runs[0]] == [row["prompt"] for row in runs[1]]
+    assert runs[0][0]["prompt"].count("Answer:") == 4
 
 
 def test_a_group_is_run_by_the_command_and_the_report_says_whose_prompt_it_is(
@@ -146,6 +153,19 @@ def test_a_mistyped_task_gets_the_nearest_ones() -> None:
     with pytest.raises(UsageError, match="did you mean cmmlu"):
         harness_name("cmmul@lm_eval")
     assert harness_name("ceval@lm_eval") == "ceval-valid" and harness_name("ceval") is None
+
+
+def test_files_that_a_task_names_one_by_one_are_found(data: Path) -> None:
+    place = data / "ikala" / "tmmluplus" / "data"
+    place.mkdir(parents=True)
+    for split in ("train", "test"):
+        (place / f"linear_algebra_{split}.csv").write_text("question,A,B,C,D,answer\n一加一？,1,2,3,4,B\n", "utf-8")
+    harness = load_harness("tmmluplus_linear_algebra", data=data, shots=1)
+    (task,) = harness.tasks.values()
+    assert [document["goal"] for document in task.eval_docs] == [1]
+    (place / "linear_algebra_train.csv").unlink()
+    with pytest.raises(InputError, match=r"linear_algebra_train\.csv: no such file; it is hf://datasets/ikala"):
+        load_harness("tmmluplus_linear_algebra", data=data)
 
 
 def test_data_that_is_not_there_is_named_with_what_to_do(data: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.index import BenchmarkIndex, benchmark
 from hanhua.filtering.decontamination.questions import Question, read_questions
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.document import Draft
 from hanhua.filtering.stage import filter_corpora
 from hanhua.services import Services

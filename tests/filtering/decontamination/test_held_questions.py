@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.held import HeldQuestions, build_held_questions
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 
 QUESTIONS = [
     "长江发源于哪一座山脉的主峰附近？\n昆仑山\n唐古拉山",

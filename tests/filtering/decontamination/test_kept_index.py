@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hanhua.filtering.decontamination import kept_index
-from hanhua.filtering.decontamination.config import DecontaminationConfig
 from hanhua.filtering.decontamination.kept_index import build_index
+from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.document import Draft
 from hanhua.filtering.shingles import widen
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.judge import Judge
-from hanhua.filtering.pii import build_masker, find_pii, mask_pii, online
+from hanhua.filtering.pii import accounts, build_masker, find_pii, mask_pii
 from hanhua.filtering.pii.checksums import (
     is_company_code,
     is_hong_kong_id,
@@ -219,7 +219,7 @@ def test_a_judge_masks_what_the_masker_masks(text: str) -> None:
 @given(st.text(alphabet="qQ扣企鹅号微信vVwWxXeiEInHa:： 1234567İ。", max_size=40))
 @settings(max_examples=1000, deadline=None)
 def test_accounts_are_those_of_a_search_through_the_whole_text(text: str) -> None:
-    for pattern, seeds in ((online._QQ, online._QQ_SEEDS), (online._WECHAT, online._WECHAT_SEEDS)):
-        lower = text.translate(online._ASCII_LOWER)
-        found = [match.span() for match in online._matches(pattern, text, lower, seeds)]
+    for pattern, seeds in ((accounts._QQ, accounts._QQ_SEEDS), (accounts._WECHAT, accounts._WECHAT_SEEDS)):
+        lower = text.translate(accounts._ASCII_LOWER)
+        found = [match.span() for match in accounts._matches(pattern, text, lower, seeds)]
         assert found == [match.span() for match in pattern.finditer(text)]

@@ -24,7 +24,12 @@ def convert(scripts: str, counted: Counted) -> Counted:
         ("hant-tw", "发展为了台湾", "發展為了臺灣"),
         ("hant-hk", "里面为", "裏面為"),
         ("hans", "頭髮裡", "头发里"),
+        ("hans", "拿著刀", "拿着刀"),
+        ("hans", "名著與卓著", "名著与卓著"),
+        ("hans", "衞生餐枱", "卫生餐台"),
+        ("hans", "著作", "著作"),
         ("as-is", "头发", "头发"),
+        ("as-is", "拿著", "拿著"),
     ],
 )
 def test_each_place_has_its_own_standard(scripts: str, text: str, expected: str) -> None:
@@ -34,6 +39,10 @@ def test_each_place_has_its_own_standard(scripts: str, text: str, expected: str)
 def test_both_keep_what_there_is_and_add_the_other_form() -> None:
     found = convert("both", {"头发": (3, 0b01), "頭髮": (2, 0b10), "你好": (5, 1)})
     assert found == {"头发": (5, 0b11), "頭髮": (5, 0b11), "你好": (5, 1)}
+
+
+def test_both_learn_the_mainland_s_form_from_taiwan_s_text() -> None:
+    assert convert("both", {"看著": (3, 1)}) == {"看著": (3, 1), "看着": (3, 1)}
 
 
 def test_what_becomes_equal_is_added_up() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.continued_pretrain.devices import device_of_driver
-from hanhua.documents.readers import expand_paths, read_fields
+from hanhua.documents.places import expand_paths
+from hanhua.documents.readers import read_fields
 from hanhua.errors import InputError
 from hanhua.pipeline.recipe.config_file import at_home
 from hanhua.zh_text.scripts import is_han

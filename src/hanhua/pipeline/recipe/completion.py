@@ -15,7 +15,7 @@ from hanhua.eval.tasks.definition import load_task
 from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.eval.tasks.rows import find_files
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.decontamination.config import HubQuestions
+from hanhua.filtering.decontamination.settings import HubQuestions
 from hanhua.model_scope import ModelScopeName, is_modelscope, parse_modelscope
 from hanhua.pipeline.recipe.schema import Recipe
 

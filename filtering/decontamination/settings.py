@@ -1,16 +1,20 @@
-"""Settings of what keeps benchmark questions out of the training text."""
+"""Which benchmarks must not be trained on, and from what share of a question on a document holds it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from hanhua.config_fields import LocalPath, Section
+from hanhua.config_fields import LocalPath
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
-class HubQuestions(Section):
+class HubQuestions(BaseModel):
     """Questions in a data set of the Hub."""
+
+    model_config = _STRICT
 
     repo: str = Field(description="Id of the data set; `{config}` stands for each configuration")
     configs: tuple[str, ...] = Field(default=(), description="Configurations; empty: all")
@@ -22,8 +26,10 @@ class HubQuestions(Section):
         return [self.repo.format(config=one) for one in self.configs] if "{config}" in self.repo else [self.repo]
 
 
-class DecontaminationConfig(Section):
+class DecontaminationConfig(BaseModel):
     """Benchmarks whose questions must not be trained on."""
+
+    model_config = _STRICT
 
     benchmarks: tuple[LocalPath, ...] = Field(
         default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"

@@ -1,0 +1,184 @@
+"""What crawls bring along: injected names, keyword stuffing, markup, offers of invoices, time codes, broken extraction.
+
+Each rule looks for one kind and needs several signs of it, since each sign alone stands in good texts as well: news
+about a casino, a tutorial on HTML, a lecture on radicals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from hanhua.filtering.document import KEEP, Draft, Verdict, reject
+from hanhua.filtering.text_config import JunkConfig
+from hanhua.zh_text.scripts import HAN
+
+HEAD = 20_000
+"""Characters that are looked at: junk of these kinds is so from the start, and a book must not cost an hour."""
+MIN_LINES, MIN_PHRASES, MAX_PHRASE = 6, 6, 16
+
+_NAME = (
+    "娱乐城|娱乐网|真人棋牌|棋牌游戏|电子游艺|百家乐|博彩网?|彩票网|体育投注|菠菜|时时彩|老虎机|线上赌场|网上赌场|澳门赌场|"
+    "皇冠体育|(?:亚博|威尼斯人|葡京|太阳城|金沙|银河)(?:娱乐|国际|棋牌|体育|平台)|伟哥|万艾可|壮阳药|催情药|催情水|迷情药"
+)
+_SOLD_BY = (
+    "官网|官方网?站?|登录|登陆|网址|网站|平台|app|下载|注册|开户|投注|客户端|手机版|安卓版|苹果版|送彩金|彩金|首存|"
+    "入口|备用|代理|专卖|正品|货到付款|多少钱|哪里(?:有|能)?[买卖]|购买"
+)
+_INJECTED = re.compile(f"(?:{_NAME})[^。！？\\n]{{0,4}}?(?:{_SOLD_BY})", re.IGNORECASE)
+
+_PHRASES = re.compile("[,，、;；|｜/\\s]+")
+# Of how many characters the word is, in how many phrases at least, and in which share of them.
+_COMMON = ((4, 6, 0.8), (3, 6, 0.8), (2, 8, 0.9))
+# Characters of sentences, of which a list of keywords has none.
+_SENTENCE = re.compile("[了是就都也不这那我你他她]")
+_MAX_SENTENCE_RATIO = 0.04
+
+_FENCES = re.compile(r"```.*?(?:```|\Z)|^(?: {4}|\t).*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+_MARKUP = re.compile(
+    r"</?[a-zA-Z][a-zA-Z0-9]{0,14}(?:\s[^<>\n]{0,400})?/?>|<!--.{0,400}?-->|<!DOCTYPE[^>]{0,200}>"
+    r"|[.#@]?[a-zA-Z][\w\-.#:, >]{0,60}\{[^{}\n]{0,300}[:;(][^{}\n]{0,300}\}"
+    r"|(?:function\s*\w*\s*\([^)]{0,80}\)|(?:var|let|const)\s+\w+\s*=|document\.\w+|window\.\w+|\$\(['\"])[^\n]{0,200}"
+)
+
+_ABOUT_CODE = re.compile(
+    "示例|例子|代码|函数|标签|属性|元素|教程|语法|变量|参数|jquery|javascript|html|css|input|div", re.IGNORECASE
+)
+_MIN_ABOUT_CODE = 2
+
+_OFFERED = re.compile(
+    "(?:代开|代办|开具|出售|办理|可开|专业开|优惠开|对外开)[^。！？\n]{0,16}(?:发票|增值税票|普票|专票|文凭|学历证|毕业证|资格证|"
+    "四六级证|驾驶?证|房产证|证件|公章)|办证刻章|刻章办证"
+)
+_OFFER_WORDS = (
+    "点数", "先验票", "验票后付款", "验证后付款", "来电", "详电", "致电", "电联", "联系人", "业务经理", "加微信", "加qq",
+    "扣扣", "保真", "可查", "用不完", "进项较多", "进项多", "优惠", "量大", "从优", "长期有效", "不成功不收费", "货到付款",
+    "快速办理", "当天出", "专业办理", "诚信", "贵公司", "贵单位", "我司", "税率低", "费用低", "全国各地",
+)  # fmt: skip
+_ABOUT_CRIME = re.compile(
+    "查处|犯罪|嫌疑人|抓获|判处|被告|税务机关|警方|民警|公安|虚开|违法|不得|禁止|举报|骗子|当心|警惕|稽查|处罚"
+)
+_MAX_ABOUT_CRIME = 1
+
+_TIME_CODE = re.compile(
+    r"\d{1,2}:\d{2}:\d{2}[,.]\d{2,3}\s*-->|^Dialogue:\s*\d+,\d+:\d{2}:\d{2}|^\[\d{1,2}:\d{2}(?:[.:]\d{2,3})?\]"
+)
+_HAN_ALONE = re.compile(f"[{HAN}]")
+# Strokes and components that are hardly ever written as characters of their own.
+_COMPONENTS = frozenset(
+    "丶丨丿乀乁乚亅亠冂冖冫凵勹匚匸卩厶囗夂夊宀尢屮巛幺廴廾弋彐彑彡彳忄扌氵犭灬爫爿疒癶礻糸纟罒罓艹虍衤覀讠豕豸辶阝隶隹飠饣钅"
+    "冎卝丆丩丬乛亍亻刂仌囘"
+)
+
+
+def junk(draft: Draft, limits: JunkConfig) -> Verdict:
+    """Reject Chinese texts that are junk of one of these kinds, naming it (`junk.keywords`)."""
+    if not draft.chinese:
+        return KEEP
+    for detail, limit, measure in _measures(limits):
+        if limit is None:
+            continue
+        value = draft.measure(f"junk.{detail}", measure(draft))
+        if value > limit:
+            return reject(f"junk.{detail}", value)
+    return KEEP
+
+
+def _measures(limits: JunkConfig) -> tuple[tuple[str, float | None, Callable[[Draft], float]], ...]:
+    return (
+        ("time_codes", limits.max_time_code_line_ratio, time_code_ratio),
+        ("single_characters", limits.max_single_character_line_ratio, single_character_ratio),
+        ("components", limits.max_component_ratio, component_ratio),
+        ("markup", limits.max_markup_ratio, markup_ratio),
+        ("injected", limits.max_injected_names, injected_names),
+        ("offers", limits.max_offer_words, offer_words),
+        ("keywords", limits.max_keyword_ratio, keyword_ratio),
+    )
+
+
+def time_code_ratio(draft: Draft) -> float:
+    """Return the share of lines that hold the time codes of subtitles or lyrics."""
+    if ":" not in draft.text or len(draft.lines) < MIN_LINES:
+        return 0.0
+    return sum(_TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
+
+
+def single_character_ratio(draft: Draft) -> float:
+    """Return the share of lines that are one Chinese character and perhaps a mark."""
+    if len(draft.lines) < MIN_LINES:
+        return 0.0
+    short = [line for line in draft.lines if len(line) <= 2]
+    return sum(len(_HAN_ALONE.findall(line)) == 1 for line in short) / len(draft.lines)
+
+
+def component_ratio(draft: Draft) -> float:
+    """Return the share of strokes and components among the Chinese characters."""
+    if not draft.profile.han:
+        return 0.0
+    head = draft.text[:HEAD]
+    found = sum(map(head.count, _COMPONENTS)) if not _COMPONENTS.isdisjoint(head) else 0
+    return found / min(draft.profile.han, HEAD)
+
+
+def markup_ratio(draft: Draft) -> float:
+    """Return the share of HTML, CSS and scripts outside of code blocks; none in a text that speaks of code."""
+    head = draft.text[:HEAD]
+    if "<" not in head and "{" not in head:
+        return 0.0
+    prose = _FENCES.sub("", head)
+    if len(set(_ABOUT_CODE.findall(_MARKUP.sub("", prose)))) >= _MIN_ABOUT_CODE:
+        return 0.0
+    visible = len("".join(prose.split()))
+    return sum(len("".join(match.split())) for match in _MARKUP.findall(prose)) / max(visible, 1)
+
+
+def injected_names(draft: Draft) -> float:
+    """Return how often a gambling site or a drug is named together with what advertises it."""
+    return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
+
+
+def offer_words(draft: Draft) -> float:
+    """Return how many different words of an offer stand in a text that offers invoices or certificates.
+
+    None in a text that speaks of offenses: news of the police quote such offers.
+    """
+    head = draft.text[:HEAD]
+    if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
+        return 0.0
+    lower = head.lower()
+    return float(sum(word in lower for word in _OFFER_WORDS))
+
+
+def keyword_ratio(draft: Draft) -> float:
+    """Return the share of characters in lines of short phrases that nearly all have one word in common.
+
+    >>> keyword_ratio(Draft("北京搬家，北京搬家公司，北京搬家电话，北京搬家价格，北京搬家哪家好，北京长途搬家"))
+    1.0
+    """
+    head = draft.text[:HEAD]
+    stuffed = sum(len(line) for line in head.split("\n") if _is_stuffed(line))
+    return stuffed / max(len(head), 1)
+
+
+def _is_stuffed(line: str) -> bool:
+    phrases = [phrase for phrase in _PHRASES.split(line) if phrase]
+    if len(phrases) < MIN_PHRASES or len(line) > MAX_PHRASE * len(phrases):
+        return False
+    if len(set(phrases)) < len(phrases) / 2 or any(mark in line for mark in "。！？"):
+        return False
+    if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
+        return False
+    return any(
+        len(phrases) >= least and _have_in_common(phrases, width, share * len(phrases))
+        for width, least, share in _COMMON
+    )
+
+
+def _have_in_common(phrases: list[str], width: int, least: float) -> bool:
+    """Return whether a word of so many Chinese characters is in at least so many of the phrases."""
+    counts: Counter[str] = Counter()
+    for phrase in phrases:
+        counts.update({phrase[at : at + width] for at in range(len(phrase) - width + 1)})
+    common = (word for word, count in counts.most_common(3) if count >= least)
+    return any(len(_HAN_ALONE.findall(word)) == width for word in common)
