@@ -8,7 +8,7 @@ from typing import Any
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig, PriceSettings
 from hanhua.documents.compression import bare_suffix
-from hanhua.documents.readers import FORMATS
+from hanhua.documents.places import FORMATS
 from hanhua.errors import InputError
 from hanhua.eval.config import Benchmark
 from hanhua.eval.tasks.definition import load_task
