@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hanhua.pipeline.lock_file import LOCK
 
 pytest.importorskip("modelscope_hub", reason="needs the extra modelscope")
 pytestmark = pytest.mark.slow
+TESTS = Path(__file__).resolve().parents[1]
 STEM = "某人从河的上游划船到下游用去三个小时，原路返回用去五个小时，问水流的速度是船速的几分之几"
 EXAM = f"question,A,B,C,D,answer\n{STEM},四分之一,五分之一,三分之一,二分之一,A\n另一道题目是什么,甲,乙,丙,丁,B\n"
 RECIPE = """\
@@ -99,7 +101,9 @@ def test_from_modelscope_and_back(server: ModelScopeServer, tmp_path: Path) -> N
     (tmp_path / "agreement").mkdir()
     (tmp_path / "agreement" / "LICENSE").write_text(agreement_like("3"), encoding="utf-8")
     to = ("--repo-id", "me/Llama-3-ms", "--hub", "modelscope", "--agreement", tmp_path / "agreement")
-    publish = command("publish", run, *to, "--json")
+    code = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import tiny_release; tiny_release.know_agreements()\n"
+    code += "from hanhua.cli.main import main; main()"
+    publish = [sys.executable, "-c", code, "publish", *map(str, (run, *to)), "--json"]
     refused = subprocess.run(publish, capture_output=True, text=True, env=env)
     assert refused.returncode == 2 and "MODELSCOPE_API_TOKEN" in refused.stderr
     server.faults.append(MsFault("POST", "/commit/", 503))
