@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hanhua.artifacts.code_closure import closure_hashes
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.identity import content_of
 from hanhua.filtering.decontamination.index import BenchmarkIndex
@@ -18,7 +19,11 @@ from hanhua.model_scope import COMMIT, is_modelscope, parse_modelscope
 from hanhua.user_cache import cached_file, keep_file, mark_used
 
 ALGORITHM = "benchmark-index-2"
-"""Raised when the same questions give another index."""
+"""Raised when the arrays are written otherwise; how questions are read and cut is told by the hashes of the code."""
+CODE = (
+    "hanhua.filtering.decontamination.questions:read_questions",
+    "hanhua.filtering.decontamination.index:BenchmarkIndex",
+)
 MOST_KEPT = 12
 
 
@@ -55,4 +60,5 @@ def _place_of(config: DecontaminationConfig) -> Path | None:
     hashes = FileHashes.forgetful()
     files = [[Path(path).name, content_of(Path(path), hashes)] for path in config.benchmarks if Path(path).exists()]
     hub = [one.model_dump() for one in config.hub_benchmarks]
-    return cached_file("benchmarks", [ALGORITHM, config.min_characters, files, remote, hub], suffix=".npz")
+    code = [closure_hashes(function) for function in CODE]
+    return cached_file("benchmarks", [ALGORITHM, config.min_characters, files, remote, hub, code], suffix=".npz")

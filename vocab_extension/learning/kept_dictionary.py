@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hanhua.artifacts.code_closure import closure_hashes
 from hanhua.artifacts.files import sha256_of
 from hanhua.artifacts.manifest import library_versions
 from hanhua.user_cache import cached_file, keep_file, mark_used
@@ -35,7 +36,11 @@ from hanhua.vocab_extension.learning.string_encoding import (
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 
 ALGORITHM = "kept-dictionary-2"
-"""Raised when the same dictionary and base give other strings or encodings."""
+"""Raised when the arrays are written otherwise; what the code makes of dictionary and base is told by its hashes."""
+CODE = (
+    "hanhua.vocab_extension.learning.dictionary:dictionary_words",
+    "hanhua.vocab_extension.learning.string_encoding:encode",
+)
 LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers")
 MOST_KEPT = 6
 """Of some 35 MB each."""
@@ -69,7 +74,8 @@ def kept_dictionary(base: BpeFile, *, scripts: str, spaced: bool) -> KeptDiction
 
 
 def _place_of(base: BpeFile, scripts: str, spaced: bool) -> Path:
-    decides = [ALGORITHM, sha256_of(base.place), scripts, spaced, library_versions(LIBRARIES)]
+    code = [closure_hashes(function) for function in CODE]
+    decides = [ALGORITHM, sha256_of(base.place), scripts, spaced, library_versions(LIBRARIES), code]
     return cached_file("dictionary", decides, suffix=".npz")
 
 

@@ -55,7 +55,7 @@ EDITS = {
     ],
     "files": [
         ("zh: {path: texts.jsonl", "zh: {path: text.jsonl", 4, "no such file"),
-        ("en: {path: texts.jsonl", "en: {path: no/such/*.parquet", 5, "no .jsonl, .json"),
+        ("en: {path: texts.jsonl", "en: {path: no/such/*.parquet", 5, ".zip file here"),
         ("{prompts: texts.jsonl}", "{prompts: prompts.jsonl}", 21, "no such file or folder"),
         ("{name: exam, path: texts.jsonl}", "{name: exam, path: exams}", 20, "no such file or folder"),
         ("{name: exam, path: texts.jsonl}", "{task: my/task.yaml}", 20, "no such file or folder"),

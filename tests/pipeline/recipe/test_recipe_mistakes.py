@@ -87,7 +87,7 @@ MISTAKES = [
     ("{name: exam, path: texts.jsonl}", "{name: safety, path: texts.jsonl}", "20:8", "taken by another measure"),
     # names and files
     ("path: texts.jsonl, language: zh", "path: text.jsonl, language: zh", "4:8", "no such file"),
-    ("path: texts.jsonl, language: zh", "path: '*.parquet', language: zh", "4:8", "no .jsonl, .json"),
+    ("path: texts.jsonl, language: zh", "path: '*.parquet', language: zh", "4:8", ".zip file here"),
     ("path: texts.jsonl, language: zh", "path: '${TEXTS}', language: zh", "4:8", "the only substitution is"),
     ("path: texts.jsonl, language: zh", "path: '${env:NO_SUCH}', language: zh", "4:8", "NO_SUCH is not set"),
     ("{prompts: texts.jsonl}", "{prompts: prompts.jsonl}", "21:12", "no such file or folder"),
