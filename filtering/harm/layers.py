@@ -35,7 +35,8 @@ MIN_DISTINCT = 5
 """Different characters a text must have to be classified: a word or two, often repeated, are left to the lexicon."""
 FEW_DISTINCT, FEW_HANDICAP = 12, 0.3
 """With fewer different characters a text must be this much further beyond the threshold, which was chosen on longer
-ones: of benign sentences of 5 to 11, .7% of prose are beyond it without, .16% at most of any corpus with."""
+ones: of benign sentences of 5 to 11, .7% of modern prose are beyond it without, .15% with
+(`benchmarks/filtering_kinds.py`)."""
 # Passages this far below the threshold are shown too, where the text as a whole is above it.
 _SHOWN_BELOW = 0.15
 _NOTHING = HarmScore(None, 0.0)
