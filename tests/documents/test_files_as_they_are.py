@@ -55,7 +55,7 @@ def texts_of(path: Path) -> list[str]:
     ("name", "data"),
     [
         ("a.json", LINES),
-        ("a.json.gz", gzip.compress(LINES)),
+        ("a.json.gz", gzip.compress(LINES, mtime=0)),
         ("a.json", b"\n\xef\xbb\xbf".removeprefix(b"\n") + LINES),
         ("a.json", json.dumps(ROWS, indent=1).encode()),
         ("a.ndjson", LINES),
@@ -66,7 +66,10 @@ def texts_of(path: Path) -> list[str]:
         ("a.parquet.xz", lzma.compress(parquet(pa.table({"text": TEXTS})))),
         ("a.jsonl.zip", zipped({"a.jsonl": LINES})),
         ("a.zip", zipped({"b/2.txt": b"third", "b/1.json": LINES[: LINES.index(b"\n", 40) + 1], "README.md": b"x"})),
-        ("a.zip", zipped({"a.jsonl.gz": gzip.compress(LINES), "__MACOSX/._a.jsonl": b"\0", ".DS_Store": b"\0"})),
+        (
+            "a.zip",
+            zipped({"a.jsonl.gz": gzip.compress(LINES, mtime=0), "__MACOSX/._a.jsonl": b"\0", ".DS_Store": b"\0"}),
+        ),
         ("a.zip", zipped({"a.parquet": parquet(pa.table({"text": TEXTS}))})),
         ("data[1].jsonl", LINES),
         ("train (copy) {a}.jsonl", LINES),
