@@ -165,7 +165,6 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: lines(draft, quality),
         lambda draft: words(draft, quality),
         lambda draft: boilerplate(draft, quality),
-        lambda draft: junk(draft, config.junk),
     ]
     if quality.model is not None:
         model = load_quality_model(Path(quality.model))
@@ -175,6 +174,8 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         rules.append(lambda draft: benchmark(draft, config.decontamination, index=index))
     if scorer is not None:
         rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
+    # After harm, which names what is sold; junk has few words for it.
+    rules.append(lambda draft: junk(draft, config.junk))
     if config.pii.mode == "drop":
         rules.append(lambda draft: _personal(draft, config.pii.kinds))
     return rules

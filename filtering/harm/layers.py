@@ -37,6 +37,8 @@ FEW_DISTINCT, FEW_HANDICAP = 12, 0.3
 """With fewer different characters a text must be this much further beyond the threshold, which was chosen on longer
 ones: of benign sentences of 5 to 11, .7% of modern prose are beyond it without, .15% with
 (`benchmarks/filtering_kinds.py`)."""
+MAX_SAID_AGAIN = 2
+"""How often, on average, a text of few different characters may have each: one term three times is no more than one."""
 # Passages this far below the threshold are shown too, where the text as a whole is above it.
 _SHOWN_BELOW = 0.15
 _NOTHING = HarmScore(None, 0.0)
@@ -79,7 +81,8 @@ class LayeredScorer:
     def _classified(self, folded: Folded, examined: Examined, codes: Codes | None) -> HarmScore:
         codes = code_points(folded.text) if codes is None else codes
         distinct = len(set(folded.text)) if len(codes) <= WINDOW_CHARACTERS else FEW_DISTINCT
-        judged = self._classifiers and distinct >= MIN_DISTINCT
+        said_again = distinct < FEW_DISTINCT and len(codes) > MAX_SAID_AGAIN * distinct
+        judged = self._classifiers and distinct >= MIN_DISTINCT and not said_again
         reading = read_windows(codes, plan_windows(len(codes), examined.hits)) if judged else None
         if reading is None:
             return examined.score

@@ -24,9 +24,9 @@ FAMILIES = [
     "lines",
     "words",
     "boilerplate",
-    "junk",
     "benchmark",
     "harm",
+    "junk",
     "pii",
     "duplicate",
 ]

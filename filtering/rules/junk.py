@@ -26,6 +26,31 @@ _SOLD_BY = (
     "官网|官方网?站?|登录|登陆|网址|网站|平台|app|下载|注册|开户|投注|客户端|手机版|安卓版|苹果版|送彩金|彩金|首存|"
     "入口|备用|代理|专卖|正品|货到付款|多少钱|哪里(?:有|能)?[买卖]|购买"
 )
+_NAME_SEEDS = (
+    "娱乐",
+    "棋牌",
+    "游艺",
+    "百家乐",
+    "博彩",
+    "彩票网",
+    "投注",
+    "菠菜",
+    "时时彩",
+    "老虎机",
+    "赌场",
+    "皇冠体育",
+    "亚博",
+    "威尼斯人",
+    "葡京",
+    "太阳城",
+    "金沙",
+    "银河",
+    "伟哥",
+    "万艾可",
+    "壮阳",
+    "催情",
+    "迷情",
+)
 _INJECTED = re.compile(f"(?:{_NAME})[^。！？\\n]{{0,4}}?(?:{_SOLD_BY})", re.IGNORECASE)
 
 _PHRASES = re.compile("[,，、;；|｜/\\s]+")
@@ -51,6 +76,7 @@ _OFFERED = re.compile(
     "(?:代开|代办|开具|出售|办理|可开|专业开|优惠开|对外开)[^。！？\n]{0,16}(?:发票|增值税票|普票|专票|文凭|学历证|毕业证|资格证|"
     "四六级证|驾驶?证|房产证|证件|公章)|办证刻章|刻章办证"
 )
+_OFFER_SEEDS = ("代开", "代办", "开具", "出售", "办理", "可开", "专业开", "优惠开", "对外开", "办证刻章", "刻章办证")
 _OFFER_WORDS = (
     "点数", "先验票", "验票后付款", "验证后付款", "来电", "详电", "致电", "电联", "联系人", "业务经理", "加微信",
     "加qq", "扣扣", "保真", "可查", "用不完", "进项较多", "进项多", "优惠", "量大", "从优", "长期有效", "不成功不收费",
@@ -117,7 +143,7 @@ def component_ratio(draft: Draft) -> float:
     if not draft.profile.han:
         return 0.0
     head = draft.text[:HEAD]
-    found = sum(map(head.count, _COMPONENTS)) if not _COMPONENTS.isdisjoint(head) else 0
+    found = sum(map(head.count, _COMPONENTS.intersection(head)))
     return found / min(draft.profile.han, HEAD)
 
 
@@ -135,6 +161,9 @@ def markup_ratio(draft: Draft) -> float:
 
 def injected_names(draft: Draft) -> float:
     """Return how often a gambling site or a drug is named together with what advertises it."""
+    # A search for each beginning is several times faster than one for the pattern.
+    if not any(seed in draft.text for seed in _NAME_SEEDS):
+        return 0.0
     return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
 
 
@@ -144,7 +173,11 @@ def offer_words(draft: Draft) -> float:
     None in a text that speaks of offenses: news of the police quote such offers.
     """
     head = draft.text[:HEAD]
-    if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
+    if (
+        not any(seed in head for seed in _OFFER_SEEDS)
+        or not _OFFERED.search(head)
+        or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME
+    ):
         return 0.0
     lower = head.lower()
     return float(sum(word in lower for word in _OFFER_WORDS))
