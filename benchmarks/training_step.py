@@ -1,7 +1,7 @@
 """A training step at SmolLM2 135M's shapes on a CPU, this checkout against another: processor seconds, loss, gradient.
 
-    git worktree add /tmp/before COMMIT
-    python benchmarks/training_step.py --against /tmp/before
+    git worktree add ../before COMMIT
+    python benchmarks/training_step.py --against ../before
 
 30 layers of 576, tied, 49,152 rows of which 512 are trained, LoRA of rank 32, two sequences of 512 tokens, documents of
 173. The weights are random and the same for all. Each way runs in a process of its own, one after the other, `--rounds`
