@@ -153,11 +153,14 @@ def test_ctrl_c_at_the_prompt_says_what_is_true(model: Path) -> None:
     words = [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "hanhua.cli.main", "chat", str(model)]
     process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
-    seen = read_until(master, "> ")
-    os.write(master, b"\x03")
-    seen += read_until(master, "Ctrl-D or /quit exits")
-    os.write(master, b"/quit\n")
-    assert process.wait(timeout=60) == 0, seen
+    with process:
+        try:
+            seen = read_until(master, "> ")
+            seen += read_until(master, "Ctrl-D or /quit exits", press=b"\x03")
+            os.write(master, b"/quit\n")
+            assert process.wait(timeout=60) == 0, seen
+        finally:
+            process.kill()
     os.close(master)
     assert "no reply was being written" in seen and "Traceback" not in seen
 
@@ -167,10 +170,14 @@ ON_TERMINAL = (
 )
 
 
-def read_until(terminal: int, text: str) -> str:
-    seen, deadline = "", time.monotonic() + 120
+def read_until(terminal: int, text: str, *, press: bytes = b"") -> str:
+    """Return what is shown until a text. press: a key, pressed again every few seconds as a person would."""
+    seen, deadline, next_press = "", time.monotonic() + 120, 0.0
     while text not in seen:
         assert time.monotonic() < deadline, seen
+        if press and time.monotonic() > next_press:
+            os.write(terminal, press)
+            next_press = time.monotonic() + 5
         if select.select([terminal], [], [], 0.2)[0]:
             seen += os.read(terminal, 4096).decode(errors="replace")
     return seen
