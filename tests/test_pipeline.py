@@ -125,6 +125,7 @@ def test_from_refuses_drift_field_by_field(finished: dict[str, Any], recipe: Pat
     assert "config.new_tokens: 256 → 512" in done.stderr
 
 
+@pytest.mark.slow
 def test_killed_in_every_long_stage_it_finishes_with_the_same_bits(
     finished: dict[str, Any], recipe: Path, tmp_path: Path
 ) -> None:

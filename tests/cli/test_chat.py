@@ -165,8 +165,10 @@ def test_ctrl_c_at_the_prompt_says_what_is_true(model: Path) -> None:
     assert "no reply was being written" in seen and "Traceback" not in seen
 
 
+# A suite that a shell started in the background ignores interrupts, and what it starts would too.
 ON_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 

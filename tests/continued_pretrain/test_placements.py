@@ -126,6 +126,7 @@ def test_old_rows_are_bit_identical_after_the_merge(three: dict[str, Finished], 
             assert not torch.equal(before[name][first:], after[name][first:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("three", [False], indirect=True, ids=["untied"])
 def test_a_run_goes_on_with_another_number_of_processes(
     three: dict[str, Finished], make_model: ModelMaker, corpus: Artifact, tmp_path: Path

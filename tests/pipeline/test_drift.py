@@ -96,6 +96,7 @@ def test_drift_is_told_by_plan_and_status_and_strict_redoes(finished: Copy) -> N
     assert not list((finished.run_folder / "filtering").glob("*.replaced1"))
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_after_a_remark_in_the_spine(tmp_path: Path) -> None:
     copy = Copy(tmp_path)
     longer = ("-s", "continued_pretrain.max_tokens=60000", "-s", "continued_pretrain.save_steps=2")
@@ -115,6 +116,7 @@ def test_a_training_that_was_killed_goes_on_after_a_remark_in_the_spine(tmp_path
     assert "resuming from the checkpoint of step" in said and "other code" not in said
 
 
+@pytest.mark.slow
 def test_unfinished_work_of_other_settings_is_named_and_can_be_removed(tmp_path: Path) -> None:
     copy = Copy(tmp_path)
     copy.run("--until", "resize")

@@ -71,6 +71,7 @@ def kill_again_and_again(times: int, recipe: Path, runs: Path, *, seed: int) -> 
     return hit
 
 
+@pytest.mark.slow
 def test_killed_ten_times_it_ends_the_same(recipe: Path, uninterrupted: dict[str, Any], tmp_path: Path) -> None:
     assert kill_again_and_again(10, recipe, tmp_path, seed=7) >= 3, "the run was over before it could be killed"
     after = hanhua("run", recipe, "--runs", tmp_path)

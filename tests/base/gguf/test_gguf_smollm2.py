@@ -105,6 +105,7 @@ def test_ids_are_those_of_llama_cpp(source: Path, folders: dict[str, Path]) -> N
     assert ours.encode(TEXTS[0]) == theirs.ids(TEXTS[0], around=True)
 
 
+@pytest.mark.slow
 def test_next_tokens_are_those_of_llama_cpp(source: Path, folders: dict[str, Path], tmp_path: Path) -> None:
     """Measured among each place's 100 likeliest tokens: 0.0003 apart for float32, 0.18 for bfloat16.
 

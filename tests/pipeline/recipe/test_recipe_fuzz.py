@@ -75,6 +75,7 @@ def fuzz(folder: Path, *, seed: int, tries: int = 1_000_000, seconds: float = 60
     return count
 
 
+@pytest.mark.slow
 def test_a_thousand_broken_recipes(tmp_path: Path) -> None:
     """A number of tries, not a time: the same recipes on every machine."""
     assert fuzz(tmp_path, seed=1, tries=1000) == 1000
