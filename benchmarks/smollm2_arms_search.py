@@ -24,6 +24,16 @@ MARGIN = 1.2
 FIRST_GUESS_SECONDS = {"cuda": 12.0, "cpu": 60.0}
 
 
+def rows_first(ratio: float) -> tuple[PhaseSettings, ...]:
+    """Return the phases of a run that trains the new rows alone for this share of it; none for 0."""
+    if not ratio:
+        return ()
+    return (
+        PhaseSettings(name="rows", tokens_ratio=ratio, trainable="new_embeddings"),
+        PhaseSettings(name="main", tokens_ratio=1 - ratio),
+    )
+
+
 def q_arm(bench: Bench, new: int, *, lr: float, rows_lr: float = 1e-2, rows_ratio: float = 0.0, step: int = 2048,
           schedule: Schedule = "cosine", rank: int = 32, alpha: float = 16.0, tokens: int = BUDGET, seed: int = 0,
           init: str = "mean", weights: dict[str, float] | None = None) -> Arm:  # fmt: skip
@@ -32,16 +42,10 @@ def q_arm(bench: Bench, new: int, *, lr: float, rows_lr: float = 1e-2, rows_rati
     if bench.scale < 0.1:
         length, step = 64, max(64, step // 16)
         tokens = max(3 * step, int(tokens * bench.scale) // step * step)
-    phases: tuple[PhaseSettings, ...] = ()
-    if rows_ratio:
-        phases = (
-            PhaseSettings(name="rows", tokens_ratio=rows_ratio, trainable="new_embeddings"),
-            PhaseSettings(name="main", tokens_ratio=1 - rows_ratio),
-        )
     config = ContinuedPretrainConfig(
         weights=weights or WEIGHTS, max_tokens=tokens, sequence_length=length, micro_batch_size=step // length,
         gradient_accumulation_steps=1, learning_rate=lr, embedding_learning_rate=rows_lr, schedule=schedule,
-        lora=LoraSettings(rank=rank, alpha=alpha), phases=phases, seed=seed,
+        lora=LoraSettings(rank=rank, alpha=alpha), phases=rows_first(rows_ratio), seed=seed,
     )  # fmt: skip
     rows = f" rows {rows_lr:.2g}" + (f" first {rows_ratio:g}" if rows_ratio else "") if new else ""
     share = f" zh {weights['zh']:g}" if weights else ""
@@ -172,15 +176,9 @@ def e_arm(bench: Bench, name: str, new: int, *, train_bytes: int, lr: float, row
     length = 2048
     if bench.scale < 0.1:
         length, step = 64, 128
-    phases: tuple[PhaseSettings, ...] = ()
-    if rows_ratio:
-        phases = (
-            PhaseSettings(name="rows", tokens_ratio=rows_ratio, trainable="new_embeddings"),
-            PhaseSettings(name="main", tokens_ratio=1 - rows_ratio),
-        )
     config = ContinuedPretrainConfig(
         sequence_length=length, micro_batch_size=step // length, gradient_accumulation_steps=1, learning_rate=lr,
-        embedding_learning_rate=rows_lr, lora=LoraSettings(rank=64, alpha=16), phases=phases, seed=seed,
+        embedding_learning_rate=rows_lr, lora=LoraSettings(rank=64, alpha=16), phases=rows_first(rows_ratio), seed=seed,
     )  # fmt: skip
     return Arm("e", f"{name} seed {seed}", new, config, init=init, old_ratio=old_ratio, train_bytes=train_bytes)
 

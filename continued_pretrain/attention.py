@@ -102,9 +102,9 @@ def one_by_one(
     parts = []
     # Split, whose backward pass is one concatenation: that of a slice fills a tensor of the whole line with zeros.
     for query, key, value in zip(*(x.split(lengths) for x in (query_THK, key_TGK, value_TGK)), strict=True):
-        narrow = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) > WIDE_TOKENS
-        wide = dtype if narrow or query.is_cuda else torch.promote_types(dtype, torch.float32)
-        query, key, value = (x.transpose(0, 1)[None].to(wide) for x in (query, key, value))
+        widened = not query.is_cuda and dtype in KERNEL_DTYPES and len(query) <= WIDE_TOKENS
+        inside = torch.float32 if widened else dtype
+        query, key, value = (x.transpose(0, 1)[None].to(inside) for x in (query, key, value))
         with torch.autocast(query.device.type, enabled=False):  # it would narrow them again
             out = nn.functional.scaled_dot_product_attention(
                 query, key, value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != key.shape[1]

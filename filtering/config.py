@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from hanhua.config_fields import LocalPath, LocalPathOrHub
+from hanhua.config_fields import LocalPath, LocalPathOrHub, Section
 from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.presets import PRESETS
-from hanhua.filtering.text_config import JunkConfig, Ratio, Section, TextConfig
+from hanhua.filtering.text_config import JunkConfig, Ratio, TextConfig
 
 CATEGORIES = (
     "pornography",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hanhua.config_fields import Section
 from hanhua.zh_text.conversion import Conversion
 
 Ratio = float | None
-
-
-class Section(BaseModel):
-    """One section of the stage's settings: unknown keys are mistakes, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TextConfig(Section):

@@ -15,9 +15,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from local_http import VerbHandler, served
 
 LFS_FROM_BYTES = 100_000
 
@@ -87,26 +89,10 @@ def git_oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(VerbHandler):
     server: HubServer
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_HEAD(self) -> None:
-        self._answer("HEAD")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def do_PUT(self) -> None:
-        self._answer("PUT")
-
-    def _answer(self, method: str) -> None:
+    def answer(self, method: str) -> None:
         path = unquote(urlsplit(self.path).path)
         self.query = parse_qs(urlsplit(self.path).query)
         self.server.requests.append(f"{method} {path}")
@@ -347,11 +333,5 @@ _ROUTES = (
 def hub_server(*, token: str, user: str = "tester") -> Iterator[HubServer]:
     """Serve until the block ends."""
     server = HubServer(token, user)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

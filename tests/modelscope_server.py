@@ -1,7 +1,7 @@
 """A ModelScope on this machine, over real HTTP, for tests: the calls that the real client makes, and their answers.
 
 Standard library only. What it answers was found by running the client (modelscope 1.40, modelscope-hub 0.5) against it
-and recording each request: see `test_modelscope.py`, which holds the recorded list.
+and recording each request: see `test_model_scope.py`, which holds the recorded list.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from local_http import VerbHandler, served
 
 _SEGMENTS = {"models": "model", "datasets": "dataset"}
 
@@ -91,36 +93,14 @@ class ModelScopeServer(ThreadingHTTPServer):
 @contextmanager
 def modelscope_server(*, token: str = "ms-token") -> Iterator[ModelScopeServer]:
     server = ModelScopeServer(token)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(VerbHandler):
     server: ModelScopeServer
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_HEAD(self) -> None:
-        self._answer("HEAD")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def do_PUT(self) -> None:
-        self._answer("PUT")
-
-    def _answer(self, method: str) -> None:
+    def answer(self, method: str) -> None:
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

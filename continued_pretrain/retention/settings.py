@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from hanhua.config_fields import Section
 
 BuiltIn = Literal["english", "mathematics", "code"]
 
 
-class ReplaySettings(BaseModel):
+class ReplaySettings(Section):
     """A share of replay that follows the measured loss of what the base knew, between limits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     corpora: tuple[str, ...] = Field(
         min_length=1,
@@ -38,10 +38,8 @@ class ReplaySettings(BaseModel):
         return self
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(Section):
     """Held-out texts that are measured while training, in bits per byte against step 0, and what follows from it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     eval_steps: int = Field(default=100, ge=1, description="Steps between two measurements; the last step is one too")
     sets: tuple[BuiltIn, ...] = Field(

@@ -10,8 +10,8 @@ from typing import Any
 
 from lm_eval.api.model import TemplateLM
 
-from hanhua.eval.engine.language_model import ScoringLM, sampling_of
-from hanhua.eval.engine.requests import OnDone, Sampling
+from hanhua.eval.engine.language_model import ScoringLM
+from hanhua.eval.engine.requests import OnDone
 from hanhua.eval.engine.runner import Runner
 
 
@@ -58,17 +58,5 @@ class HarnessLM(ScoringLM):
             raise ValueError(f"a continuation of {keep + 1} tokens does not fit a model made for {self.max_length}")
         return tokens[-self.max_length :]
 
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Return continuations, each cut before its first stop string; greedy unless the task samples."""
-        by_sampling: dict[Sampling, list[int]] = {}
-        for number, request in enumerate(requests):
-            by_sampling.setdefault(sampling_of(request.args[1]), []).append(number)
-        results = [""] * len(requests)
-        for sampling, numbers in by_sampling.items():
-            prompts = [self.tok_encode(str(requests[number].args[0])) for number in numbers]
-            found = self.runner.generate(prompts, sampling, on_done=self._on_done)
-            for number, generated in zip(numbers, found, strict=True):
-                results[number] = generated.text
-                if generated.truncated:
-                    self.truncated.add((str(requests[number].args[0]), ""))
-        return results
+    def _prompt(self, text: str) -> list[int]:
+        return self.tok_encode(text)

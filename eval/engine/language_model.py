@@ -151,13 +151,17 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]
             by_sampling.setdefault(sampling_of(request.args[1]), []).append(number)
         results = [""] * len(requests)
         for sampling, numbers in by_sampling.items():
-            prompts = [[self.reader.bos_id, *self.tok_encode(requests[number].args[0])] for number in numbers]
+            prompts = [self._prompt(str(requests[number].args[0])) for number in numbers]
             found = self.runner.generate(prompts, sampling, on_done=self._on_done)
             for number, generated in zip(numbers, found, strict=True):
                 results[number] = generated.text
                 if generated.truncated:
                     self.truncated.add((str(requests[number].args[0]), ""))
         return results
+
+    def _prompt(self, text: str) -> list[int]:
+        """Return the tokens that a reply is written behind."""
+        return [self.reader.bos_id, *self.tok_encode(text)]
 
     def _is_too_long(self, context: list[int], continuation: list[int]) -> bool:
         return len(context) + len(continuation) > self.max_length

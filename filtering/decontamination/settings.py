@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from hanhua.config_fields import LocalPath
-
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+from hanhua.config_fields import LocalPath, Section
 
 
-class HubQuestions(BaseModel):
+class HubQuestions(Section):
     """Questions in a data set of the Hub."""
-
-    model_config = _STRICT
 
     repo: str = Field(description="Id of the data set; `{config}` stands for each configuration")
     configs: tuple[str, ...] = Field(default=(), description="Configurations; empty: all")
@@ -26,10 +22,8 @@ class HubQuestions(BaseModel):
         return [self.repo.format(config=one) for one in self.configs] if "{config}" in self.repo else [self.repo]
 
 
-class DecontaminationConfig(BaseModel):
+class DecontaminationConfig(Section):
     """Benchmarks whose questions must not be trained on."""
-
-    model_config = _STRICT
 
     benchmarks: tuple[LocalPath, ...] = Field(
         default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"

@@ -17,13 +17,19 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.gguf_location import PACKAGE, locate_gguf
 
 At = tuple[str, ...]
 """A path into nested data: ("corpora", "zh", "path"); `*` in a pattern stands for any one name or number."""
+
+
+class Section(BaseModel):
+    """Settings that belong together: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)

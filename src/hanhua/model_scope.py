@@ -133,12 +133,17 @@ def fetched_files(name: str) -> str:
     return str(folder / wanted.pattern) if wanted.pattern else str(folder)
 
 
-def refusal(name: str, error: Exception) -> str:
-    """Return in a sentence what ModelScope refused, and the ways on; never the token."""
+def said_by(error: Exception) -> str:
+    """Return the first line of what the client said, without the token."""
     token = os.environ.get("MODELSCOPE_API_TOKEN") or ""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    said = said.replace(token, "[token]") if token else said
+    return said.replace(token, "[token]") if token else said
+
+
+def refusal(name: str, error: Exception) -> str:
+    """Return in a sentence what ModelScope refused, and the ways on; never the token."""
     return (
-        f"{name}: ModelScope did not give it ({said}); check the name and the revision, MODELSCOPE_ENDPOINT and, for a "
-        "private or gated repository, MODELSCOPE_API_TOKEN; or give a Hub id, or the folder of a copy"
+        f"{name}: ModelScope did not give it ({said_by(error)}); check the name and the revision, "
+        "MODELSCOPE_ENDPOINT and, for a private or gated repository, MODELSCOPE_API_TOKEN; or give a Hub "
+        "id, or the folder of a copy"
     )

@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 from hanhua.artifacts.manifest import Artifact
 from hanhua.artifacts.store import link_or_copy
 from hanhua.errors import HanhuaError, UsageError
-from hanhua.model_scope import MS_PREFIX, listed_files, modelscope_client, modelscope_commit
+from hanhua.model_scope import MS_PREFIX, listed_files, modelscope_client, modelscope_commit, said_by
 from hanhua.progress import say
 from hanhua.release.publish import PublishResult, result_of, stale_files
-from hanhua.release.publish_plan import PublishPlan, plan_publication, refuse
+from hanhua.release.publish_plan import PublishPlan, plan_publication, refuse, require_meant_public
 
 Result = TypeVar("Result")
 MAX_TRIES = 4
@@ -69,8 +69,7 @@ class _Hub:
     """The client with its token; what is worth trying again is tried again, and messages never show the token."""
 
     def __init__(self, first_wait_seconds: float) -> None:
-        self._token = os.environ.get("MODELSCOPE_API_TOKEN") or ""
-        if not self._token:
+        if not os.environ.get("MODELSCOPE_API_TOKEN"):
             raise UsageError("no ModelScope token: set MODELSCOPE_API_TOKEN (https://modelscope.cn/my/myaccesstoken)")
         self._first_wait_seconds = first_wait_seconds
         self.client: Any = modelscope_client()
@@ -97,25 +96,21 @@ class _Hub:
                     return request()
             except (AuthenticationError, PermissionDeniedError) as error:
                 raise UsageError(
-                    f"{what}: ModelScope does not accept the token for this ({self._said(error)}); check "
+                    f"{what}: ModelScope does not accept the token for this ({said_by(error)}); check "
                     "MODELSCOPE_API_TOKEN and --repo-id"
                 ) from None
             except (ServerError, NetworkError, OSError) as error:
                 if attempt == MAX_TRIES:
                     raise HanhuaError(
-                        f"{what}: {self.endpoint} did not answer after {MAX_TRIES} tries ({self._said(error)}); "
+                        f"{what}: {self.endpoint} did not answer after {MAX_TRIES} tries ({said_by(error)}); "
                         "run this again later"
                     ) from None
                 say(f"{what}: {type(error).__name__}; try {attempt + 1} of {MAX_TRIES} in {wait:g} s")
                 time.sleep(wait)
                 wait *= 2
             except HubError as error:
-                raise HanhuaError(f"{what}: ModelScope refused ({self._said(error)})") from None
+                raise HanhuaError(f"{what}: ModelScope refused ({said_by(error)})") from None
         raise AssertionError("the loop returns or raises")
-
-    def _said(self, error: Exception) -> str:
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return text.replace(self._token, "[token]")
 
 
 def _listed(repo_id: str) -> list[dict[str, Any]]:
@@ -140,11 +135,8 @@ def _repository(hub: _Hub, plan: PublishPlan) -> bool:
         )
         return True
     is_private = bool(visibility == PRIVATE)
-    if not is_private and not plan.public:
-        raise UsageError(
-            f"{plan.repo_id} exists and is public: what goes there is public at once. Pass --public if that is meant "
-            "(its duties are then checked), or choose another --repo-id"
-        )
+    if not is_private:
+        require_meant_public(plan)
     return is_private
 
 

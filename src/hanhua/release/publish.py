@@ -17,11 +17,11 @@ from typing import Any
 
 from hanhua.artifacts.files import sha256_of
 from hanhua.artifacts.manifest import Artifact
-from hanhua.errors import HanhuaError, UsageError
+from hanhua.errors import HanhuaError
 from hanhua.progress import say
 from hanhua.release.contents import BASE_FOLDER
 from hanhua.release.hub import HubClient
-from hanhua.release.publish_plan import Finding, PublishPlan, plan_publication, refuse
+from hanhua.release.publish_plan import Finding, PublishPlan, plan_publication, refuse, require_meant_public
 
 # What a loader would pick up in addition to, or before, the files of this release.
 LOADABLE = (
@@ -124,11 +124,8 @@ def _repository(hub: HubClient, plan: PublishPlan) -> bool:
             repo_id=plan.repo_id,
         )
         return True
-    if not is_private and not plan.public:
-        raise UsageError(
-            f"{plan.repo_id} exists and is public: what goes there is public at once. Pass --public if that is meant "
-            "(its duties are then checked), or choose another --repo-id"
-        )
+    if not is_private:
+        require_meant_public(plan)
     return is_private
 
 

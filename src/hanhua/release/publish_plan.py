@@ -170,3 +170,12 @@ def refuse(blocking: Sequence[Finding], *, repo_id: str) -> None:
     if all(finding.kind == "gate" for finding in blocking):
         raise GateError(message)
     raise UsageError(message)
+
+
+def require_meant_public(plan: PublishPlan) -> None:
+    """Raise UsageError before anything goes to a repository that is public, unless the plan is for a public release."""
+    if not plan.public:
+        raise UsageError(
+            f"{plan.repo_id} exists and is public: what goes there is public at once. Pass --public if that is meant "
+            "(its duties are then checked), or choose another --repo-id"
+        )

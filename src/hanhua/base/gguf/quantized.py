@@ -34,6 +34,8 @@ def quantization_of(header: GgufHeader, tensor: GgufTensor) -> GGMLQuantizationT
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
     from gguf.quants import dequantize
 
+    # gguf has no list of what it dequantizes; it is asked for one block. Its answers: a number that it has no name for
+    # is a ValueError, a name without a block size a KeyError, and one it cannot read a NotImplementedError.
     try:
         kind = GGMLQuantizationType(tensor.type_id)
         dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
