@@ -16,7 +16,7 @@ from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.questions import Question, read_hub_questions, read_questions
 from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.model_scope import COMMIT, is_modelscope, parse_modelscope
-from hanhua.user_cache import cached_file, keep_file, mark_used
+from hanhua.user_cache import cached_file, keep_file, read_arrays
 
 ALGORITHM = "benchmark-index-2"
 """Raised when the arrays are written otherwise; how questions are read and cut is told by the hashes of the code."""
@@ -32,11 +32,9 @@ def build_index(config: DecontaminationConfig) -> BenchmarkIndex | None:
     if not config.benchmarks and not config.hub_benchmarks:
         return None
     kept = _place_of(config)
-    if kept is not None and kept.is_file():
-        found = BenchmarkIndex.load(kept)
-        if found is not None:
-            mark_used(kept)
-            return found
+    found = read_arrays(kept) if kept is not None else None
+    if found is not None:
+        return BenchmarkIndex.restored(found)
     index = BenchmarkIndex(_questions(config), min_characters=config.min_characters)
     if kept is not None:
         keep_file(kept, index.write, most=MOST_KEPT)

@@ -10,8 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, BinaryIO
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
 
 from hanhua.artifacts.fingerprint import fingerprint
+
+DAMAGED = (OSError, EOFError, ValueError, KeyError, BadZipFile)
+"""What reading a file raises that is not there, is empty, was cut or holds something else."""
 
 
 def cached_file(kind: str, decides: Any, *, suffix: str) -> Path:
@@ -38,9 +45,16 @@ def keep_file(place: Path, write: Callable[[BinaryIO], object], *, most: int) ->
         return
 
 
-def mark_used(place: Path) -> None:
-    """Note that a file was of use, so that it is among the last to be removed."""
+def read_arrays(place: Path) -> dict[str, npt.NDArray[Any]] | None:
+    """Return what `numpy.savez` wrote there; None where the file is missing or damaged.
+
+    It is then among the last to be removed.
+    """
     try:
-        place.touch()
-    except OSError:
-        return
+        with place.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
+        # Unlike `touch` this makes no empty file where another process has just removed the old one.
+        os.utime(place)
+    except DAMAGED:
+        return None
+    return arrays

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 from hanhua.artifacts.code_closure import closure_hashes
 from hanhua.artifacts.files import sha256_of
 from hanhua.artifacts.manifest import library_versions
-from hanhua.user_cache import cached_file, keep_file, mark_used
+from hanhua.user_cache import cached_file, keep_file, read_arrays
 from hanhua.vocab_extension.learning.count import UNIT
 from hanhua.vocab_extension.learning.counts import CountFile, write_table
 from hanhua.vocab_extension.learning.dictionary import ALL_DOCUMENTS, dictionary_words
@@ -64,9 +63,8 @@ def kept_dictionary(base: BpeFile, *, scripts: str, spaced: bool) -> KeptDiction
     spaced: whether the words the base cuts otherwise behind a space are wanted with it too.
     """
     place = _place_of(base, scripts, spaced)
-    found = _load(place) if place.is_file() else None
+    found = _load(place)
     if found is not None:
-        mark_used(place)
         return found
     made = _made(base, scripts, spaced)
     keep_file(place, partial(_write, made), most=MOST_KEPT)
@@ -105,13 +103,11 @@ def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
 
 
 def _load(place: Path) -> KeptDictionary | None:
-    try:
-        with place.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
-            hash_K, frequency_K, spaced_K, ids_T, lengths_S, begins_T, inside_T = (found[name] for name in _ARRAYS)
-            text = found["text"].tobytes().decode("utf-8")
-    except (OSError, ValueError, KeyError, BadZipFile):
+    found = read_arrays(place)
+    if found is None or not {"text", *_ARRAYS} <= set(found):
         return None
-    strings = pa.array(text.split("\n"), type=pa.large_string())
+    hash_K, frequency_K, spaced_K, ids_T, lengths_S, begins_T, inside_T = (found[name] for name in _ARRAYS)
+    strings = pa.array(found["text"].tobytes().decode("utf-8").split("\n"), type=pa.large_string())
     return KeptDictionary(
         strings, frequency_K, spaced_K, KnownEncodings(hash_K, Encoded(ids_T, lengths_S, begins_T, inside_T))
     )
