@@ -18,7 +18,7 @@ from hanhua.artifacts.code_closure import closure_hashes
 from hanhua.pipeline.stages import DECLARATIONS, stages
 from hanhua.stage import Stage
 
-MAPPED = ("vocab_extension", "continued_pretrain", "filtering", "eval")
+MAPPED = ("vocab_extension", "continued_pretrain", "filtering", "synthesis", "eval")
 """Packages at the top of the repository."""
 STAGES = (*MAPPED, "base", "release", "report")
 """Packages of stages: `vocab_extension` holds three, `resize` and `chat_vector` below it."""
