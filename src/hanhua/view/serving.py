@@ -1,0 +1,40 @@
+"""Serves the page on the loopback address until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from hanhua.errors import UsageError
+from hanhua.view.server import Viewer
+
+LOOPBACK = "127.0.0.1"
+
+
+def serve(runs: Path, *, recipes: Path, port: int, announce: Callable[[str], None]) -> None:
+    """Serve until interrupted. port: 0 takes a free one. announce: is told the address once it is listened on.
+
+    Raises UsageError when the port is taken.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        raise UsageError(f"--port {port}: cannot be listened on ({error}); choose another, or leave it out") from error
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(24)
+    app = Viewer(runs, recipes=recipes).application(token=token, port=port)
+    # Proxy headers would let a request say where it comes from; live addresses never end by themselves.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=1, ws="none",
+    )  # fmt: skip
+    with listening:
+        listening.listen(64)
+        announce(f"http://{LOOPBACK}:{port}/?token={token}")
+        uvicorn.Server(config).run(sockets=[listening])
