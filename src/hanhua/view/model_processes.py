@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hanhua.figures.run_models import label_of
 from hanhua.view.run_list import RunList, finished
 
 MODULE = "hanhua.view.continuing"
@@ -25,11 +24,11 @@ _MODEL_STAGES = {"base": "base", "resize": "resized", "continued_pretrain": "ada
 
 @dataclass(frozen=True)
 class Offered:
-    """A model that may be asked. key: RUN/STAGE, by which the page names it, and never by a path."""
+    """A model that may be asked. key: RUN/STAGE, by which the page names it, and never by a path. kind: of its artifact."""
 
     key: str
     run: str
-    label: str
+    kind: str
     folder: Path
 
 
@@ -40,7 +39,7 @@ def offered(runs: RunList) -> dict[str, Offered]:
         for stage, folder in finished(runs.note(row.name)).items():
             model = folder / "model"
             if stage in _MODEL_STAGES and any(model.glob("*.safetensors")):
-                one = Offered(f"{row.name}/{stage}", row.name, label_of(_MODEL_STAGES[stage]), model)
+                one = Offered(f"{row.name}/{stage}", row.name, _MODEL_STAGES[stage], model)
                 found[one.key] = one
     return found
 
