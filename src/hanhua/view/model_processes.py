@@ -24,7 +24,7 @@ _MODEL_STAGES = {"base": "base", "resize": "resized", "continued_pretrain": "ada
 
 @dataclass(frozen=True)
 class Offered:
-    """A model that may be asked. key: RUN/STAGE, by which the page names it, and never by a path. kind: of its artifact."""
+    """A model that may be asked. key: RUN/STAGE, by which the page names it, never by its path. kind: of artifact."""
 
     key: str
     run: str
