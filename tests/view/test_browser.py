@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,20 +15,14 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from headless_chromium import headless, needs_chromium
 from mini_run import DATA, write_recipe
 from program import command
 
 from hanhua.artifacts.files import files_below
 from hanhua.view.words import said
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 DONE, LONG = "Llama-3-mini", "Llama-3-mini-long"
 FOREVER_TOKENS = 20_000_000
 LOOKS: dict[str, dict[str, Any]] = {
@@ -132,12 +125,8 @@ def shown(runs: Path) -> Iterator[Shown]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with headless() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass

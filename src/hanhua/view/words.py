@@ -75,7 +75,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "samples_of": ("{shown} of {all}", "{all} 篇中的 {shown} 篇"),
     "samples_about": (
         "Harmful passages are blotted out, personal data is masked, and long texts are cut.",
-        "有害内容已涂黑，个人信息已遮盖，长文本已截短。",
+        "有害内容已涂黑，个人信息已脱敏，长文本已截短。",
     ),
     "no_samples": ("No samples were kept of this reason.", "没有保留这一原因的样本。"),
     "nothing_rejected": ("Nothing was rejected.", "没有拒绝任何文档。"),
