@@ -1,8 +1,8 @@
 """Continues prompts with one model, in a process of its own: JSON lines in, JSON lines out, until stdin ends.
 
-In: {"prompt", "max_new_tokens", "temperature", "seed"}. Out: {"state": "loading"}, {"state": "ready"}, then for each
-prompt {"piece"} as the text comes and {"done", "tokens", "seconds", "stopped"}; {"error"} for what fails. When the
-page's process ends, however it does, stdin is closed, and this one ends too.
+In: {"id", "prompt", "max_new_tokens", "temperature", "seed"}. Out: {"state": "loading"}, {"state": "ready"}, then for
+each prompt {"piece"} as the text comes and {"done", "tokens", "seconds", "stopped"}; {"error"} for what fails; each with
+the prompt's id. When the page's process ends, however it does, stdin is closed, and this one ends too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 from transformers.utils import logging
 
 from hanhua.end_tokens import end_token_ids
+
+Say = Callable[..., None]
 
 
 def main(folder: Path) -> None:
@@ -33,14 +37,16 @@ def main(folder: Path) -> None:
         return
     _say(state="ready")
     for line in sys.stdin:
+        asked = json.loads(line)
+        say = partial(_say, id=asked.pop("id"))
         try:
-            continue_text(network, tokenizer, **json.loads(line))
+            continue_text(network, tokenizer, say=say, **asked)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            _say(error=str(error))
+            say(error=str(error))
 
 
 def continue_text(
-    network: Any, tokenizer: Any, *, prompt: str, max_new_tokens: int, temperature: float, seed: int
+    network: Any, tokenizer: Any, *, say: Say, prompt: str, max_new_tokens: int, temperature: float, seed: int
 ) -> None:
     """Continue one prompt. temperature: 0 is greedy. The prompt begins as a text the model was trained on does."""
     ids = tokenizer(prompt, return_tensors="pt", verbose=False)["input_ids"].to(network.device)
@@ -58,23 +64,24 @@ def continue_text(
             max_new_tokens=min(max_new_tokens, room),
             eos_token_id=ends or None,
             pad_token_id=ends[0] if ends else 0,
-            streamer=_Pieces(tokenizer),
+            streamer=_Pieces(tokenizer, say),
             **drawn,
         )
     made = output[0, ids.shape[1] :].tolist()
     seconds = time.perf_counter() - began
-    _say(done=True, tokens=len(made), seconds=round(seconds, 3), stopped=bool(made) and made[-1] in ends)
+    say(done=True, tokens=len(made), seconds=round(seconds, 3), stopped=bool(made) and made[-1] in ends)
 
 
 class _Pieces(TextStreamer):  # type: ignore[misc]
     """Says decoded pieces, holding back characters that are not whole yet."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, say: Say) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._say = say
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
         if text:
-            _say(piece=text)
+            self._say(piece=text)
 
 
 def _say(**facts: Any) -> None:

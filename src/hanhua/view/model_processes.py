@@ -52,15 +52,16 @@ class ModelProcess:
     process: Process
     used: float = field(default_factory=time.monotonic)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    ready: bool = False
+    asked: int = 0
 
     async def continued(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Yield what the process says of one prompt, to its last line; an `error` when it ended before."""
         async with self.lock:
             self.used = time.monotonic()
+            self.asked += 1
             assert self.process.stdin is not None and self.process.stdout is not None
             with suppress(ConnectionError):
-                self.process.stdin.write(json.dumps(request).encode() + b"\n")
+                self.process.stdin.write(json.dumps({"id": self.asked, **request}).encode() + b"\n")
                 await self.process.stdin.drain()
             while True:
                 line = await self.process.stdout.readline()
@@ -68,7 +69,8 @@ class ModelProcess:
                     yield {"error": f"its process ended with code {await self.process.wait()}"}
                     return
                 said = _read(line)
-                self.ready = self.ready or said.get("state") == "ready"
+                if said.pop("id", self.asked) != self.asked:
+                    continue  # of a prompt whose reader went away before its end
                 yield said
                 self.used = time.monotonic()
                 if "done" in said or "error" in said:

@@ -39,12 +39,16 @@ REPORT_POLICY = (
 
 
 class Viewer:
-    """Answers for one folder of runs. recipes: the folder from which the paths of a typed recipe start."""
+    """Answers for one folder of runs. recipes: the folder from which the paths of a typed recipe start.
+
+    ending: set when the server is to end; the live addresses then end by themselves.
+    """
 
     def __init__(self, runs: Path, *, recipes: Path) -> None:
         self.runs, self.recipes = RunList(runs), recipes
         self.watch, self.pages = RunWatch(self.runs), Pages(runs)
         self.asked = AskedModels(self.runs, self.pages)
+        self.ending = False
 
     def application(self, *, token: str, port: int) -> Guard:
         """Return the guarded application."""
@@ -79,7 +83,7 @@ class Viewer:
 
     async def live_runs(self, request: Request) -> Response:
         """Say the list anew whenever it changed."""
-        return _live(request, lambda reader: self.pages.fragment("run_rows.jinja", reader, rows=self.runs.rows()))
+        return self._live(request, lambda reader: self.pages.fragment("run_rows.jinja", reader, rows=self.runs.rows()))
 
     async def show_run(self, request: Request) -> Response:
         """Show a run's stages and training."""
@@ -90,7 +94,9 @@ class Viewer:
         """Say a run's state anew whenever it changed."""
         name = _name(request)
         self.runs.root(name)
-        return _live(request, lambda reader: self.pages.fragment("run_state.jinja", reader, run=self.watch.state(name)))
+        return self._live(
+            request, lambda reader: self.pages.fragment("run_state.jinja", reader, run=self.watch.state(name))
+        )
 
     async def show_report(self, request: Request) -> Response:
         """Show a run's report inside the page."""
@@ -162,6 +168,28 @@ class Viewer:
         extends = "vocab_extension" in self.runs.note(_name(request)).stages
         return {"found": found, "extends": extends, "cuts": cuts(tokenizers_of(done), text, first_new_id=first)}
 
+    def _live(self, request: Request, render: Callable[[Reader], str]) -> Response:
+        """Return a stream of server-sent events: the HTML `render` makes, whenever it is another than before."""
+        reader = Reader.of(request)
+
+        async def events() -> AsyncIterator[str]:
+            before, silent = "", 0.0
+            while not (self.ending or await request.is_disconnected()):
+                try:
+                    html = await run_in_threadpool(render, reader)
+                except (HanhuaError, OSError):
+                    html = before  # being moved just now, or removed
+                if html != before:
+                    before, silent = html, 0.0
+                    yield "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
+                elif silent >= SAY_EVERY_SECONDS:
+                    silent = 0.0
+                    yield ": still here\n\n"
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+                silent += LOOK_EVERY_SECONDS
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app
@@ -186,26 +214,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > LONGEST_RECIPE:
             raise HTTPException(413)
     return body
-
-
-def _live(request: Request, render: Callable[[Reader], str]) -> Response:
-    """Return a stream of server-sent events: the HTML `render` makes, whenever it is another than before."""
-    reader = Reader.of(request)
-
-    async def events() -> AsyncIterator[str]:
-        before, silent = "", 0.0
-        while not await request.is_disconnected():
-            try:
-                html = await run_in_threadpool(render, reader)
-            except (HanhuaError, OSError):
-                html = before  # being moved just now, or removed
-            if html != before:
-                before, silent = html, 0.0
-                yield "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
-            elif silent >= SAY_EVERY_SECONDS:
-                silent = 0.0
-                yield ": still here\n\n"
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            silent += LOOK_EVERY_SECONDS
-
-    return StreamingResponse(events(), media_type="text/event-stream")

@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -28,13 +29,30 @@ def serve(runs: Path, *, recipes: Path, port: int, announce: Callable[[str], Non
         raise UsageError(f"--port {port}: cannot be listened on ({error}); choose another, or leave it out") from error
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
-    app = Viewer(runs, recipes=recipes).application(token=token, port=port)
-    # Proxy headers would let a request say where it comes from; live addresses never end by themselves.
+    viewer = Viewer(runs, recipes=recipes)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=1, ws="none",
-    )  # fmt: skip
+        viewer.application(token=token, port=port),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # they would let a request say where it comes from
+        timeout_graceful_shutdown=5,
+        ws="none",
+    )
     with listening:
         listening.listen(64)
         announce(f"http://{LOOPBACK}:{port}/?token={token}")
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, viewer).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Tells the viewer that it is to end, for a live address would else hold the server up."""
+
+    def __init__(self, config: uvicorn.Config, viewer: Viewer) -> None:
+        super().__init__(config)
+        self._viewer = viewer
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._viewer.ending = True
+        super().handle_exit(sig, frame)
