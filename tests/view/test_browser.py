@@ -146,9 +146,9 @@ class Eyes:
     def say(self, key: str, **values: Any) -> str:
         return said(key, self.language, **values)
 
-    def wait(self, true: str) -> None:
+    def wait(self, true: str, *, seconds: float = PATIENCE / SECONDS) -> None:
         """Wait for an expression of JavaScript; Playwright's own way of it is against the page's security policy."""
-        until(lambda: bool(self.page.evaluate(true)), seconds=PATIENCE / SECONDS, what=true)
+        until(lambda: bool(self.page.evaluate(true)), seconds=seconds, what=true)
 
     def picture(self, name: str) -> None:
         """Photograph the screen; nothing may stick out of it."""
@@ -295,7 +295,7 @@ def see_models(eyes: Eyes, *, asking: bool) -> None:
     if asking:
         page.get_by_label(eyes.say("length")).fill("8")
         page.get_by_role("button", name=eyes.say("continue")).click()
-        eyes.wait("document.querySelectorAll('.answer[data-done]').length === 2")
+        eyes.wait("document.querySelectorAll('.answer[data-done]').length === 2", seconds=300)
         for answer in page.locator(".answer").all():
             text = answer.locator(".text").inner_text()
             assert text.startswith("春天来了，") and "8 " in answer.locator(".note").inner_text()

@@ -1,8 +1,8 @@
 """Continues prompts with one model, in a process of its own: JSON lines in, JSON lines out, until stdin ends.
 
 In: {"id", "prompt", "max_new_tokens", "temperature", "seed"}. Out: {"state": "loading"}, {"state": "ready"}, then for
-each prompt {"piece"} as the text comes and {"done", "tokens", "seconds", "stopped"}; {"error"} for what fails; each with
-the prompt's id. When the page's process ends, however it does, stdin is closed, and this one ends too.
+each prompt {"piece"} as the text comes and {"done", "tokens", "seconds", "stopped"}; {"error"} for what fails; each
+with the prompt's id. When the page's process ends, however it does, stdin is closed, and this one ends too.
 """
 
 from __future__ import annotations
