@@ -1,4 +1,4 @@
-"""The texts of a corpus from which those to be judged are drawn: a sample of it, each with what the filter says of it."""
+"""A sample of a corpus from which the texts to be judged are drawn, each with what the filter says of it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SCORE_BANDS = (0.05, 0.15, 0.3, 0.5)
 class Candidate:
     """A text that may be judged.
 
-    key: a hash of the text. source: corpus, and the record's own source where it has one. reason: why the filter rejects
-    it, empty for a text it keeps. score: of the harmful-content filter. reached: how close the text came to a limit.
+    key: a hash of the text. source: the corpus, and the record's own source where it has one. reason: why the filter
+    rejects it, empty for a text it keeps. score: of the harmful-content filter.
     """
 
     key: str

@@ -53,7 +53,7 @@ class TextTable:
         self.rows: csr_matrix = mean @ counts
 
     def margins(self, judged: Sequence[int], unwanted: Sequence[bool]) -> npt.NDArray[np.float64] | None:
-        """Return, of every text, the margin of a classifier of unwanted texts; None where all judged are of one kind."""
+        """Return the margin of every text by a classifier of unwanted ones; None where all judged are of one kind."""
         truth = np.array(unwanted, dtype=np.int64)
         if not len(truth) or truth.min() == truth.max():
             return None
@@ -78,13 +78,15 @@ def draw_round(
     count: int,
     strategy: Strategy = "unsure",
     seed: int = SEED,
+    passed_over: Collection[int] = (),
 ) -> list[int]:
     """Return the places of up to `count` candidates to judge next, none judged before, in an order drawn by chance.
 
-    judged: places of those judged, as many as `unwanted` has answers. Deterministic for a seed.
+    judged: places of those judged, as many as `unwanted` has answers. passed_over: of others that are not drawn, since
+    nothing can be learned of what was said of them. Deterministic for a seed.
     """
-    chance = np.random.default_rng([seed, len(judged)])
-    taken = set(judged)
+    taken = {*judged, *passed_over}
+    chance = np.random.default_rng([seed, len(taken)])
     free = [i for i in range(len(candidates)) if i not in taken]
     count = min(count, len(free))
     if strategy == "random":

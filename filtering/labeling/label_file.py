@@ -20,9 +20,10 @@ from hanhua.artifacts.files import fsync_folder
 from hanhua.errors import InputError
 from hanhua.filtering.config import CATEGORIES
 
-KEEP, JUNK, UNSURE = "keep", "junk", "unsure"
-LABELS = (KEEP, JUNK, *CATEGORIES, UNSURE)
-"""What a judge can say of a text. `unsure` is remembered, so that it is not asked again, and nothing is learned of it."""
+KEEP, JUNK, HARMLESS, UNSURE = "keep", "junk", "harmless", "unsure"
+LABELS = (KEEP, JUNK, *CATEGORIES, HARMLESS, UNSURE)
+"""What a judge can say of a text. harmless: what a guard says, which knows nothing of junk. unsure: it is not asked
+again, and nothing is learned of it."""
 MODEL = "model:"
 """How the names of judges begin that are models."""
 
@@ -123,6 +124,8 @@ def settled(labels: Iterable[Label]) -> dict[str, str]:
         if one.label != UNSURE:
             said.setdefault(one.key, {}).setdefault(one.judge.startswith(MODEL), set()).add(one.label)
     words = {key: by_kind.get(False) or by_kind[True] for key, by_kind in said.items()}
+    # A guard that finds a text harmless does not contradict a judge who finds it junk, or good.
+    words = {key: found - {HARMLESS} if found & {KEEP, JUNK} else found for key, found in words.items()}
     return {key: next(iter(found)) for key, found in words.items() if len(found) == 1}
 
 

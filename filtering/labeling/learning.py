@@ -20,7 +20,7 @@ from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.scorer import LexiconScorer
 from hanhua.filtering.harm.training import LabelledText, Settings, train_classifier
 from hanhua.filtering.labeling.drawing import COLUMN_BITS, evenly_cut
-from hanhua.filtering.labeling.label_file import KEEP
+from hanhua.filtering.labeling.label_file import HARMLESS, KEEP
 from hanhua.filtering.labeling.reached import MIN_OF_EACH, Reached, Values, reached, spread_weights, threshold_for
 from hanhua.filtering.linear.fitting import SEED, Example, Labels, fit, margins_of_held_out
 from hanhua.filtering.quality_model.model import QualityModel, save_quality_model
@@ -39,6 +39,10 @@ class Judged:
     text: str
     codes: Codes
     label: str
+
+    def teaches(self, target: Target) -> bool:
+        """Whether a classifier of this kind can learn from it."""
+        return len(self.codes) >= MIN_CHARACTERS and (target == "harm" or self.label != HARMLESS)
 
     def unwanted(self, target: Target) -> bool:
         """Whether a classifier of this kind is to reject it."""
@@ -75,7 +79,7 @@ def estimate(
 
     others: the candidates that are not labeled.
     """
-    judged = tuple(one for one in judged if len(one.codes) >= MIN_CHARACTERS)
+    judged = tuple(one for one in judged if one.teaches(target))
     unwanted = np.array([one.unwanted(target) for one in judged], dtype=bool)
     if min(unwanted.sum(), (~unwanted).sum()) < MIN_OF_EACH:
         return None

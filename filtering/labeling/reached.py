@@ -1,7 +1,7 @@
-"""What the classifier of the labels at hand would reach: how much it finds at a share of false alarms, how sure that is.
+"""What a classifier of the labels at hand would reach: how much it finds at a share of false alarms, how sure that is.
 
-Each labeled text gets the margin of a classifier that has not seen it. Labels were drawn where the classifier is unsure,
-and so say little of the corpus as they are: they are weighted so that their margins are spread as those of all
+Each labeled text gets the margin of a classifier that has not seen it. Labels were drawn where the classifier is
+unsure, and so say little of the corpus as they are: they are weighted so that their margins are spread as those of all
 candidates. The threshold is the margin above which at most the allowed share of wanted texts lies, and recall the share
 of unwanted ones above it. The interval is of resampled labels (bootstrap, 95%), threshold and all.
 """
@@ -32,8 +32,7 @@ PAYS = 0.02
 class Reached:
     """What `judged` labels reach. gain: what the last doubling of the labels brought; None where that is not known.
 
-    threshold: the margin of unwanted texts from which one is rejected. precision_of_threshold: the number of wanted
-    texts labeled, which bounds how small a share of false alarms can be told.
+    threshold: the margin from which a text is rejected. low, high: the interval of the recall.
     """
 
     judged: int
@@ -101,13 +100,18 @@ def spread_weights(margins: Values, of_all: Values) -> Values:
 
 
 def threshold_for(margins: Values, unwanted: Flags, weights: Values, max_false_alarms: float) -> float:
-    """Return the smallest margin from which at most the allowed share of wanted texts, by weight, is rejected."""
+    """Return a margin from which at most the allowed share of wanted texts, by weight, is rejected.
+
+    Of those that find as many unwanted texts, it is the one halfway to the next of these, so that wanted texts that are
+    a little worse than those labeled are let through.
+    """
     wanted = np.flatnonzero(~unwanted)
     order = wanted[np.argsort(-margins[wanted], kind="stable")]
     above = np.cumsum(weights[order])
     allowed = max_false_alarms * above[-1]
-    first = order[int(np.searchsorted(above, allowed, side="right"))]
-    return float(np.nextafter(margins[first], np.inf))
+    edge = float(margins[order[int(np.searchsorted(above, allowed, side="right"))]])
+    next_up = margins[unwanted & (margins > edge)]
+    return float((edge + next_up.min()) / 2) if len(next_up) else float(np.nextafter(edge, np.inf))
 
 
 def _share_above(margins: Values, chosen: Flags, weights: Values, threshold: float) -> float:
