@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hanhua.artifacts.files import read_json, write_json
+from hanhua.artifacts.fingerprint import difference, fingerprint
 from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import InputError, UsageError
 from hanhua.filtering.config import FilteringConfig
@@ -170,13 +171,16 @@ def begin(
 
     Raises UsageError where it is not, or nothing is named and nothing has been begun.
     """
-    made_of: dict[str, Any] = {"corpora": {name: one.path for name, one in inputs.items()}, "documents": documents}
+    made_of: dict[str, Any] = {
+        "corpora": {name: one.path for name, one in inputs.items()},
+        "documents": documents,
+        "filtering": fingerprint(config),
+    }
     if (folder / CANDIDATES).is_file():
         there = read_json(folder / SETTINGS)
         if inputs and there != made_of:
-            raise UsageError(
-                f"{folder}: was begun with {there}, not {made_of}; name no corpus to go on, or another --out"
-            )
+            differs = "; ".join(difference(there, made_of))
+            raise UsageError(f"{folder}: was begun with others: {differs}; name no corpus to go on, or another --out")
         return
     if not inputs:
         raise UsageError(f"{folder}: nothing was begun there; name the corpora to draw from")

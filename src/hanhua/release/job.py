@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePath, PureWindowsPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.documents.readers import is_remote
 from hanhua.errors import UsageError
+from hanhua.figures.audit_figures import read_audit
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
 from hanhua.release.licenses import Family, default_model_name, family_of
@@ -55,11 +56,16 @@ class ReleaseJob(BaseModel):
     toy: bool = False
     toy_tokenizer: str = LLAMA3
     corpora: tuple[CorpusLine, ...] = ()
+    audit: dict[str, Any] | None = None
 
     @field_validator("base_name", "toy_tokenizer")
     @classmethod
     def _tells_of_no_folder(cls, name: str) -> str:
         return name if is_hub_id(name) else last_part(name)
+
+    def key_config(self) -> dict[str, Any]:
+        """Return what decides the output; an audit only where there is one."""
+        return self.model_dump(exclude={"audit"} if self.audit is None else None)
 
     def released_name(self) -> str:
         """Return the model's name on the card."""
@@ -75,6 +81,7 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
         raise ValueError("this recipe has no release section")
     assert base is not None  # a release has something to release, and that has a base
     settings = release.model_dump()
+    settings["audit"] = read_audit(release.audit)
     # A toy model's only Llama material is its tokenizer, and that alone brings the license with it.
     source = base.model or base.tokenizer
     file = locate_gguf(source) if is_gguf_name(source) else None

@@ -107,7 +107,7 @@ def test_one_process_at_a_time_and_one_corpus(tmp_path: Path) -> None:
         begun(tmp_path / "labels")
     session.close()
     other = {"web": CorpusConfig(path=str(tmp_path / "other.jsonl"))}
-    with pytest.raises(UsageError, match="was begun with"):
+    with pytest.raises(UsageError, match=r"corpora\.web"):
         begin(tmp_path / "labels", other, FilteringConfig(), documents=1000)
     with pytest.raises(UsageError, match="nothing was begun"):
         begin(tmp_path / "none", {}, FilteringConfig(), documents=1000)
