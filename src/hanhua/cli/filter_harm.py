@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhua.cli.options import AsJson
+from hanhua.cli.options import AsJson, Split
 from hanhua.cli.output import require_new
 
 if TYPE_CHECKING:
     from hanhua.filtering.config import HarmConfig
+    from hanhua.filtering.harm.labeled_sets import LabeledSet
     from hanhua.filtering.harm.training import LabelledText
     from hanhua.services import HarmScore
 
@@ -66,8 +67,17 @@ def score_as_json(text: str, found: HarmScore) -> dict[str, Any]:
 
 
 def train_harm(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the classifier")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="ID",
+            help="Labeled data set of the Hub, or a folder of one; its license is kept with the weights; repeatable",
+        ),
+    ] = None,
+    split: Split = "train",
     text_field: TextField = "text",
     label_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")] = "label",
     category: Annotated[
@@ -98,14 +108,25 @@ def train_harm(
 
     A label is a category, or 0, none, benign or harmless. With --category, --harmful-label marks the harmful texts.
     """
+    from hanhua.errors import UsageError
     from hanhua.filtering.harm.classifier_files import save_classifier
     from hanhua.filtering.harm.training import Settings, train_classifier
 
     require_new(out)
-    examples = [one for file in files for one in _labeled(file, text_field, label_field, category, harmful_label)]
+    opened = open_sets(sets or [], split)
+    named = [*map(str, files or []), *(source for one in opened for source in one.sources)]
+    if not named:
+        raise UsageError("nothing to learn from: name files of labeled texts, or a data set with --set")
+    examples = [
+        one for file in named for one in _labeled(file, text_field, label_field, category, harmful_label, split)
+    ]
     harmless = _benign(benign or [], text_field, benign_documents)
     settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)
-    facts = {"files": [file.name for file in files], "benign_files": list(harmless)}
+    facts = {
+        "files": [file.name for file in files or []],
+        "benign_files": list(harmless),
+        "sets": [one.stated() for one in opened],
+    }
     model = train_classifier(examples, harmless, facts=facts, settings=settings)
     save_classifier(model, out)
     if as_json:
@@ -114,6 +135,17 @@ def train_harm(
         print_json({"categories": list(model.categories), **model.facts})
     else:
         _print_figures(model.facts, model.categories, out)
+
+
+def open_sets(names: list[str], split: str) -> list[LabeledSet]:
+    """Return labeled sets, and say which license each states."""
+    from hanhua.filtering.harm.labeled_sets import open_labeled_set
+    from hanhua.progress import say
+
+    opened = [open_labeled_set(name, split=split) for name in names]
+    for one in opened:
+        say(f"{one.name}: license {one.license or 'not stated'}; kept with the weights, and looked at before a release")
+    return opened
 
 
 def harm_config(classifiers: list[Path], guard: str | None, device: str) -> HarmConfig:
@@ -130,7 +162,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _labeled(
-    file: Path, text_field: str, label_field: str, category: str | None, harmful_label: str
+    file: str, text_field: str, label_field: str, category: str | None, harmful_label: str, split: str
 ) -> list[LabelledText]:
     from hanhua.documents.readers import read_records
     from hanhua.errors import InputError
@@ -138,7 +170,7 @@ def _labeled(
     from hanhua.filtering.harm.training import LabelledText
 
     found: list[LabelledText] = []
-    for record in read_records(file, text_field=text_field):
+    for record in read_records(file, text_field=text_field, split=split):
         if label_field not in record.fields:
             raise InputError(f"{file} record {record.number}: no field {label_field!r}; name it with --label-field")
         label = str(record.fields[label_field]).strip()

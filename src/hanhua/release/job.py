@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.documents.readers import is_remote
 from hanhua.errors import UsageError
@@ -57,6 +58,7 @@ class ReleaseJob(BaseModel):
     toy_tokenizer: str = LLAMA3
     corpora: tuple[CorpusLine, ...] = ()
     audit: dict[str, Any] | None = None
+    labeled_sets: tuple[CorpusLine, ...] = ()
 
     @field_validator("base_name", "toy_tokenizer")
     @classmethod
@@ -64,8 +66,8 @@ class ReleaseJob(BaseModel):
         return name if is_hub_id(name) else last_part(name)
 
     def key_config(self) -> dict[str, Any]:
-        """Return what decides the output; an audit only where there is one."""
-        return self.model_dump(exclude={"audit"} if self.audit is None else None)
+        """Return what decides the output; an audit, and sets that classifiers learned from, only where there are."""
+        return self.model_dump(exclude={name for name in ("audit", "labeled_sets") if not getattr(self, name)})
 
     def released_name(self) -> str:
         """Return the model's name on the card."""
@@ -105,7 +107,18 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
             )
             for name, c in recipe.corpora.items()
         ),
+        labeled_sets=_labeled_sets(recipe),
     )
+
+
+def _labeled_sets(recipe: RecipeView) -> tuple[CorpusLine, ...]:
+    """Return the public sets that the filter's own classifiers learned from, as their folders state them."""
+    filtering = recipe.section("filtering")
+    if filtering is None:
+        return ()
+    files = [Path(folder) / "classifier.json" for folder in filtering.harm.classifiers]
+    stated = [one for file in files for one in read_json(file).get("facts", {}).get("sets", [])]
+    return tuple(CorpusLine(name=one["name"], license=one["license"], source=one["name"], weight=1.0) for one in stated)
 
 
 def without_revision(name: str) -> str:

@@ -172,4 +172,7 @@ def _facts(job: ReleaseJob, name: str, contents: Contents) -> dict[str, Any]:
         "weight_bytes": contents.weight_bytes,
         "weight_files": list(contents.weight_files),
         "corpora": [{"name": c.name, "license": c.license, "use": corpus_use(c.license)} for c in job.corpora],
+        "labeled_sets": [
+            {"name": c.name, "license": c.license, "use": corpus_use(c.license)} for c in job.labeled_sets
+        ],
     }

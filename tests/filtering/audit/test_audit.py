@@ -44,7 +44,7 @@ def test_every_kind_of_verdict_is_drawn() -> None:
 def test_strata_are_joined_where_there_are_too_many() -> None:
     some = candidates({("", f"site{n}", 0.1 * (n % 5)): 5 for n in range(40)})
     assert len(set(strata_of(some, 200))) == 10
-    assert len(set(strata_of(some, 20))) == 4
+    assert len(set(strata_of(some, 18))) == 4
     assert len(set(strata_of(some, 4))) == 1
 
 
