@@ -26,7 +26,7 @@ from hanhua.filtering.harm.benign import half_of
 from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier
 from hanhua.filtering.labeling.candidates import Candidate, key_of
 from hanhua.filtering.labeling.drawing import COLUMN_BITS, Strategy, TextTable, draw_round
-from hanhua.filtering.labeling.learning import Judged, estimate
+from hanhua.filtering.labeling.learning import Judged, Unjudged, estimate
 from hanhua.filtering.linear.fitting import Example, fit
 from hanhua.zh_text.folding import Codes, folded_codes
 
@@ -100,7 +100,9 @@ def one_path(
         if len(judged) in (200, 400, 800):
             labeled = [Judged(crawl.texts[i], crawl.codes[i], "hate" if crawl.harmful[i] else "keep") for i in judged]
             gone = set(judged)
-            others = [codes for i, codes in enumerate(crawl.codes[:4000]) if i not in gone]
+            others = [
+                Unjudged(crawl.texts[i], crawl.codes[i]) for i in range(4000) if i < len(crawl.codes) and i not in gone
+            ]
             said = estimate("harm", labeled, others, max_false_alarms=FALSE_ALARMS)
         at = said.reached if said is not None else None
         row |= {name: getattr(at, field) if at else None for name, field in (("said", "recall"), ("low", "low"))}

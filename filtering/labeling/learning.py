@@ -22,14 +22,23 @@ from hanhua.filtering.harm.training import LabelledText, Settings, train_classif
 from hanhua.filtering.labeling.drawing import COLUMN_BITS, evenly_cut
 from hanhua.filtering.labeling.label_file import HARMLESS, KEEP
 from hanhua.filtering.labeling.reached import MIN_OF_EACH, Reached, Values, reached, spread_weights, threshold_for
-from hanhua.filtering.linear.fitting import SEED, Example, Labels, fit, margins_of_held_out
+from hanhua.filtering.linear.fitting import FOLDS, SEED, Example, Labels, fit, margins_of_held_out
 from hanhua.filtering.quality_model.model import QualityModel, save_quality_model
+from hanhua.filtering.quality_model.structure import Layout, fit_layout, held_out_logits, layout_of
 from hanhua.filtering.quality_model.training import LEARNED_CHARACTERS, train_quality_model
 from hanhua.zh_text.folding import Codes, fold
 
 Target = Literal["harm", "quality"]
 TARGETS: tuple[Target, ...] = ("harm", "quality")
 Margin = Callable[[Codes], float]
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A candidate without a label, and its folded code points."""
+
+    text: str
+    codes: Codes
 
 
 @dataclass(frozen=True)
@@ -64,16 +73,20 @@ class Learned:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What labels reach, with what that was told by: of each label its margin and its weight."""
+    """What labels reach, with what that was told by: of each label its margin and its weight.
+
+    layout: of a quality model, whose margins are its logits, the other way round.
+    """
 
     reached: Reached
     judged: tuple[Judged, ...]
     margins: Values
     weights: Values
+    layout: Layout | None
 
 
 def estimate(
-    target: Target, judged: Sequence[Judged], others: Sequence[Codes], *, max_false_alarms: float
+    target: Target, judged: Sequence[Judged], others: Sequence[Unjudged], *, max_false_alarms: float
 ) -> Estimate | None:
     """Return what a classifier of these labels would reach; None for too few labels.
 
@@ -87,15 +100,23 @@ def estimate(
     margins = margins_of_held_out(examples, truth, lambda some, y: _fit(target, some, y))
     of_half = margins_of_held_out(examples, truth, lambda some, y: _fit(target, *_half(some, y)))
     margin = _fit(target, examples, truth)
-    of_all = np.array([margin(codes) for codes in others])
+    of_all = np.array([margin(other.codes) for other in others])
+    layout = None
+    if target == "quality":
+        features = [layout_of(one.text) for one in judged]
+        layout = fit_layout(-margins, features, ~unwanted)
+        of_all = np.array(
+            [-layout.logit(-m, layout_of(other.text)) for m, other in zip(of_all.tolist(), others, strict=True)]
+        )
+        margins, of_half = (-held_out_logits(-m, features, ~unwanted, folds=FOLDS) for m in (margins, of_half))
     found = reached(margins, unwanted, of_all, max_false_alarms=max_false_alarms, margins_of_half=of_half)
-    return None if found is None else Estimate(found, judged, margins, spread_weights(margins, of_all))
+    return None if found is None else Estimate(found, judged, margins, spread_weights(margins, of_all), layout)
 
 
 def learn(
     target: Target,
     judged: Sequence[Judged],
-    others: Sequence[Codes],
+    others: Sequence[Unjudged],
     out: Path,
     *,
     max_false_alarms: float,
@@ -172,4 +193,6 @@ def _quality_model(found: Estimate, facts: Mapping[str, Any]) -> QualityModel:
     good = [one.text for one in found.judged if not one.unwanted("quality")]
     bad = [one.text for one in found.judged if one.unwanted("quality")]
     model = train_quality_model(good, bad, facts=facts, column_bits=COLUMN_BITS)
-    return replace(model, offset=model.slope * found.reached.threshold)
+    layout, threshold = found.layout, found.reached.threshold
+    assert layout is not None  # a quality model's estimate has one
+    return replace(model, layout=replace(layout, intercept=layout.intercept + threshold))

@@ -28,7 +28,7 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.labeling.candidates import Candidate, read_candidates, sample_candidates, write_candidates
 from hanhua.filtering.labeling.drawing import SEED, Strategy, TextTable, draw_round
 from hanhua.filtering.labeling.label_file import HARMLESS, KEEP, MODEL, AppendedLines, LabelFile, settled
-from hanhua.filtering.labeling.learning import TARGETS, Judged, Learned, learn
+from hanhua.filtering.labeling.learning import TARGETS, Judged, Learned, Unjudged, learn
 from hanhua.progress import say
 from hanhua.zh_text.folding import folded_codes
 
@@ -117,7 +117,8 @@ class Session:
         """Make classifiers of all labels so far, where there are enough, and note what they reach."""
         known = settled(self.labels.labels())
         judged = [self._judged(key, label) for key, label in known.items() if key in self._place]
-        others = [codes for one, codes in zip(self.candidates, self._codes, strict=True) if one.key not in known]
+        pairs = zip(self.candidates, self._codes, strict=True)
+        others = [Unjudged(one.text, codes) for one, codes in pairs if one.key not in known]
         learned = []
         for target in TARGETS:
             facts = {"made_by": "hanhua filter label", "judges": sorted({one.judge for one in self.labels.labels()})}
