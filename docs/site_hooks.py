@@ -22,6 +22,7 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "harmful-content",
+    "labeling",
     "training",
     "coming-from",
     "hardware",

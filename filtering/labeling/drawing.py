@@ -6,8 +6,8 @@ classifier learned so far is unsure of, on the side of what it would reject: at 
 upper tail that counts. Of texts much alike one is drawn. A fifth of every round is drawn by chance, source by source,
 for kinds that nobody has seen yet.
 
-Measured on COLD (docs/results/2026-11-28-labeling.md): unsure ones around `CENTER` are worth two to five times as many
-drawn by chance; around 0 they are worth less where half of a crawl is harmful, and the same where a twentieth is.
+On COLD 200 drawn so are worth 600 to 800 drawn by chance (docs/results/2026-11-28-labeling.md). Around 0 instead of
+`CENTER` they were worth less where half of a crawl is harmful, and as much where a twentieth is.
 """
 
 from __future__ import annotations
