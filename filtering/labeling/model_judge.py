@@ -16,7 +16,7 @@ from hanhua.errors import InputError
 from hanhua.filtering.config import GuardConfig
 from hanhua.filtering.labeling.candidates import Candidate
 from hanhua.filtering.labeling.chat_client import ChatServer
-from hanhua.filtering.labeling.label_file import AppendedLines
+from hanhua.filtering.labeling.label_file import MODEL, AppendedLines
 from hanhua.filtering.labeling.session import Session
 from hanhua.filtering.labeling.verdicts import PROMPT, Manner, manner_of, prompt_for, read_answer
 from hanhua.progress import Progress
@@ -60,6 +60,11 @@ class ModelJudge:
 
     def __init__(self, model: Answering, name: str, *, manner: Manner, template: str, at_once: int) -> None:
         self.name, self._model, self._manner, self._template, self._at_once = name, model, manner, template, at_once
+
+    @property
+    def judge_name(self) -> str:
+        """What it is called among judges."""
+        return MODEL + self.name
 
     def judge_round(self, session: Session) -> None:
         """Judge what waits in the session's round; what it says is labeled as it comes."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from hanhua.cli.filter_label import Browser, JudgeName, Port, open_page
+from hanhua.cli.filter_label import open_page
 from hanhua.cli.filter_options import Languages, Preset, Workers, filtering_config, named_corpora
+from hanhua.cli.label_options import AuditFolder, Browser, Count, JudgeName, Port, RunOrCorpora, Sampled
 from hanhua.cli.options import AsJson, ConfigFile, TextField
 
 if TYPE_CHECKING:
@@ -26,14 +25,10 @@ MEANINGS = {
 
 
 def audit(
-    corpora: Annotated[
-        list[str], typer.Argument(metavar="RUN_OR_CORPUS…", help="Folder of a run; or corpora, as for `filter run`")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the judgements; goes on there (default: RUN/audit)")
-    ] = None,
-    count: Annotated[int, typer.Option(metavar="N", min=20, help="Texts to judge; 200 take about 20 minutes")] = 200,
-    documents: Annotated[int, typer.Option(metavar="N", min=20, help="Size of the sample of the corpora")] = 10_000,
+    corpora: RunOrCorpora,
+    out: AuditFolder = None,
+    count: Count = 200,
+    documents: Sampled = 10_000,
     name: JudgeName = None,
     preset: Preset = None,
     language: Languages = None,

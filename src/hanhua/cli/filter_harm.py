@@ -20,6 +20,39 @@ FILES = ".jsonl, .json, .txt, .parquet, also .gz, .zst"
 HARMLESS_LABELS = frozenset({"", "0", "none", "benign", "normal", "harmless", "clean", "safe", "false", "无害", "正常"})
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
 
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ID",
+        help="Labeled data set of the Hub, or a folder of one; its license is kept with the weights; repeatable",
+    ),
+]
+LabelField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")]
+Category = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Category of texts with --harmful-label (default: each label is a category itself)"
+    ),
+]
+HarmfulLabel = Annotated[
+    str, typer.Option(metavar="VALUE", help="Label that marks a harmful text, when --category is given")
+]
+
+Benign = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE", help="File of benign documents: half are trained on, half set the threshold; repeatable"
+    ),
+]
+BenignDocuments = Annotated[int, typer.Option(metavar="N", min=1, help="Documents read per benign file")]
+ColumnBits = Annotated[
+    int, typer.Option(metavar="N", min=10, max=20, help="Size of the classifier: 2^N weights; N = 20 is 2 MB")
+]
+MaxFalseAlarms = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="Maximum share of harmless examples that are rejected")
+]
+
 
 def score(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=FILES)],
@@ -69,39 +102,16 @@ def score_as_json(text: str, found: HarmScore) -> dict[str, Any]:
 def train_harm(
     out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the classifier")],
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="ID",
-            help="Labeled data set of the Hub, or a folder of one; its license is kept with the weights; repeatable",
-        ),
-    ] = None,
+    sets: Sets = None,
     split: Split = "train",
     text_field: TextField = "text",
-    label_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")] = "label",
-    category: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Category of texts with --harmful-label (default: each label is a category itself)"
-        ),
-    ] = None,
-    harmful_label: Annotated[
-        str, typer.Option(metavar="VALUE", help="Label that marks a harmful text, when --category is given")
-    ] = "1",
-    benign: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="File of benign documents: half are trained on, half set the threshold; repeatable"
-        ),
-    ] = None,
-    benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read per benign file")] = 600,
-    column_bits: Annotated[
-        int, typer.Option(metavar="N", min=10, max=20, help="Size of the classifier: 2^N weights; N = 20 is 2 MB")
-    ] = 18,
-    max_false_alarms: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Maximum share of harmless examples that are rejected")
-    ] = 0.01,
+    label_field: LabelField = "label",
+    category: Category = None,
+    harmful_label: HarmfulLabel = "1",
+    benign: Benign = None,
+    benign_documents: BenignDocuments = 600,
+    column_bits: ColumnBits = 18,
+    max_false_alarms: MaxFalseAlarms = 0.01,
     as_json: AsJson = False,
 ) -> None:
     """Train a classifier of harmful text; use it with `filter score --classifier` or `harm: {classifiers: [DIR]}`.

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import getpass
-from enum import Enum
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Any, Literal
 
 from hanhua.cli.filter_options import Languages, Preset, Workers, filtering_config, named_corpora
+from hanhua.cli.label_options import (
+    Asking,
+    Browser,
+    Check,
+    CorporaOrNone,
+    Device,
+    Draw,
+    Drawing,
+    JudgeAs,
+    JudgeModel,
+    JudgeName,
+    JudgeOption,
+    JudgePrompt,
+    LabelFolder,
+    MaxFalseAlarms,
+    PerRound,
+    Port,
+    Rounds,
+    Sampled,
+)
 from hanhua.cli.options import AsJson, ConfigFile, TextField
 
 if TYPE_CHECKING:
@@ -22,67 +40,21 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: hanhua filter label web=crawl/*.jsonl.zst --out labels"
 
 
-class Drawing(str, Enum):
-    """How texts are drawn."""
-
-    UNSURE = "unsure"
-    EVEN = "even"
-    RANDOM = "random"
-
-
-class Asking(str, Enum):
-    """How a model is asked."""
-
-    CHAT = "chat"
-    GUARD = "guard"
-
-
-Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of the page; 0: any that is free")]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")]
-JudgeName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Name of the person who judges (default: the user's)")
-]
-
-
 def label(
-    corpora: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="CORPUS…", help="Files, folders, globs or hf://datasets/ID; none: go on in --out"),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for labels and classifiers; what it holds goes on")
-    ] = ...,  # type: ignore[assignment]
+    out: LabelFolder,
+    corpora: CorporaOrNone = None,
     name: JudgeName = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL", help="A model judges: address of an OpenAI-compatible server, or a folder or Hub id"
-        ),
-    ] = None,
-    judge_model: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the model on that server")] = None,
-    judge_as: Annotated[
-        Asking | None, typer.Option(help="How the model is asked (default: as a guard if its name says it is one)")
-    ] = None,
-    judge_prompt: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with the prompt, with {text} and {labels} in it")
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="Device of a model that is run here")] = "cpu",
-    check: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Judge N texts that others have judged, for the agreement")
-    ] = None,
-    per_round: Annotated[int, typer.Option("--round", metavar="N", min=10, help="Texts per round")] = 100,
-    rounds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Rounds to judge (default: 1 for a model; a person decides)")
-    ] = None,
-    documents: Annotated[
-        int, typer.Option(metavar="N", min=10, help="Size of the sample of the corpora that texts are drawn from")
-    ] = 10_000,
-    draw: Annotated[
-        Drawing, typer.Option(help="unsure: what teaches most; even: every source and score alike; random: by chance")
-    ] = Drawing.UNSURE,
-    max_false_alarms: Annotated[
-        float, typer.Option(metavar="SHARE", min=0.0001, max=0.5, help="Share of good documents that may be rejected")
-    ] = 0.005,
+    judge: JudgeOption = None,
+    judge_model: JudgeModel = None,
+    judge_as: JudgeAs = None,
+    judge_prompt: JudgePrompt = None,
+    device: Device = "cpu",
+    check: Check = None,
+    per_round: PerRound = 100,
+    rounds: Rounds = None,
+    documents: Sampled = 10_000,
+    draw: Draw = Drawing.UNSURE,
+    max_false_alarms: MaxFalseAlarms = 0.005,
     preset: Preset = None,
     language: Languages = None,
     text_field: TextField = "text",
@@ -97,20 +69,15 @@ def label(
     A person judges on a page of this machine, or a model with --judge. After each round it says what share of the
     unwanted texts the classifiers would find, and whether more labels pay.
     """
-    from hanhua.filtering.labeling.label_file import MODEL
-    from hanhua.filtering.labeling.model_judge import open_judge
     from hanhua.filtering.labeling.session import Session, begin
 
     named = named_corpora(corpora or [], language or (), license_="", text_field=text_field)
     settings = filtering_config(config, {"preset": preset})
-    asked = None
-    if judge is not None:
-        manner: Literal["chat", "guard"] | None = judge_as.value if judge_as else None
-        asked = open_judge(judge, served_name=judge_model, manner=manner, prompt_file=judge_prompt, device=device)
+    asked = None if judge is None else _open_model(judge, judge_model, judge_as, judge_prompt, device)
     begin(out, named, settings, documents=documents, workers=workers)
-    person = MODEL + asked.name if asked else name or getpass.getuser()
+    person = asked.judge_name if asked else name or getpass.getuser()
     session = Session(out, judge=person, per_round=per_round, strategy=draw.value, max_false_alarms=max_false_alarms)
-    try:
+    with closing(session):
         if check is not None and not session.draw_check(check):
             _refuse_check(person)
         if asked is not None:
@@ -118,8 +85,15 @@ def label(
         else:
             _judge_on_page(session, 1 if check else rounds, port=port, browser=browser)
         _tell(session, as_json=as_json)
-    finally:
-        session.close()
+
+
+def _open_model(
+    model: str, served_name: str | None, judge_as: Asking | None, prompt_file: Path | None, device: str
+) -> ModelJudge:
+    from hanhua.filtering.labeling.model_judge import open_judge
+
+    manner: Literal["chat", "guard"] | None = judge_as.value if judge_as else None
+    return open_judge(model, served_name=served_name, manner=manner, prompt_file=prompt_file, device=device)
 
 
 def open_page(address: str, browser: bool) -> None:
