@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from measurement import add_json_option, write_measurement
 
 from hanhua.documents.readers import read_records
@@ -23,9 +24,11 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.labeling.label_file import KEEP
 from hanhua.filtering.labeling.learning import Judged, Unjudged, filter_settings, learn
+from hanhua.filtering.quality_model.model import QualityModel, load_quality_model
 from hanhua.zh_text.folding import folded_codes
 
 SHARES = (0.005, 0.01, 0.03, 0.05, 0.1)
+RANKED_AT = 0.03
 
 
 def main() -> None:
@@ -46,7 +49,7 @@ def main() -> None:
     others = [Unjudged(texts[i], folded_codes(texts[i])) for i in rest]
     with tempfile.TemporaryDirectory() as folder:
         for share in SHARES:
-            out = Path(folder) / f"{share}"
+            out = Path(folder) / f"{share}" / "quality"
             found = learn("quality", judged, others, out, max_false_alarms=share, facts={})
             assert found is not None, "too few labels"
             config = FilteringConfig.model_validate(filter_settings([found]))
@@ -55,6 +58,7 @@ def main() -> None:
             row |= {"said": at.recall, "said_low": at.low, "said_high": at.high, "gain": at.gain}
             print(f"    said {at.recall:.0%} ({at.low:.0%} to {at.high:.0%}), last doubling {at.gain:+.2f}")
             results.append(row)
+        results += ranked(texts, test, load_quality_model(Path(folder) / "0.03" / "quality"))
     write_measurement(__file__, arguments, results)
 
 
@@ -71,6 +75,19 @@ def measure(texts: list[str], labels: dict[int, str], config: FilteringConfig, *
     precision = found / (found + lost) if found + lost else float("nan")
     print(f"{name:18} junk found {shown[0]}, good lost {shown[1]}, precision {precision:.0%}", flush=True)
     return row
+
+
+def ranked(texts: list[str], labels: dict[int, str], model: QualityModel) -> list[dict[str, Any]]:
+    """Return how much junk lies below all but 3% of these good pages, by the model with and without layout."""
+    rows = []
+    good = np.array([label == KEEP for label in labels.values()])
+    for name, plain in (("n-grams alone", True), ("n-grams and layout", False)):
+        scores = np.array([model.score(folded_codes(texts[i]), None if plain else texts[i]) for i in labels])
+        limit = np.sort(scores[good])[int(RANKED_AT * good.sum())]
+        found = int((scores[~good] < limit).sum())
+        rows.append({"filter": f"{name}, {RANKED_AT:.0%} lost", "junk": int((~good).sum()), "found": found})
+        print(f"{name:18} junk ranked below all but {RANKED_AT:.0%} of the good: {found}/{(~good).sum()}")
+    return rows
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
