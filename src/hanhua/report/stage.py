@@ -96,7 +96,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, service
         "headline": [vars(row) for row in headline],
         "headline_models": columns_of(headline),
         "gates": found.get("gates") or [],
-        "audit": config.audit and {**config.audit, "shown": audit_shares(config.audit)},
+        **({"audit": {**config.audit, "shown": audit_shares(config.audit)}} if config.audit else {}),
         "filtering": corpus and filtering_figures(corpus, order=order, per_reason=per_kind, services=services),
         "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, order=order, services=services),
         "training": adapted and training_figures(adapted, order=order),
