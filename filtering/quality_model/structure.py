@@ -1,8 +1,8 @@
 """How a page is laid out, as numbers: what n-grams of folded text cannot see, and what often gives its remains away.
 
-Lists of links, cut-off teasers and empty replies are written in the words of good pages, but not in their sentences. On
-200 web pages judged by hand, with 200 others to learn from, n-grams and layout rank 15 of 50 pages of junk below all
-but 3% of the good, n-grams alone 7 (docs/results/2026-11-28-labeling-pages.md).
+Lists of links, cut-off teasers and empty replies are written in the words of good pages, but not in their sentences. Of
+50 pages of junk, with 200 others to learn from, n-grams and layout rank 15 below all but 3% of the good, n-grams alone
+7 (docs/results/2026-11-28-labeling-pages.md, where it is said what is optimistic in that).
 """
 
 from __future__ import annotations
