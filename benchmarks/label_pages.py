@@ -1,4 +1,4 @@
-"""Web pages judged beforehand: what the shipped filter finds of their junk, and what it finds after one round of labels.
+"""Web pages judged beforehand: what the shipped filter finds of their junk, and what one round of labels does.
 
     python benchmarks/label_pages.py --pages pages.jsonl.zst --labels test.jsonl --round round.jsonl --json FILE
 
