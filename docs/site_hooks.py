@@ -23,6 +23,7 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "harmful-content",
+    "labeling",
     "training",
     "coming-from",
     "hardware",
