@@ -1,0 +1,60 @@
+"""Curves of several arms in one plot, each named at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hanhua.figures.svg import (
+    ADAPTED,
+    BAD,
+    BASE,
+    GRID,
+    MUTED,
+    RESIZED,
+    SMALL_PX,
+    add_axes,
+    drawn,
+    fitted,
+    new_figure,
+    to_svg,
+)
+
+WIDTH, HEIGHT, NAMES = 720, 320, 190
+COLORS = (ADAPTED, RESIZED, BAD)
+DASHES = ("-", (0, (5, 2)), (0, (1, 2)))
+
+
+class Curve(NamedTuple):
+    """One arm: places and values. reference: what the others are compared with, drawn thicker."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    reference: bool = False
+
+
+@drawn
+def plot_curves(curves: Sequence[Curve], *, name: str, title: str, unit: str) -> str:
+    """Draw the curves on a logarithmic scale; color and dashes tell them apart, and a list of names beside them."""
+    figure = new_figure(WIDTH, HEIGHT)
+    axes = add_axes(figure, left=48, right=NAMES, top=28, bottom=42)
+    number = 0
+    for curve in curves:
+        if curve.reference:
+            color, dash, width = BASE, DASHES[0], 3.0
+        else:
+            color, dash, width = COLORS[number % 3], DASHES[number // 3 % 3], 1.6
+            number += 1
+        label = fitted(curve.name, NAMES - 44, SMALL_PX)
+        axes.plot(curve.xs, curve.ys, color=color, linestyle=dash, linewidth=width, label=label)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2f}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:.2f}")
+    axes.tick_params(which="minor", length=0, labelsize=SMALL_PX)
+    axes.grid(axis="y", which="both", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_title(title, loc="left", fontsize=SMALL_PX, color=MUTED, pad=6)
+    axes.set_xlabel(unit)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False, fontsize=SMALL_PX, handlelength=2.2)
+    return to_svg(figure, name=name, label=f"{title}, {unit}: {', '.join(curve.name for curve in curves)}")
