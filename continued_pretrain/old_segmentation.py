@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,15 @@ class Pieces:
     flat_P: Ids
     starts_N: Ids
 
+    def is_new(self, ids_T: Ids) -> npt.NDArray[np.bool_]:
+        """Return which ids are new tokens; a special token that somebody put behind them is none."""
+        return np.asarray((ids_T >= self.first) & (ids_T < self.first + len(self.starts_N)))
+
     def counts(self, ids_T: Ids) -> Ids:
         """Return how many base tokens each token is; 1 for one of the base."""
-        new_T = np.maximum(ids_T - self.first, -1)
         lengths = np.diff(self.starts_N, append=len(self.flat_P))
-        counts_T: Ids = np.where(new_T >= 0, lengths[new_T], 1)
+        new_T = self.is_new(ids_T)
+        counts_T: Ids = np.where(new_T, lengths[np.where(new_T, ids_T - self.first, 0)], 1)
         return counts_T
 
     def spelled(self, ids_T: Ids, apart_T: npt.NDArray[np.bool_] | None = None) -> Ids:
@@ -56,7 +61,7 @@ class Pieces:
         >>> pieces.spelled(np.array([5, 10, 11])).tolist(), pieces.counts(np.array([5, 10, 11])).tolist()
         ([5, 1, 2, 3], [1, 2, 1])
         """
-        apart_T = (ids_T >= self.first) & (True if apart_T is None else apart_T)
+        apart_T = self.is_new(ids_T) & (True if apart_T is None else apart_T)
         counts_T = np.where(apart_T, self.counts(ids_T), 1)
         starts_T = np.cumsum(counts_T) - counts_T
         out = np.repeat(ids_T, counts_T)
@@ -80,8 +85,7 @@ def pieces_of_new_tokens(folder: Path, first_new_id: int) -> Pieces:
     """Return the base tokens that each new token is, by the base's merges alone; exact for parts of characters too."""
     model = read_json(folder / "tokenizer.json")["model"]
     base = _base_model(model, first_new_id)
-    merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in base["merges"]]
-    encoder = Tokenizer(models.BPE(vocab=base["vocab"], merges=merges))
+    encoder = Tokenizer(models.BPE(vocab=base["vocab"], merges=[_parts(merge) for merge in base["merges"]]))
     new = sorted((id_, token) for token, id_ in model["vocab"].items() if id_ >= first_new_id)
     found = [encoder.encode(token, add_special_tokens=False).ids for _, token in new]
     starts = np.cumsum([0, *(len(ids) for ids in found)])[:-1]
@@ -89,13 +93,17 @@ def pieces_of_new_tokens(folder: Path, first_new_id: int) -> Pieces:
     return Pieces(first_new_id, flat, starts.astype(np.int64))
 
 
-def _base_model(model: dict[str, object], first: int) -> dict[str, object]:
-    vocab, merges = model["vocab"], model["merges"]
-    assert isinstance(vocab, dict) and isinstance(merges, list)
-    kept = {token: id_ for token, id_ in vocab.items() if id_ < first}
-    pairs = [(merge, merge.split(" ") if isinstance(merge, str) else merge) for merge in merges]
+def _base_model(model: dict[str, Any], first: int) -> dict[str, Any]:
+    kept = {token: id_ for token, id_ in model["vocab"].items() if id_ < first}
+    pairs = [(merge, _parts(merge)) for merge in model["merges"]]
     own = [merge for merge, (a, b) in pairs if a in kept and b in kept and a + b in kept]
     return {**model, "vocab": kept, "merges": own}
+
+
+def _parts(merge: str | list[str]) -> tuple[str, str]:
+    """Return the two tokens of a merge, which files write in one of two ways."""
+    first, second = merge.split(" ") if isinstance(merge, str) else merge
+    return first, second
 
 
 class OldSpeller:

@@ -269,8 +269,9 @@ def _encode(encoder: _Encoder, documents: list[tuple[str, str, bool]]) -> list[n
             continue
         found = tokenizer.encode_batch_fast([documents[i][1] for i in places], add_special_tokens=False)
         for i, encoding in zip(places, found, strict=True):
-            spelled = encoder.old is not None and not in_chat
-            rows[i] = encoder.old.spelled(*documents[i][:2], encoding.ids) if spelled else encoding.ids
+            rows[i] = encoding.ids
+            if encoder.old is not None and not in_chat:
+                rows[i] = encoder.old.spelled(*documents[i][:2], rows[i])
     return [np.array([encoder.marks.bos, *ids, encoder.marks.eos], dtype=np.uint32) for ids in rows]
 
 

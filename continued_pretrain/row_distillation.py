@@ -177,24 +177,25 @@ def _likelihood_loss(
     model: TrainingModel, head_RD: Tensor, hidden_BLD: Tensor, old_BTD: Tensor, text: Aligned, pieces: Pieces
 ) -> Tensor:
     """Return ALM's divergence over the targets of a text: p of a token against p of its pieces, both to 1/100."""
-    old_VD = model.head.weight.detach()[: pieces.first].float()
+    frozen_VD = model.head.weight.detach().float()
     is_target_BL = text.labels_BL != IGNORED
     labels = text.labels_BL[is_target_BL]
-    logits = hidden_BLD[is_target_BL].float() @ torch.cat([old_VD, head_RD.float()]).T
+    logits = hidden_BLD[is_target_BL].float() @ torch.cat([frozen_VD[: pieces.first], head_RD.float()]).T
     student = torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
     with torch.no_grad():
-        teacher = _teacher_likelihood(old_BTD, old_VD, text)[is_target_BL]
-    # A token that the mask of a document cut short has no whole target in the teacher's row.
+        teacher = _teacher_likelihood(old_BTD, frozen_VD, text, pieces)[is_target_BL]
+    # The last target of a row is beyond what the teacher reads.
     known = torch.isfinite(teacher)
     wanted, given = (teacher[known] / TEMPERATURE).exp(), student[known] / TEMPERATURE
     other = torch.log1p(-given.exp().clamp(max=1 - 1e-6))
     return -(wanted * given + (1 - wanted) * other).mean()
 
 
-def _teacher_likelihood(old_BTD: Tensor, old_VD: Tensor, text: Aligned) -> Tensor:
+def _teacher_likelihood(old_BTD: Tensor, frozen_VD: Tensor, text: Aligned, pieces: Pieces) -> Tensor:
     """Return log p of the pieces of the token behind each student position, (B, L); NaN where it is cut off."""
-    log_p_BT = torch.log_softmax(old_BTD[:, :-1].float() @ old_VD.T, dim=-1)
-    taken_BT = log_p_BT.gather(2, text.old_ids_BT[:, 1:, None])[..., 0]
+    logits_BTV = old_BTD[:, :-1].float() @ frozen_VD.T
+    logits_BTV[..., pieces.first : pieces.first + len(pieces.starts_N)] = -math.inf  # tokens it does not know
+    taken_BT = torch.log_softmax(logits_BTV, dim=-1).gather(2, text.old_ids_BT[:, 1:, None])[..., 0]
     summed_BT = nn.functional.pad(taken_BT.cumsum(dim=1), (1, 0))
     up_to_BL = summed_BT.gather(1, text.ends_BL)
     return nn.functional.pad(up_to_BL[:, 1:] - up_to_BL[:, :-1], (0, 1), value=math.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hanhua.figures.svg import (
     ADAPTED,
@@ -22,7 +22,7 @@ from hanhua.figures.svg import (
 
 WIDTH, HEIGHT, NAMES = 720, 320, 190
 COLORS = (ADAPTED, RESIZED, BAD)
-DASHES = ("-", (0, (5, 2)), (0, (1, 2)))
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 2)))
 
 
 class Curve(NamedTuple):
@@ -39,13 +39,11 @@ def plot_curves(curves: Sequence[Curve], *, name: str, title: str, unit: str) ->
     """Draw the curves on a logarithmic scale; color and dashes tell them apart, and a list of names beside them."""
     figure = new_figure(WIDTH, HEIGHT)
     axes = add_axes(figure, left=48, right=NAMES, top=28, bottom=42)
-    number = 0
+    others = [curve.name for curve in curves if not curve.reference]
     for curve in curves:
-        if curve.reference:
-            color, dash, width = BASE, DASHES[0], 3.0
-        else:
-            color, dash, width = COLORS[number % 3], DASHES[number // 3 % 3], 1.6
-            number += 1
+        number = -1 if curve.reference else others.index(curve.name)
+        color = BASE if curve.reference else COLORS[number % 3]
+        dash, width = DASHES[max(number, 0) // 3 % 3], 3.0 if curve.reference else 1.6
         label = fitted(curve.name, NAMES - 44, SMALL_PX)
         axes.plot(curve.xs, curve.ys, color=color, linestyle=dash, linewidth=width, label=label)
     axes.set_yscale("log")

@@ -74,7 +74,7 @@ def run_job(job: Job, recipe: EvidenceRecipe, prepared: Prepared, folder: Path, 
 def _config(job: Job, recipe: EvidenceRecipe, prepared: Prepared, model: Path) -> ContinuedPretrainConfig:
     config = recipe.training_of(job.arm, job.training_seed)
     steps = _steps(config, prepared.corpus.path, model)
-    names = [name for language in ("zh", "en", "code") for name in recipe.texts_of(language)]  # type: ignore[arg-type]
+    names = [name for language in ("zh", "en", "code") for name in recipe.texts_of(language)]
     watch = RetentionSettings(
         eval_steps=max(1, steps // recipe.curve_points),
         sets=(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hanhua.experiments.evidence.recipe import PLACEBO_SEEDS, EvidenceRecipe
+from hanhua.experiments.evidence.recipe import PLACEBO, PLACEBO_SEEDS, EvidenceRecipe
 
 Kind = Literal["arm", "twin", "no_rate"]
-TWIN, NO_RATE = "placebo-twin", "placebo-no-rate"
+TWIN, NO_RATE = f"{PLACEBO}twin", f"{PLACEBO}no-rate"
 
 
 @dataclass(frozen=True)

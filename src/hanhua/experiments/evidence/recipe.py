@@ -5,12 +5,13 @@ Every arm trains on the same documents, once: the budget is bytes of text, whate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hanhua.config_fields import LocalPath, Section
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
@@ -23,6 +24,9 @@ DECIDED = ("max_tokens", "epochs", "weights", "seed", "retention", "continue_fro
 """Settings of training that the comparison decides itself, so that all arms see the same bytes."""
 Language = Literal["zh", "en", "code"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en", "code")
+_Config = TypeVar("_Config", bound=BaseModel)
+PLACEBO = "placebo-"
+"""Begins the names of placebo arms, and of no other."""
 PLACEBO_SEEDS = 1000
 """Added to a seed, this is the seed of its twin."""
 
@@ -113,6 +117,9 @@ class EvidenceRecipe(Section):
 
     @model_validator(mode="after")
     def _check(self) -> EvidenceRecipe:
+        for name in (*self.arms, *self.texts):
+            if not re.fullmatch(r"\w[\w. +-]*", name) or name.startswith(PLACEBO):
+                raise ValueError(f"{name!r} cannot be the name of an arm or text: letters, digits, spaces and . + - _")
         if self.reference not in self.arms:
             raise ValueError(f"reference {self.reference!r} is none of the arms: {', '.join(self.arms)}")
         if self.arms[self.reference].extend:
@@ -157,7 +164,7 @@ def load_evidence(path: Path, overrides: Sequence[str] = ()) -> EvidenceRecipe:
     return read_config(tree, EvidenceRecipe, section="")
 
 
-def _changed(kind: Any, common: Any, changes: Mapping[str, Any], place: str) -> Any:
+def _changed(kind: type[_Config], common: _Config, changes: Mapping[str, Any], place: str) -> _Config:
     merged = _merged(common.model_dump(mode="json"), changes)
     try:
         return kind.model_validate(merged)
