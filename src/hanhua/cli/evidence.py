@@ -11,11 +11,16 @@ import typer
 from hanhua.cli.options import AsJson, Overrides
 from hanhua.cli.printing import print_json, print_table
 
-EXAMPLE = "Example: hanhua evidence comparison.yaml --out runs/does-it-pay"
+EXAMPLE = "Example: hanhua evidence quickstart --out runs/does-it-pay"
 
 
 def evidence(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe of a comparison, a YAML file")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="Recipe of a comparison, a YAML file; quickstart is one that comes along"
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the comparison, shared by all processes (default: runs/NAME)"),
@@ -31,7 +36,7 @@ def evidence(
     from hanhua.experiments.evidence.comparison import PAGE, compare_arms, how_far
     from hanhua.experiments.evidence.recipe import load_evidence
 
-    loaded = load_evidence(recipe, overrides or ())
+    loaded = load_evidence(_file_of(recipe), overrides or ())
     folder = Path("runs") / loaded.name if out is None else out
     if status:
         far = how_far(loaded, folder)
@@ -49,6 +54,13 @@ def evidence(
         print(f"page: {folder / PAGE}")
     if verdict["void"]:
         raise typer.Exit(1)
+
+
+def _file_of(recipe: str) -> Path:
+    from hanhua.pipeline.recipe.shipped import shipped_folder
+
+    shipped = shipped_folder() / recipe / "evidence.yaml"
+    return shipped if not Path(recipe).is_file() and shipped.is_file() else Path(recipe)
 
 
 def _show(verdict: Mapping[str, Any]) -> None:
