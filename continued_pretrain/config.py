@@ -314,8 +314,7 @@ class ContinuedPretrainConfig(BaseModel):
                 f"merge is false and trainable is {self.trainable}: an adapter alone serves only without new rows, "
                 "so use trainable: lora"
             )
-        if self.old_segmentation is not None and self.bpe_dropout:
-            raise ValueError("old_segmentation and bpe_dropout both take tokens apart: use one of them")
+        self._check_new_tokens()
         if self.quantize != "none" and self.mode == "full":
             raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
@@ -327,6 +326,13 @@ class ContinuedPretrainConfig(BaseModel):
                 "(sequence_length x micro_batch_size x gradient_accumulation_steps)"
             )
         return self
+
+    def _check_new_tokens(self) -> None:
+        if self.old_segmentation is not None and self.bpe_dropout:
+            raise ValueError("old_segmentation and bpe_dropout both take tokens apart: use one of them")
+        if self.row_distillation is not None and (self.mode == "lora" or self.continue_from is not None):
+            why = "trainable: lora leaves rows as they are" if self.mode == "lora" else "continue_from brings its rows"
+            raise ValueError(f"row_distillation fits new rows, but {why}: leave one of them out")
 
     def _check_phases(self) -> None:
         if self.phases and abs(sum(phase.tokens_ratio for phase in self.phases) - 1) > 1e-6:

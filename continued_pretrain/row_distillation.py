@@ -11,7 +11,8 @@ taken as a coin's (ALM, Minixhofer et al., arXiv 2503.20083; there all weights l
 Memory: as a training step, and the logits of one micro batch over the whole vocabulary, twice, in fp32. Time: a step
 takes two to two and a half times that of a training step (measured at width 64 with 5,600 rows).
 
-Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head, R new rows.
+Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head, R new rows,
+N new tokens.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def distill_rows(
     model: TrainingModel,
     data: TrainingData,
     config: ContinuedPretrainConfig,
-    *,
     first_new_id: int | None,
+    *,
     folder: Path,
     work: Path,
     accelerator: Any,
@@ -165,7 +166,7 @@ def losses_of(
 
 def _hidden(model: TrainingModel, embedded_BLD: Tensor, positions_BL: Tensor) -> Tensor:
     documents = Documents.of(positions_BL)
-    dtype = next(model.decoder.layers.parameters()).dtype
+    dtype = model.decoder.embed_tokens.weight.dtype
     found = model.decoder(
         inputs_embeds=embedded_BLD.to(dtype), position_ids=positions_BL, use_cache=False, documents=documents
     )

@@ -103,19 +103,11 @@ def train_folder(
         checkpoints.run = {**run, "batch_sequences": batch_sequences}
         with accelerator.main_process_first():  # it tokenizes, the others read
             data = prepare_data(
-                config,
-                corpus,
-                base.path,
-                out / "work",
-                batch_sequences=batch_sequences,
-                first_new_id=first_new_id,
+                config, corpus, base.path, out / "work", batch_sequences=batch_sequences, first_new_id=first_new_id
             )
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
-        work = out / "work"
-        distill_rows(
-            model, data, config, first_new_id=first_new_id, folder=base.path, work=work, accelerator=accelerator
-        )
+        distill_rows(model, data, config, first_new_id, folder=base.path, work=out / "work", accelerator=accelerator)
         load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")

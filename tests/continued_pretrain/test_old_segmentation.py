@@ -105,3 +105,5 @@ def test_settings_that_are_off_leave_keys_as_they_were() -> None:
     assert not {"old_segmentation", "row_distillation"} & set(ContinuedPretrainConfig().key_config())
     with pytest.raises(ValueError, match="use one of them"):
         ContinuedPretrainConfig(old_segmentation=OldSegmentationSettings(), bpe_dropout=0.1)
+    with pytest.raises(ValueError, match="leaves rows as they are"):
+        ContinuedPretrainConfig.model_validate({"row_distillation": {}, "trainable": "lora"})

@@ -109,8 +109,8 @@ def test_rows_learn_and_what_is_old_stays(bench: Bench, tmp_path: Path) -> None:
     before = bench.losses(bench.rows())
     embedding = bench.model.decoder.embed_tokens.weight[: bench.first].clone()
     accelerator = make_accelerator("fp32")
-    given = {"first_new_id": bench.first, "folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
-    distill_rows(bench.model, bench.data, bench.config, **given)
+    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     after = bench.losses(bench.rows())
     assert after["hidden"] < 0.9 * before["hidden"] and after["likelihood"] < before["likelihood"]
     assert torch.equal(bench.model.decoder.embed_tokens.weight[: bench.first], embedding)
@@ -120,7 +120,7 @@ def test_rows_learn_and_what_is_old_stays(bench: Bench, tmp_path: Path) -> None:
     with torch.no_grad():
         for row in bench.model.rows.values():
             row.zero_()
-    distill_rows(bench.model, bench.data, bench.config, **given)
+    distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     assert all(torch.equal(row, kept[name]) for name, row in bench.model.rows.items())
 
 
@@ -134,8 +134,8 @@ def test_a_tied_matrix_and_whole_weights_are_fitted_too(
     before = {EMBEDDING: weight[bench.first :].detach().clone()}
     start = bench.losses(before)
     accelerator = make_accelerator("fp32")
-    given = {"first_new_id": bench.first, "folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
-    distill_rows(bench.model, bench.data, bench.config, **given)
+    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     end = bench.losses({EMBEDDING: weight[bench.first :].detach()})
     assert end["hidden"] + end["likelihood"] < start["hidden"] + start["likelihood"]
     assert weight.requires_grad and not torch.equal(weight[bench.first :], before[EMBEDDING])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hanhua.cli.options import AsJson, Overrides
 from hanhua.cli.printing import print_json, print_table
+
+if TYPE_CHECKING:
+    from hanhua.experiments.evidence.recipe import EvidenceRecipe
 
 EXAMPLE = "Example: hanhua evidence quickstart --out runs/does-it-pay"
 
@@ -34,7 +37,6 @@ def evidence(
     Run the same command again to resume; run it in several processes or on several machines to share the arms.
     """
     from hanhua.experiments.evidence.comparison import PAGE, compare_arms, how_far
-    from hanhua.experiments.evidence.recipe import load_evidence
 
     loaded = load_evidence(_file_of(recipe), overrides or ())
     folder = Path("runs") / loaded.name if out is None else out
@@ -54,6 +56,18 @@ def evidence(
         print(f"page: {folder / PAGE}")
     if verdict["void"]:
         raise typer.Exit(1)
+
+
+def load_evidence(path: Path, overrides: Sequence[str] = ()) -> EvidenceRecipe:
+    """Read a recipe of a comparison; RecipeError lists every mistake with its line and column."""
+    from hanhua.experiments.evidence.recipe import EvidenceRecipe
+    from hanhua.pipeline.recipe.config_file import read_config, set_override
+    from hanhua.pipeline.recipe.source_positions import read_tree
+
+    tree = read_tree(path)
+    for override in overrides:
+        set_override(tree, override)
+    return read_config(tree, EvidenceRecipe, section="")
 
 
 def _file_of(recipe: str) -> Path:

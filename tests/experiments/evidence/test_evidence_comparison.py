@@ -17,12 +17,13 @@ from tiny_comparison import write_recipe
 
 from hanhua.artifacts.files import write_json
 from hanhua.cli.entry import run_command
+from hanhua.cli.evidence import load_evidence
 from hanhua.cli.main import app
 from hanhua.experiments.evidence.arm_run import RESULT, TIMES
 from hanhua.experiments.evidence.comparison import PAGE, VERDICT, how_far
 from hanhua.experiments.evidence.jobs import jobs_of
 from hanhua.experiments.evidence.preregistration import FILE
-from hanhua.experiments.evidence.recipe import ScratchSettings, load_evidence
+from hanhua.experiments.evidence.recipe import ScratchSettings
 from hanhua.experiments.evidence.scratch_base import write_character_tokenizer
 from hanhua.model_folder import load_tokenizer
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file

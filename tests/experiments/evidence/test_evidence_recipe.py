@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_llama import QUICKSTART
 from tiny_comparison import tiny_recipe, write_recipe
 
 from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.cli.evidence import load_evidence
 from hanhua.config_fields import set_at
 from hanhua.documents import read_corpus
 from hanhua.errors import HanhuaError, InputError, RecipeError, UsageError
 from hanhua.experiments.evidence.jobs import jobs_of
 from hanhua.experiments.evidence.preregistration import FILE, register
-from hanhua.experiments.evidence.recipe import load_evidence
 from hanhua.experiments.evidence.texts import draw_texts
 
 
@@ -124,6 +125,13 @@ def test_texts_are_drawn_apart_and_to_the_byte_budget(tmp_path: Path) -> None:
             assert wanted <= size < wanted + 4 * 2 * recipe.piece_characters if wanted else size == 0
     assert [name for name, *_ in heldout].count("zh") == 4
     assert draw_texts(recipe, tmp_path)[1].content_hash == corpus.content_hash
+
+
+def test_the_comparison_that_comes_along_can_be_run(tmp_path: Path) -> None:
+    recipe = load_evidence(QUICKSTART / "evidence.yaml")
+    assert not recipe.arms[recipe.reference].extend and len(recipe.seeds) == 3 and recipe.placebos
+    assert draw_texts(recipe, tmp_path)[0] is not None
+    assert len({json.dumps(recipe.training_of(arm, 0).key_config(), sort_keys=True) for arm in recipe.arms}) == 4
 
 
 def test_too_little_text_is_said(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 from tiny_comparison import tiny_recipe, write_recipe
 
 from hanhua.artifacts.files import write_json
+from hanhua.cli.evidence import load_evidence
 from hanhua.errors import InvariantError
 from hanhua.experiments.evidence.arm_run import RESULT
 from hanhua.experiments.evidence.jobs import Job, jobs_of
 from hanhua.experiments.evidence.page import render_page
-from hanhua.experiments.evidence.recipe import EvidenceRecipe, load_evidence
+from hanhua.experiments.evidence.recipe import EvidenceRecipe
 from hanhua.experiments.evidence.verdict import judge, read_results
 
 Results = dict[Job, dict[str, Any]]

@@ -6,17 +6,14 @@ Every arm trains on the same documents, once: the budget is bytes of text, whate
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hanhua.config_fields import LocalPath, Section
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.pipeline.recipe.config_file import read_config, set_override
-from hanhua.pipeline.recipe.source_positions import read_tree
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.resize.config import ResizeConfig
 
@@ -154,14 +151,6 @@ class EvidenceRecipe(Section):
     def texts_of(self, language: Language) -> list[str]:
         """Return the names of the texts of one language that are measured."""
         return [name for name, text in self.texts.items() if text.language == language and text.heldout_documents >= 2]
-
-
-def load_evidence(path: Path, overrides: Sequence[str] = ()) -> EvidenceRecipe:
-    """Read a recipe of a comparison; RecipeError lists every mistake with its line and column."""
-    tree = read_tree(path)
-    for override in overrides:
-        set_override(tree, override)
-    return read_config(tree, EvidenceRecipe, section="")
 
 
 def _changed(kind: type[_Config], common: _Config, changes: Mapping[str, Any], place: str) -> _Config:

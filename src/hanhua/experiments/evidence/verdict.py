@@ -1,8 +1,6 @@
 """From the results of all runs to what they show: differences with intervals, placebos, crossing points. No torch.
 
 The verdict holds no times, so that it is the same to the byte however often the comparison was interrupted.
-
-Shape suffixes: S seeds, D documents, P points of a curve.
 """
 
 from __future__ import annotations
@@ -73,7 +71,7 @@ def _of(results: Mapping[Job, Result], label: str) -> list[Result]:
 
 
 def bits_of(recipe: EvidenceRecipe, found: Sequence[Result], texts: Sequence[str], part: str = "documents") -> Floats:
-    """Return the bits of the documents of some texts, by run: shape (S, D)."""
+    """Return the bits of the documents of some texts, by run: shape (seeds, documents)."""
     rows = [[one["bits"] for name in texts for one in result[part][name]] for result in found]
     return np.array(rows, dtype=np.float64)
 
@@ -164,7 +162,7 @@ def _crossings(
 
 
 def mean_curve(recipe: EvidenceRecipe, found: Sequence[Result], language: Language, axis: str) -> tuple[Floats, Floats]:
-    """Return the curve of an arm, (P,) each: places, and bits per byte as the mean over texts and seeds."""
+    """Return the curve of an arm, of one length: places, and bits per byte as the mean over texts and seeds."""
     texts = recipe.texts_of(language)
     places = np.array([point[axis] for point in found[0]["curve"]], dtype=np.float64)
     curves = []
