@@ -117,10 +117,11 @@ class OldSpeller:
 
     def spelled(self, id_: str, text: str, ids: list[int]) -> list[int]:
         """Return the ids of a document, which `ids` are with all new tokens."""
-        seed = xxhash.xxh3_64_intdigest(id_.encode(), seed=self._seed)
+        # Never the hash itself against the share: documents are chosen by it too, the least ones first.
+        chance = np.random.default_rng(xxhash.xxh3_64_intdigest(id_.encode(), seed=self._seed))
         if self._base is not None:
-            old = seed / 2**64 < self._settings.share
+            old = chance.random() < self._settings.share
             return list(self._base.encode(text, add_special_tokens=False).ids) if old else ids
         assert self._pieces is not None
-        drawn_T = np.random.default_rng(seed).random(len(ids)) < self._settings.share
+        drawn_T = chance.random(len(ids)) < self._settings.share
         return [int(one) for one in self._pieces.spelled(np.array(ids, dtype=np.int64), drawn_T)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 from tiny_corpus import make_corpus
 from vocabulary_fixtures import base, base_file, extension, learned, texts  # noqa: F401
 
@@ -79,6 +80,17 @@ def test_about_the_share_is_spelled_as_before(by: str, extension: Path, first: i
     else:
         before, after = (sum(id_ >= first for ids in rows for id_ in ids) for rows in (whole, once))
         assert 0.68 < after / before < 0.72
+
+
+def test_documents_that_were_chosen_by_their_hash_are_drawn_like_others(extension: Path, first: int) -> None:  # noqa: F811
+    """Those of a budget are the ones with the least hash of their id."""
+    tokenizer = load_tokenizer(extension)
+    names = sorted((f"d#{n}" for n in range(3000)), key=lambda id_: xxhash.xxh3_64_intdigest(id_.encode()))[:300]
+    speller = OldSpeller(extension, OldSegmentation(OldSegmentationSettings(share=0.3, by="documents"), first, 0))
+    text = "我们在一起，因为没有什么地方可以去。"
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert max(ids) >= first
+    assert 0.2 < np.mean([speller.spelled(name, text, ids) != ids for name in names]) < 0.4
 
 
 def test_a_packed_corpus_holds_both_spellings(extension: Path, first: int, texts: list[str], tmp_path: Path) -> None:  # noqa: F811
