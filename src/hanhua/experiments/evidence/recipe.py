@@ -127,8 +127,9 @@ class EvidenceRecipe(Section):
             raise ValueError("no text has train_bytes, so there is nothing to train on")
         if not any(t.heldout_documents >= 2 and t.language == "zh" for t in self.texts.values()):
             raise ValueError("no Chinese text has two held-out documents or more, so there is nothing to judge")
-        for name in self.arms:
-            self.training_of(name, self.seeds[0])
+        for name, arm in self.arms.items():
+            if needing := _needs_new_tokens(self.training_of(name, self.seeds[0])) if not arm.extend else None:
+                raise ValueError(f"arms.{name} has no new tokens (extend: false), and {needing} needs them")
             self.tokens_of(name)
             self.rows_of(name)
         return self
@@ -151,6 +152,17 @@ class EvidenceRecipe(Section):
     def texts_of(self, language: Language) -> list[str]:
         """Return the names of the texts of one language that are measured."""
         return [name for name, text in self.texts.items() if text.language == language and text.heldout_documents >= 2]
+
+
+def _needs_new_tokens(config: ContinuedPretrainConfig) -> str | None:
+    """Return a setting of training that is about new tokens, or None."""
+    rows_alone = config.mode == "new_embeddings" or any(p.trainable == "new_embeddings" for p in config.phases)
+    found = {
+        "old_segmentation": config.old_segmentation is not None,
+        "row_distillation": config.row_distillation is not None,
+        "trainable: new_embeddings": rows_alone,
+    }
+    return next((name for name, needed in found.items() if needed), None)
 
 
 def _changed(kind: type[_Config], common: _Config, changes: Mapping[str, Any], place: str) -> _Config:
