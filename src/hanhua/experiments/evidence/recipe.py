@@ -128,7 +128,8 @@ class EvidenceRecipe(Section):
         if not any(t.heldout_documents >= 2 and t.language == "zh" for t in self.texts.values()):
             raise ValueError("no Chinese text has two held-out documents or more, so there is nothing to judge")
         for name, arm in self.arms.items():
-            if needing := _needs_new_tokens(self.training_of(name, self.seeds[0])) if not arm.extend else None:
+            needing = _needs_new_tokens(self.training_of(name, self.seeds[0]))
+            if needing is not None and not arm.extend:
                 raise ValueError(f"arms.{name} has no new tokens (extend: false), and {needing} needs them")
             self.tokens_of(name)
             self.rows_of(name)
