@@ -32,6 +32,7 @@ from hanhua.experiments.evidence.texts import draw_texts
         (("arms", "a/b"), {}, "a/b"),
         (("arms", "placebo-twin"), {}, "placebo-twin"),
         (("seeds",), [1, 1], "different numbers"),
+        (("seeds",), [1], "two seeds or more"),
         (("base",), {}, "scratch"),
         (("texts", "zh", "train_bytes"), 0, None),
         (("texts", "zh", "language"), "fr", "language"),

@@ -123,6 +123,8 @@ class EvidenceRecipe(Section):
             raise ValueError(f"the reference {self.reference!r} extends the vocabulary; give it extend: false")
         if len(set(self.seeds)) != len(self.seeds) or max(self.seeds) >= PLACEBO_SEEDS or min(self.seeds) < 0:
             raise ValueError(f"seeds are different numbers from 0 to {PLACEBO_SEEDS - 1}")
+        if self.placebos and len(self.seeds) < 2:
+            raise ValueError("placebos need two seeds or more: one alone does not show how far seeds lie apart")
         if not any(text.train_bytes for text in self.texts.values()):
             raise ValueError("no text has train_bytes, so there is nothing to train on")
         if not any(t.heldout_documents >= 2 and t.language == "zh" for t in self.texts.values()):
