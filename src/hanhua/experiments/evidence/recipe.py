@@ -129,13 +129,16 @@ class EvidenceRecipe(Section):
             raise ValueError("no text has train_bytes, so there is nothing to train on")
         if not any(t.heldout_documents >= 2 and t.language == "zh" for t in self.texts.values()):
             raise ValueError("no Chinese text has two held-out documents or more, so there is nothing to judge")
+        self._check_arms()
+        return self
+
+    def _check_arms(self) -> None:
         for name, arm in self.arms.items():
             needing = _needs_new_tokens(self.training_of(name, self.seeds[0]))
             if needing is not None and not arm.extend:
                 raise ValueError(f"arms.{name} has no new tokens (extend: false), and {needing} needs them")
             self.tokens_of(name)
             self.rows_of(name)
-        return self
 
     def training_of(self, arm: str, seed: int) -> ContinuedPretrainConfig:
         """Return how an arm trains; ValueError for a setting that the comparison decides."""
