@@ -10,6 +10,7 @@ import typer
 
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
+from hanhua.cli import evidence as evidence_cli
 from hanhua.cli import filter as filter_cli
 from hanhua.cli import find_lr as find_lr_cli
 from hanhua.cli import init as init_cli
@@ -41,6 +42,7 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
 app.command("find-lr", epilog=find_lr_cli.EXAMPLE)(find_lr_cli.find_lr)
+app.command("evidence", epilog=evidence_cli.EXAMPLE)(evidence_cli.evidence)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
 app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
 app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)
