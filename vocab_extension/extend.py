@@ -11,7 +11,7 @@ from typing import Any
 
 from hanhua.artifacts.files import write_durably
 from hanhua.bits import bytes_to_token
-from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge
+from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge, whole_text_data
 
 EXTENSION_JSON = "extension.json"
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json")
@@ -49,6 +49,7 @@ def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
 
     The special tokens are listed in the model's vocabulary too, at their own ids. Without that `tokenizers`
     numbers them from the vocabulary's size, and `<|begin_of_text|>` becomes 128,002 and a new token's twin.
+    Truncation and padding that were saved in the base's file are left out: they would cut every text short.
     """
     vocab = dict(file.vocab)
     vocab.update({token["content"]: token["id"] for token in file.added})
@@ -58,7 +59,7 @@ def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
     as_text = bool(file.data["model"]["merges"]) and isinstance(file.data["model"]["merges"][0], str)
     appended: list[Any] = [f"{a} {b}" if as_text else [a, b] for a, b in merges]
     model = {**file.data["model"], "vocab": vocab, "merges": [*file.data["model"]["merges"], *appended]}
-    return BpeFile(file.place, {**file.data, "model": model})
+    return BpeFile(file.place, {**whole_text_data(file.data), "model": model})
 
 
 def all_splits(file: BpeFile, tokens: Sequence[bytes]) -> list[Merge]:
