@@ -87,17 +87,21 @@ def write_extended(file: BpeFile, learned: Sequence[NewToken], out: Path) -> Non
     new = extended(file, [token.data for token in learned])
     write_durably(out / TOKENIZER_JSON, json.dumps(new.data, ensure_ascii=False, separators=(",", ":")))
     copy_settings(file.place.parent, out)
-    rows = [json.dumps({"id": file.size + i, **token.as_json()}, ensure_ascii=False) for i, token in enumerate(learned)]
+    write_durably(out / EXTENSION_JSON, extension_text(file, new, learned))
+
+
+def extension_text(base: BpeFile, new: BpeFile, learned: Sequence[NewToken]) -> str:
+    """Return the text of `extension.json`: numbers, then the new tokens in the order of their ids, one a line."""
+    rows = [json.dumps({"id": base.size + i, **token.as_json()}, ensure_ascii=False) for i, token in enumerate(learned)]
     head = {
-        "first_new_id": file.size,
+        "first_new_id": base.size,
         "new_tokens": len(learned),
         "vocab_size": new.size,
-        "base_merges": len(file.merges),
-        "new_merges": len(new.merges) - len(file.merges),
+        "base_merges": len(base.merges),
+        "new_merges": len(new.merges) - len(base.merges),
     }
     # One line a token: made to be looked through.
-    body = json.dumps(head, indent=2)[:-2] + ',\n  "tokens": [\n    ' + ",\n    ".join(rows) + "\n  ]\n}\n"
-    write_durably(out / EXTENSION_JSON, body)
+    return json.dumps(head, indent=2)[:-2] + ',\n  "tokens": [\n    ' + ",\n    ".join(rows) + "\n  ]\n}\n"
 
 
 def copy_settings(source: Path, out: Path) -> None:

@@ -28,7 +28,7 @@ class Check:
     """One thing that must hold.
 
     proved: by the structure of the two files; tried on texts otherwise. problems: what breaks it, the first few
-    in words. number: how many there are. statement: what must hold. promise: what needs it: to be sound, or the stricter
+    in words. number: how many there are. statement: what must hold. promise: what needs it, to be sound or the stricter
     one, that only text with Han changes.
     """
 

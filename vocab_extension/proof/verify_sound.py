@@ -7,9 +7,9 @@
  another new one. So if none of the tokens is new, no new merge was done, and no pre-token was looked up whole as a
  new token: what is left is what the base makes.
 
-An added token that is not special is matched before the text is cut (`flat_tokens`), and one that merges cannot make, or
-that the pre-tokenizer cuts, is a row for nothing (`reachability`, `one_pretoken`). A special token that is new is sound:
-only a text that spells it out changes.
+An added token that is not special is matched before the text is cut (`flat_tokens`), and one that merges cannot make,
+or that the pre-tokenizer cuts, is a row for nothing (`reachability`, `one_pretoken`). A special token that is new is
+sound: only a text that spells it out changes.
 
 That only text with a Han character changes is our own, stricter promise (`verify_structure`), and needs every token
 to have one.
@@ -21,7 +21,6 @@ from collections.abc import Iterator
 
 from hanhua.vocab_extension.proof.pair import Pair, shown
 from hanhua.vocab_extension.tokenizer_json import saved_limits
-
 
 
 def flat_tokens(pair: Pair) -> Iterator[str]:

@@ -192,7 +192,7 @@ def one_pretoken(pair: Pair) -> Iterator[str]:
     """Every new token stands inside one pre-token."""
     split = pretoken_splitter(pair.extended_tokenizer, pair.extended.data)
     for token in pair.new_tokens:
-        text = None if unspellable(token) else _standing(token_to_bytes(token))
+        text = None if unspellable(token) else standing_text(token_to_bytes(token))
         if text is not None and len(list(split(text))) != 1:
             yield f"{shown(token)}: the pre-tokenizer cuts it"
 
@@ -213,7 +213,7 @@ STRUCTURAL: tuple[Callable[[Pair], Iterator[str]], ...] = (
 )
 
 
-def _standing(data: bytes) -> str | None:
+def standing_text(data: bytes) -> str | None:
     """Return a text in which a token stands by itself; None for parts of characters that need not be Han."""
     if fault_of(data) is None:
         return completed(data)

@@ -13,6 +13,7 @@ from hanhua.cli.vocab.learn import learn
 from hanhua.cli.vocab.measure import measure
 from hanhua.cli.vocab.options import ManyFiles
 from hanhua.cli.vocab.probe import probe
+from hanhua.cli.vocab.repair import repair
 from hanhua.cli.vocab.resize import resize
 from hanhua.cli.vocab.sweep import sweep
 from hanhua.cli.vocab.verify import verify
@@ -36,6 +37,7 @@ app.command(
 app.command(
     cls=ManyFiles, epilog="Example: vocab-extension verify llama3-zh --base llama3 --texts english.txt code.jsonl"
 )(verify)
+app.command(epilog="Example: vocab-extension repair their-zh --model their-model --out their-model-repaired")(repair)
 app.command(cls=ManyFiles, epilog="Example: vocab-extension measure llama3 llama3-zh --texts news.jsonl novel.txt")(
     measure
 )
