@@ -20,6 +20,7 @@ from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3_PATTERN
 from hanhua.bits import token_to_bytes
 from hanhua.errors import InputError
+from hanhua.progress import say
 
 TOKENIZER_JSON = "tokenizer.json"
 BYTES_OF_HAN = (*range(0x80, 0xC0), *range(0xE3, 0xEA), 0xEF, 0xF0)
@@ -154,6 +155,12 @@ def saved_limits(data: dict[str, Any]) -> list[str]:
         length = f"{fixed} tokens" if fixed else "the longest of its batch"
         found.append(f"padding: every text is filled up to {length} with {padding.get('pad_token')!r}")
     return found
+
+
+def say_limits(folder: Path) -> None:
+    """Tell of truncation and padding that a folder's tokenizer was saved with: nothing here goes by them, others do."""
+    for limit in saved_limits(read_tokenizer_json(folder).data):
+        say(f"{folder / TOKENIZER_JSON}: saved with {limit}; left out here. vocab-extension repair removes it")
 
 
 def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[str], Iterator[str]]:

@@ -8,6 +8,7 @@ import typer
 
 from hanhua.cli.entry import run_command
 from hanhua.cli.options import HELP, program
+from hanhua.cli.vocab.explore import explore
 from hanhua.cli.vocab.export import export
 from hanhua.cli.vocab.learn import learn
 from hanhua.cli.vocab.measure import measure
@@ -53,6 +54,7 @@ app.command(
     epilog="Example: vocab-extension sweep --base llama3 --corpus texts/*.jsonl.zst --sizes 4096,8192,16384,32768"
     " --texts news.jsonl --budget-mb 2000 --model 8b",
 )(sweep)
+app.command(epilog="Example: vocab-extension explore llama3-zh --out llama3-zh.html")(explore)
 app.command(epilog="Example: vocab-extension export Llama-3-8B-zh --format gguf --dtype f16 --out llama-3-8b-zh.gguf")(
     export
 )

@@ -177,7 +177,8 @@ def test_what_is_trained_is_what_llama_cpp_runs(
     artifact = write_manifest(resized, kind="resized", config={}, inputs={}, facts={"first_new_id": 1024})
     corpus = make_corpus(tmp_path / "corpus", documents())
     config = ContinuedPretrainConfig.model_validate(TRAINING)
-    pretrain(config, {"base": artifact, "corpus": corpus}, tmp_path / "trained", services=Services())
+    (tmp_path / "trained").mkdir()
+    pretrain(config, {"model": artifact, "corpus": corpus}, tmp_path / "trained", services=Services())
     merged = tmp_path / "trained" / "model"
     assert_trained(resized / "model", merged)
     export_gguf(merged, tmp_path / "m.gguf", dtype="f32")

@@ -63,6 +63,7 @@ def open_subjects(folders: list[str], *, base: str | None) -> list[Subject]:
     """Return the tokenizers to measure, the base first where there is one."""
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.measuring.measure import open_subject
+    from hanhua.vocab_extension.tokenizer_json import saved_limits
 
     subjects = []
     base_size = None
