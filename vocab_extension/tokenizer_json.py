@@ -159,7 +159,8 @@ def saved_limits(data: dict[str, Any]) -> list[str]:
 
 def say_limits(folder: Path) -> None:
     """Tell of truncation and padding that a folder's tokenizer was saved with: nothing here goes by them, others do."""
-    for limit in saved_limits(read_tokenizer_json(folder).data):
+    data = read_json(folder / TOKENIZER_JSON)
+    for limit in saved_limits(data) if isinstance(data, dict) else ():
         say(f"{folder / TOKENIZER_JSON}: saved with {limit}; left out here. vocab-extension repair removes it")
 
 

@@ -40,6 +40,8 @@ def guess_base(extended: Path) -> Guess:
         guess = _compare(name, folder, file)
         if best is None or (guess.share, guess.special_share) > (best.share, best.special_share):
             best = guess
+        if (guess.share, guess.special_share) == (1, 1):
+            return guess
     if best is None or best.share < MIN_SHARE:
         near = f"; the nearest is {best.name}, of which it has {best.share:.1%} of the tokens" if best else ""
         raise UsageError(

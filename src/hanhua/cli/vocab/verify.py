@@ -33,7 +33,8 @@ Require = Annotated[
     ),
 ]
 Report = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Also write a report to link to: one .html page, or .md")
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Also write a report to link to: one .html page, or .md; repeatable"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line if every check holds; else what is broken")]
 Certificate = Annotated[
@@ -71,14 +72,15 @@ def verify(
 
     _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
-    _check_report(report)
+    for place in report or ():
+        _check_report(place)
     name, base_folder = base_of(folder, base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
     faults = diagnose(found.pair)
-    if report is not None:
+    for place in report or ():
         from hanhua.vocab_extension.clinic.report_page import write_report
 
-        write_report(found, faults, report, name=folder.name or str(folder), base=name)
+        write_report(found, faults, place, name=folder.name or str(folder), base=Path(name).name)
     confirm = _certify(found, certificate) if certificate is not None else None
     if as_json:
         from hanhua.cli.printing import print_json
@@ -108,12 +110,12 @@ def _check_options(*, structure_only: bool, texts: list[str] | None, certificate
         _need_llama_cpp()
 
 
-def _check_report(report: Path | None) -> None:
+def _check_report(report: Path) -> None:
     from hanhua.errors import InputError, UsageError
 
-    if report is not None and report.suffix not in (".html", ".md"):
+    if report.suffix not in (".html", ".md"):
         raise UsageError(f"{report}: a report is a page, .html, or .md; name it so")
-    if report is not None and not report.absolute().parent.is_dir():
+    if not report.absolute().parent.is_dir():
         raise InputError(f"{report.parent}: no such folder to write the report into")
 
 
