@@ -202,4 +202,4 @@ def _loaded_ids(pair: Pair, special: set[str]) -> dict[str, int]:
         loaded = pair.extended_tokenizer
     except Exception:
         return theirs
-    return {name: loaded.token_to_id(name) for name in theirs}
+    return {name: found for name in theirs if (found := loaded.token_to_id(name)) is not None}

@@ -66,8 +66,8 @@ def packed(bpe: BpeFile) -> str:
     names = [""] * bpe.size
     for token, id_ in bpe.vocab.items():
         names[id_] = token
-    for token in bpe.added:
-        names[token["id"]] = ""  # told apart, with their texts
+    for added in bpe.added:
+        names[added["id"]] = ""  # told apart, with their texts
     tokens = "\n".join(names).encode()
     left = np.array([bpe.vocab[a] for a, _ in bpe.merges], dtype="<u4")
     right = np.array([bpe.vocab[b] for _, b in bpe.merges], dtype="<u4")

@@ -89,7 +89,7 @@ def verify(
         data |= {"base_guessed": base is None, "faults": [fault.as_json() for fault in faults]}
         print_json({**data, "confirm_certificate": confirm} if confirm else data)
     else:
-        print("\n".join(_short_report(found, folder) if quiet else _report(found, folder)))
+        print("\n".join(_short_report(found, folder) if quiet else _report(found, folder, require)))
         if not quiet or not found.sound:
             print("\n".join(_faults(faults, folder)), end="\n" if faults else "")
         if confirm:
@@ -179,7 +179,7 @@ def _faults(faults: list[Finding], folder: Path) -> Iterator[str]:
         yield f"next: vocab-extension repair {folder} --out {folder}-repaired   (--model MODEL moves its rows along)"
 
 
-def _report(found: Examination, folder: Path) -> Iterator[str]:
+def _report(found: Examination, folder: Path, require: Required) -> Iterator[str]:
     from hanhua.vocab_extension.proof.shared_pretokens import shared_pretokens
     from hanhua.vocab_extension.proof.verify import failure_lines
 
@@ -188,7 +188,8 @@ def _report(found: Examination, folder: Path) -> Iterator[str]:
         yield head
         for check in (check for check in found.checks if check.promise == promise):
             how = "proved" if check.proved else "tried"
-            state = "ok     " if check.holds else "BROKEN " if promise == "sound" or not found.sound else "no     "
+            wanted = promise == "sound" or require is Required.han_only or not found.sound
+            state = "ok     " if check.holds else "BROKEN " if wanted else "no     "
             yield f"{state}{how:7}{check.name}: {check.statement}"
     yield "\n" + _verdict(found, folder)
     yield "\n" + shared_pretokens(found.pair).sentence()
