@@ -78,12 +78,12 @@ def _entries(pair: Pair, *, han_only: bool) -> tuple[list[NewEntry], list[Droppe
     entries: list[NewEntry] = []
     dropped: list[Dropped] = []
     for token, id_, special in _listed(pair):
-        spelled = (
-            bytes_to_token(token.encode())
-            if special is None and (unspellable(token) or _is_flat(pair, token))
-            else token
-        )
-        why = None if special else _why_not(spelled, known, split, han_only=han_only)
+        as_text = special is None and (unspellable(token) or token not in pair.new_tokens)
+        spelled = bytes_to_token(token.encode()) if as_text else token
+        if special:
+            why = "it is there already" if token in known else None
+        else:
+            why = _why_not(spelled, known, split, han_only=han_only)
         if why:
             dropped.append(Dropped(spelled, id_, why))
         else:
@@ -96,12 +96,7 @@ def _listed(pair: Pair) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
     """Yield all that is new with its id, and its entry where it is a special token."""
     yield from ((token, id_, None) for token, id_ in pair.new_tokens.items())
     for token in pair.new_added:
-        if token["content"] not in pair.base.vocab or token.get("special"):
-            yield token["content"], int(token["id"]), token if token.get("special") else None
-
-
-def _is_flat(pair: Pair, token: str) -> bool:
-    return token not in pair.new_tokens
+        yield token["content"], int(token["id"]), token if token.get("special") else None
 
 
 def _why_not(token: str, known: set[str], split: Callable[[str], Iterator[str]], *, han_only: bool) -> str | None:
@@ -124,7 +119,7 @@ def _reachable(pair: Pair, tokens: list[str]) -> tuple[list[Merge], int, set[str
     """
     left, lost, added = dict.fromkeys(tokens), set[str](), set[Merge]()
     known = set(pair.base.merges)
-    theirs = [merge for merge in dict.fromkeys(pair.extended.merges) if merge not in known]
+    theirs = dict.fromkeys(merge for merge in pair.extended.merges if merge not in known)
     tried: set[str] = set()
     for _ in range(MAX_ROUNDS):
         vocab = {**pair.base.vocab, **dict.fromkeys(left, 0)}
@@ -140,7 +135,7 @@ def _reachable(pair: Pair, tokens: list[str]) -> tuple[list[Merge], int, set[str
             else:
                 tried.add(token)
                 new = [cut for cut in _cuts(token, vocab) if cut not in theirs]
-                theirs += new
+                theirs |= dict.fromkeys(new)
                 added |= set(new)
     lost |= set(missed)
     fits = [m for m in fits if "".join(m) not in lost and not lost & set(m)]

@@ -107,13 +107,13 @@ def examined_matrices(source: Source, bpe: BpeFile, first: int) -> dict[str, Row
 def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
     """Return the first new id and the new size, or raise InputError when tokenizer and model do not match."""
     rows, model = source.rows, source.folder
-    tokens = read_bpe_file(model).size if (model / TOKENIZER_JSON).is_file() else rows
+    used = rows_with_token(source)
     if (tokenizer / EXTENSION_JSON).is_file():
         first = int(read_json(tokenizer / EXTENSION_JSON)["first_new_id"])
     else:
-        first = min(tokens, rows)
-    if first != min(tokens, rows):
-        has = f"{rows:,} rows" if tokens >= rows else f"{rows:,} rows, {tokens:,} of them with a token"
+        first = used
+    if first != used:
+        has = f"{rows:,} rows" if used == rows else f"{rows:,} rows, {used:,} of them with a token"
         raise InputError(
             f"{tokenizer}: extends a vocabulary of {first:,}, and {model} has {has}; "
             "resize the model whose tokenizer was extended"
@@ -121,8 +121,8 @@ def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
     if bpe.size <= first:
         raise InputError(f"{tokenizer}: {bpe.size:,} tokens, and {model} has {first:,} rows already: nothing to add")
     if first < rows:
-        used = min(bpe.size, rows) - first
-        say(f"{model}: {rows - first:,} rows have no token; {used:,} of them become rows of new tokens")
+        taken = min(bpe.size, rows) - first
+        say(f"{model}: {rows - first:,} rows have no token; {taken:,} of them become rows of new tokens")
     if (model / TOKENIZER_JSON).is_file():
         old = read_bpe_file(model)
         moved = [token for token, id_ in old.vocab.items() if bpe.vocab.get(token) != id_]
@@ -134,6 +134,12 @@ def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
                 f"(first: {moved[0]!r}); it extends another tokenizer"
             )
     return first, bpe.size
+
+
+def rows_with_token(source: Source) -> int:
+    """Return how many of a model's rows its own tokenizer has a token for: all, where it has none or was not padded."""
+    folder = source.folder
+    return min(read_bpe_file(folder).size, source.rows) if (folder / TOKENIZER_JSON).is_file() else source.rows
 
 
 def _padded(source: Source, first: int) -> int:

@@ -12,6 +12,8 @@ import pytest
 from small_llama import chinese_texts, english_texts
 from tokenizers import Tokenizer
 
+from hanhua.cli import vocab_extension as command
+from hanhua.cli.entry import run_command
 from hanhua.errors import InputError
 from hanhua.vocab_extension.explore.js_pattern import javascript_pattern
 from hanhua.vocab_extension.explore.page import write_page
@@ -134,3 +136,13 @@ def test_an_extension_of_another_base_is_refused(base: Path, extension: Path, tm
 def test_a_pattern_that_browsers_do_not_know_is_refused() -> None:
     with pytest.raises(InputError, match="which browsers do not know"):
         javascript_pattern(r"\p{L}++")
+
+
+def test_the_command_writes_it(base: Path, extension: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: object) -> int:
+        return run_command(lambda: command.app([str(word) for word in words]))
+
+    assert run("explore", extension, "--base", base, "--out", tmp_path / "p.html", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["new_tokens"] == 512
+    assert run("explore", extension, "--base", base, "--out", tmp_path / "p.txt") == 2
+    assert "name it p.txt.html" in capsys.readouterr().err
