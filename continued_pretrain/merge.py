@@ -151,7 +151,7 @@ def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tens
             tensors[name] = change(name, tensors[name]).contiguous()
             unused.discard(name)
         if copy in tensors and _EMBEDDINGS in names:
-            tensors[copy] = change(_EMBEDDINGS, tensors[copy]).contiguous()
+            tensors[copy] = change(_EMBEDDINGS, tensors[copy]).clone().contiguous()
         save_file(tensors, out / shard.name, metadata=metadata)
         sort_metadata(out / shard.name)
         (out / shard.name).chmod(READABLE)

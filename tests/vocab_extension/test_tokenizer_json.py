@@ -113,4 +113,4 @@ def test_truncation_and_padding_in_the_file_change_no_figure_are_named_and_not_h
     (tmp_path / "zh").mkdir()
     (tmp_path / "zh" / "tokenizer.json").write_text(json.dumps(new.data), encoding="utf-8")
     checks = verify_extension(tmp_path / "zh", base=tmp_path / "saved", structure_only=True)
-    assert [check.name for check in checks if not check.holds] == []
+    assert {"pipeline", "whole_texts"}.isdisjoint(check.name for check in checks if not check.holds)

@@ -95,8 +95,9 @@ def _entries(pair: Pair, *, han_only: bool) -> tuple[list[NewEntry], list[Droppe
 def _listed(pair: Pair) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
     """Yield all that is new with its id, and its entry where it is a special token."""
     yield from ((token, id_, None) for token, id_ in pair.new_tokens.items())
+    loaded = _loaded_ids(pair, {token["content"] for token in pair.new_added})
     for token in pair.new_added:
-        yield token["content"], int(token["id"]), token if token.get("special") else None
+        yield token["content"], loaded[token["content"]], token if token.get("special") else None
 
 
 def _why_not(token: str, known: set[str], split: Callable[[str], Iterator[str]], *, han_only: bool) -> str | None:
@@ -191,10 +192,12 @@ def _sources(pair: Pair, kept: list[NewEntry]) -> Iterator[int]:
     yield from (entry.old_id for entry in kept)
 
 
-def _loaded_ids(pair: Pair, special: set[str]) -> dict[str, int]:
-    theirs = {token["content"]: int(token["id"]) for token in pair.extended.added if token["content"] in special}
+def _loaded_ids(pair: Pair, contents: set[str]) -> dict[str, int]:
+    """Return the ids at which added tokens load, which are those a model was trained with."""
+    theirs = {token["content"]: int(token["id"]) for token in pair.extended.added if token["content"] in contents}
     try:
         loaded = pair.extended_tokenizer
     except Exception:
         return theirs
-    return {name: found for name in theirs if (found := loaded.token_to_id(name)) is not None}
+    found = {name: loaded.token_to_id(name) for name in theirs}
+    return {name: id_ if found[name] is None else found[name] for name, id_ in theirs.items()}
