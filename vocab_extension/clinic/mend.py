@@ -22,11 +22,15 @@ MAX_ROUNDS = 20
 
 @dataclass(frozen=True)
 class NewEntry:
-    """A new token as it will be listed, and the id it had. special: its entry among the added tokens, if it is one."""
+    """A new token as it will be listed, and the id it had.
+
+    special: its entry among the added tokens, if it is one. flat: `add_tokens` wrote it, so no merge ever made it.
+    """
 
     token: str
     old_id: int
     special: dict[str, Any] | None = None
+    flat: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,21 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Mended:
-    """sources: for each id, the id whose row it takes. added_merges: how many were missing and made."""
+    """sources: for each id, the id whose row it takes. added_merges: how many were missing and made.
+
+    links: ids of tokens that were never there, on the way from base tokens to a flat added token, each with the base
+    tokens it is made of: its row is the mean of theirs.
+    """
 
     file: BpeFile
     sources: tuple[int, ...]
     dropped: tuple[Dropped, ...]
     added_merges: int
+    links: dict[int, tuple[int, ...]]
 
     def moved(self) -> dict[int, int]:
         """Return the new id of each old one that is another now."""
-        return {old: new for new, old in enumerate(self.sources) if old != new}
+        return {old: new for new, old in enumerate(self.sources) if old != new and new not in self.links}
 
 
 def mend(pair: Pair, *, han_only: bool = False) -> Mended:
@@ -60,15 +69,31 @@ def mend(pair: Pair, *, han_only: bool = False) -> Mended:
     entries, dropped = _entries(pair, han_only=han_only)
     special = [entry for entry in entries if entry.special]
     ordinary = [entry for entry in entries if not entry.special]
-    merges, added, lost = _reachable(pair, [entry.token for entry in ordinary])
+    links = _links(pair, [entry.token for entry in ordinary if entry.flat], {entry.token for entry in ordinary})
+    merges, added, lost = _reachable(pair, [*(entry.token for entry in ordinary), *links])
+    links = {token: pieces for token, pieces in links.items() if token not in lost}
     dropped += [
         Dropped(entry.token, entry.old_id, "merges cannot make it") for entry in ordinary if entry.token in lost
     ]
     # Special ones last, so that the ids of those learned go up by one, as everything that trains them expects.
     by_id = sorted((e for e in ordinary if e.token not in lost), key=lambda entry: entry.old_id)
-    kept = [*by_id, *sorted(special, key=lambda entry: entry.old_id)]
+    made = [NewEntry(token, pieces[0]) for token, pieces in links.items()]
+    kept = [*by_id, *made, *sorted(special, key=lambda entry: entry.old_id)]
     file = _assembled(pair, kept, merges)
-    return Mended(file, tuple(_sources(pair, kept)), tuple(dropped), added)
+    by_link = {file.vocab[token]: pieces for token, pieces in links.items()}
+    return Mended(file, tuple(_sources(pair, kept)), tuple(dropped), added, by_link)
+
+
+def _links(pair: Pair, flat: list[str], known: set[str]) -> dict[str, tuple[int, ...]]:
+    """Return the tokens that are missing between base tokens and the flat ones: 人工 and 人工智 before 人工智能."""
+    names = {id_: token for token, id_ in pair.base.vocab.items()}
+    links: dict[str, tuple[int, ...]] = {}
+    for ids in encode_all(pair.base.merges_only_encoder(), flat):
+        for end in range(2, len(ids)):
+            token = "".join(names[id_] for id_ in ids[:end])
+            if token not in known and token not in pair.base.vocab:
+                links.setdefault(token, tuple(ids[:end]))
+    return links
 
 
 def _entries(pair: Pair, *, han_only: bool) -> tuple[list[NewEntry], list[Dropped]]:
@@ -88,7 +113,7 @@ def _entries(pair: Pair, *, han_only: bool) -> tuple[list[NewEntry], list[Droppe
             dropped.append(Dropped(spelled, id_, why))
         else:
             known.add(spelled)
-            entries.append(NewEntry(spelled, id_, special))
+            entries.append(NewEntry(spelled, id_, special, flat=special is None and token not in pair.new_tokens))
     return entries, dropped
 
 
@@ -199,5 +224,5 @@ def _loaded_ids(pair: Pair, contents: set[str]) -> dict[str, int]:
         loaded = pair.extended_tokenizer
     except Exception:
         return theirs
-    found = {name: loaded.token_to_id(name) for name in theirs}
-    return {name: id_ if found[name] is None else found[name] for name, id_ in theirs.items()}
+    found = ((name, id_, loaded.token_to_id(name)) for name, id_ in theirs.items())
+    return {name: id_ if other is None else int(other) for name, id_, other in found}

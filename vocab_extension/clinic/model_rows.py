@@ -5,7 +5,7 @@ Shape suffixes: V rows as stored, C rows of one slice, D width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.errors import InputError
 from hanhua.vocab_extension.extend import copy_settings
 from hanhua.vocab_extension.resize.resize import GENERATION_CONFIG, check_room, copy_others, write_weights
-from hanhua.vocab_extension.resize.shards import Growth, tensor_rows
+from hanhua.vocab_extension.resize.shards import Growth, from_float32, tensor_rows, to_float32
 from hanhua.vocab_extension.resize.weight_source import Source, open_source
+from hanhua.weights import StoredTensor
 
 _SLICE_ROWS = 1024
 _IDS = (
@@ -42,15 +43,23 @@ def open_rows(model: Path, sources: Sequence[int]) -> Source:
     return source
 
 
-def write_permuted(source: Source, out: Path, *, sources: Sequence[int], special_ids: set[int]) -> None:
+def write_permuted(
+    source: Source,
+    out: Path,
+    *,
+    sources: Sequence[int],
+    special_ids: set[int],
+    means: Mapping[int, Sequence[int]] | None = None,
+) -> None:
     """Write the model with its rows in the new order, without a tokenizer, into the folder `out`.
 
     sources: for each new id, the old row. special_ids: ids of special tokens, at which a config's ids stay as they are.
+    means: new ids whose rows are the means of those of other new ids.
     """
     check_room(source, max(0, len(sources) - source.rows), out)
     order = np.array(sources, dtype=np.int64)
     grown = {
-        name: Growth(len(order), partial(_gathered, tensor_rows(place), order), kept=0)
+        name: Growth(len(order), partial(_gathered, place, order, means or {}), kept=0)
         for name, place in source.matrices.items()
     }
     write_weights(source, out, grown)
@@ -64,9 +73,13 @@ def write_permuted(source: Source, out: Path, *, sources: Sequence[int], special
         )
 
 
-def _gathered(rows_VD: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> Iterator[bytes]:
+def _gathered(place: StoredTensor, order: npt.NDArray[np.int64], means: Mapping[int, Sequence[int]]) -> Iterator[bytes]:
+    rows_VD = tensor_rows(place)
     for begin in range(0, len(order), _SLICE_ROWS):
         rows_CD = rows_VD[order[begin : begin + _SLICE_ROWS]]
+        for id_ in means.keys() & set(range(begin, begin + len(rows_CD))):
+            pieces_CD = to_float32(rows_VD[order[list(means[id_])]], place.dtype)
+            rows_CD[id_ - begin] = from_float32(pieces_CD.mean(axis=0), place.dtype)
         yield rows_CD.tobytes()
 
 

@@ -39,10 +39,11 @@ class Repaired:
         return {
             "new_tokens": len(sources) - self.first_new_id,
             "tokens_dropped": len(self.mended.dropped),
+            "tokens_between": len(self.mended.links),
             "merges_added": self.mended.added_merges,
             "base_rows_moved": sum(new < self.first_new_id for new in moved.values()),
             "new_rows_moved": sum(new >= self.first_new_id for new in moved.values()),
-            "rows_copied_twice": len(sources) - len(set(sources)),
+            "rows_copied_twice": len(sources) - len(self.mended.links) - len(set(sources)),
             "vocab_size": len(sources),
         }
 
@@ -55,6 +56,7 @@ class Repaired:
             "sound": self.after.sound,
             "han_only": self.after.holds,
             "dropped": dropped,
+            "rows_from_means": {str(id_): list(pieces) for id_, pieces in self.mended.links.items()},
             "rows_from": {str(new): old for old, new in sorted(self.mended.moved().items(), key=lambda pair: pair[1])},
         }
 
@@ -81,7 +83,7 @@ def repair_folder(
     out.mkdir(parents=True, exist_ok=True)
     if source is not None:
         special = {int(token["id"]) for token in pair.base.added}
-        write_permuted(source, out, sources=mended.sources, special_ids=special)
+        write_permuted(source, out, sources=mended.sources, special_ids=special, means=mended.links)
     _write_tokenizer(pair, mended.file, out)
     after = examine(out, base=base, structure_only=structure_only)
     if not after.sound:

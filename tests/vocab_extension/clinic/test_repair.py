@@ -199,6 +199,29 @@ def loss(folder: Path) -> float:
     return float(torch.nn.functional.cross_entropy(logits, ids[0, 1:]))
 
 
+def test_words_of_add_tokens_become_tokens_with_merges_and_keep_their_rows(
+    base: Path, extension: Path, resized: Path, tmp_path: Path
+) -> None:
+    words = ("龘龘龘", "qzx", "！？！")
+
+    def add_words(data: Data) -> None:
+        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
+        data["added_tokens"] += [{"id": 1536 + i, "content": word, **flags} for i, word in enumerate(words)]
+
+    broken = ways.write_broken(extension, add_words, tmp_path / "broken")
+    model = trained_with(open_pair(base, broken), resized, tmp_path / "model")
+    done = repair_folder(broken, base=base, out=tmp_path / "out", model=model, structure_only=True)
+    assert done.after.sound and not done.mended.dropped
+    file, rows, old = done.mended.file, *(load_file(f / "model.safetensors")[HEAD] for f in (tmp_path / "out", model))
+    for i, word in enumerate(words):
+        id_ = file.vocab[bytes_to_token(word.encode())]
+        assert AutoTokenizer.from_pretrained(tmp_path / "out").encode(word, add_special_tokens=False) == [id_]
+        assert torch.equal(rows[id_], old[1536 + i])
+    assert done.mended.links
+    for id_, pieces in done.mended.links.items():
+        torch.testing.assert_close(rows[id_], old[list(pieces)].mean(dim=0))
+
+
 OF_FILES = {
     *("wrong tokenizer class", "settings name no token", "older vocabulary files", "extension.json is untrue"),
 }

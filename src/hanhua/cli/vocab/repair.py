@@ -61,6 +61,8 @@ def _lines(done: Repaired, out: Path, *, has_model: bool) -> Iterator[str]:
         from hanhua.vocab_extension.proof.pair import shown
 
         yield f"  dropped {shown(dropped.token)} (id {dropped.old_id}): {dropped.why}"
+    if cost["tokens_between"]:
+        yield f"{cost['tokens_between']:,} tokens were put in between, so that merges make the flat ones"
     moved = cost["base_rows_moved"] + cost["new_rows_moved"]
     if moved and has_model:
         yield f"{moved:,} rows moved, {cost['rows_copied_twice']:,} copied twice; {cost['vocab_size']:,} rows"
