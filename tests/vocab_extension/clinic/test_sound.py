@@ -53,11 +53,15 @@ def test_a_fault_is_told_with_its_remedy_and_repaired_by_the_command(
     base: Path, extension: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = write_broken(extension, hole_in_ids, tmp_path / "theirs")
-    assert run("verify", broken, "--base", base, "--structure-only", "--report", tmp_path / "r.md") == 1
+    reports = ("--report", tmp_path / "r.md", "--report", tmp_path / "r.html")
+    assert run("verify", broken, "--base", base, "--structure-only", *reports) == 1
     said = capsys.readouterr().out
     assert "fault: holes in ids (10): rows without a token" in said
     assert f"next: vocab-extension repair {broken}" in said
     assert "| holes in ids | 10 |" in (tmp_path / "r.md").read_text(encoding="utf-8")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "holes in ids" in page and "id 有空缺" in page and "@@" not in page
+    assert str(tmp_path) not in page and "src=" not in page
     assert run("repair", broken, "--base", base, "--out", tmp_path / "mended") == 0
     said = capsys.readouterr().out
     assert "512 new tokens, 0 dropped" in said and "1 ids have another token now" in said
