@@ -62,7 +62,9 @@ def _lines(done: Repaired, out: Path, *, has_model: bool) -> Iterator[str]:
 
         yield f"  dropped {shown(dropped.token)} (id {dropped.old_id}): {dropped.why}"
     if cost["tokens_between"]:
-        yield f"{cost['tokens_between']:,} tokens were put in between, so that merges make the flat ones"
+        between = cost["tokens_between"]
+        said = "token was" if between == 1 else "tokens were"
+        yield f"{between:,} {said} put in between, so that merges make the flat ones"
     moved = cost["base_rows_moved"] + cost["new_rows_moved"]
     if moved and has_model:
         yield f"{moved:,} rows moved, {cost['rows_copied_twice']:,} copied twice; {cost['vocab_size']:,} rows"
