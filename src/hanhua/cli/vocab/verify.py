@@ -72,15 +72,11 @@ def verify(
 
     _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
-    for place in report or ():
-        _check_report(place)
+    _check_reports(report)
     name, base_folder = base_of(folder, base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
     faults = diagnose(found.pair)
-    for place in report or ():
-        from hanhua.vocab_extension.clinic.report_page import write_report
-
-        write_report(found, faults, place, name=folder.name or str(folder), base=Path(name).name)
+    _write_reports(report, found, faults, folder, name)
     confirm = _certify(found, certificate) if certificate is not None else None
     if as_json:
         from hanhua.cli.printing import print_json
@@ -89,9 +85,8 @@ def verify(
         data |= {"base_guessed": base is None, "faults": [fault.as_json() for fault in faults]}
         print_json({**data, "confirm_certificate": confirm} if confirm else data)
     else:
-        print("\n".join(_short_report(found, folder) if quiet else _report(found, folder, require)))
-        if not quiet or not found.sound:
-            print("\n".join(_faults(faults, folder)), end="\n" if faults else "")
+        lines = _short_report(found, folder) if quiet else _report(found, folder, require)
+        print("\n".join([*lines, *([] if quiet and found.sound else _faults(faults, folder))]))
         if confirm:
             print(f"\n{certificate}: the certificate; to confirm it without this program, run\n  {confirm}")
     failed = found.broken("sound") + (found.broken("han only") if require is Required.han_only else [])
@@ -110,13 +105,23 @@ def _check_options(*, structure_only: bool, texts: list[str] | None, certificate
         _need_llama_cpp()
 
 
-def _check_report(report: Path) -> None:
+def _check_reports(reports: list[Path] | None) -> None:
     from hanhua.errors import InputError, UsageError
 
-    if report.suffix not in (".html", ".md"):
-        raise UsageError(f"{report}: a report is a page, .html, or .md; name it so")
-    if not report.absolute().parent.is_dir():
-        raise InputError(f"{report.parent}: no such folder to write the report into")
+    for place in reports or ():
+        if place.suffix not in (".html", ".md"):
+            raise UsageError(f"{place}: a report is a page, .html, or .md; name it so")
+        if not place.absolute().parent.is_dir():
+            raise InputError(f"{place.parent}: no such folder to write the report into")
+
+
+def _write_reports(
+    reports: list[Path] | None, found: Examination, faults: list[Finding], folder: Path, base: str
+) -> None:
+    from hanhua.vocab_extension.clinic.report_page import write_report
+
+    for place in reports or ():
+        write_report(found, faults, place, name=folder.name or str(folder), base=Path(base).name)
 
 
 def _need_llama_cpp() -> None:
