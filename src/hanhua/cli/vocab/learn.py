@@ -159,7 +159,7 @@ def learn_folder(
     from hanhua.vocab_extension.texts import sources_of
     from hanhua.vocab_extension.tokenizer_json import say_limits
 
-    places = {pattern: sources_of([pattern]) for pattern in patterns}
+    places = {pattern: sources_of([pattern], split=reading.split) for pattern in patterns}
     folder = resolve_base_tokenizer(base)
     say_limits(folder)
     with new_folder(out) as partial:
