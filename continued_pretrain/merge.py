@@ -26,6 +26,7 @@ from hanhua.weights import sort_metadata, weight_files
 ADAPTER_FILE = "adapter_model.safetensors"
 READABLE = 0o644  # safetensors writes 0600, which no one else could load
 _PREFIX = "base_model.model."
+_EMBEDDINGS, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 _LORA = re.compile(r"(.+)\.lora_(A|B)\.weight")
 _MAGNITUDE = re.compile(r"(.+)\.lora_magnitude_vector")
 _ROWS = re.compile(r"(.+?)(?:\.token_adapter)?\.trainable_tokens_delta")
@@ -139,6 +140,8 @@ def merge_weights(base: Path, trained: Mapping[str, Tensor], out: Path) -> None:
 def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tensor], Tensor]) -> None:
     """Write the base's files to `out`, the named tensors changed."""
     unused = set(names)
+    # A tied model's file may hold a copy of its embeddings as the head, which transformers loads in their place.
+    copy = _HEAD if _says_tied(base) and _HEAD not in names else None
     out.mkdir(parents=True, exist_ok=True)
     for shard in weight_files(base):
         with safe_open(shard, "pt") as file:
@@ -147,12 +150,18 @@ def _rewrite(base: Path, out: Path, names: set[str], change: Callable[[str, Tens
         for name in tensors.keys() & names:
             tensors[name] = change(name, tensors[name]).contiguous()
             unused.discard(name)
+        if copy in tensors and _EMBEDDINGS in names:
+            tensors[copy] = change(_EMBEDDINGS, tensors[copy]).clone().contiguous()
         save_file(tensors, out / shard.name, metadata=metadata)
         sort_metadata(out / shard.name)
         (out / shard.name).chmod(READABLE)
     if unused:
         raise InvariantError(f"{base} has no tensor {sorted(unused)[0]}, which training changed")
     copy_companions(base, out)
+
+
+def _says_tied(base: Path) -> bool:
+    return (base / "config.json").is_file() and bool(read_json(base / "config.json").get("tie_word_embeddings"))
 
 
 def copy_companions(base: Path, out: Path) -> None:

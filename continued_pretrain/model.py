@@ -150,7 +150,25 @@ def _load(folder: Path, config: ContinuedPretrainConfig, dtype: torch.dtype) -> 
     options: dict[str, Any] = {"dtype": torch.float32 if config.mode == "full" else dtype}
     if config.quantize == "nf4":
         options["quantization_config"] = _nf4(dtype)
-    return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=register(), **options)
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=register(), **options)
+    _tie(model, folder)
+    return model
+
+
+def _tie(model: Any, folder: Path) -> None:
+    """Make one matrix of two that config.json says are tied: transformers takes a stored head for one of its own.
+
+    Raises InputError when they differ, since what is trained in one would be lost behind the other.
+    """
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if not model.config.tie_word_embeddings or head.weight is embedding.weight:
+        return
+    if head.weight.shape != embedding.weight.shape or not torch.equal(head.weight, embedding.weight):
+        raise InputError(
+            f"{folder}: config.json says tied (tie_word_embeddings: true), and the weights have a {HEAD}.weight with "
+            "other values than the embeddings; set it to false to keep both, or remove that tensor"
+        )
+    head.weight = embedding.weight
 
 
 def _nf4(dtype: torch.dtype) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hanhua.artifacts.files import write_durably
 from hanhua.bits import bytes_to_token
-from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge
+from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge, whole_text_data
 
 EXTENSION_JSON = "extension.json"
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json")
@@ -49,6 +49,7 @@ def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
 
     The special tokens are listed in the model's vocabulary too, at their own ids. Without that `tokenizers`
     numbers them from the vocabulary's size, and `<|begin_of_text|>` becomes 128,002 and a new token's twin.
+    Truncation and padding that were saved in the base's file are left out: they would cut every text short.
     """
     vocab = dict(file.vocab)
     vocab.update({token["content"]: token["id"] for token in file.added})
@@ -58,7 +59,7 @@ def extended(file: BpeFile, tokens: Sequence[bytes]) -> BpeFile:
     as_text = bool(file.data["model"]["merges"]) and isinstance(file.data["model"]["merges"][0], str)
     appended: list[Any] = [f"{a} {b}" if as_text else [a, b] for a, b in merges]
     model = {**file.data["model"], "vocab": vocab, "merges": [*file.data["model"]["merges"], *appended]}
-    return BpeFile(file.place, {**file.data, "model": model})
+    return BpeFile(file.place, {**whole_text_data(file.data), "model": model})
 
 
 def all_splits(file: BpeFile, tokens: Sequence[bytes]) -> list[Merge]:
@@ -86,17 +87,21 @@ def write_extended(file: BpeFile, learned: Sequence[NewToken], out: Path) -> Non
     new = extended(file, [token.data for token in learned])
     write_durably(out / TOKENIZER_JSON, json.dumps(new.data, ensure_ascii=False, separators=(",", ":")))
     copy_settings(file.place.parent, out)
-    rows = [json.dumps({"id": file.size + i, **token.as_json()}, ensure_ascii=False) for i, token in enumerate(learned)]
+    write_durably(out / EXTENSION_JSON, extension_text(file, new, learned))
+
+
+def extension_text(base: BpeFile, new: BpeFile, learned: Sequence[NewToken]) -> str:
+    """Return the text of `extension.json`: numbers, then the new tokens in the order of their ids, one a line."""
+    rows = [json.dumps({"id": base.size + i, **token.as_json()}, ensure_ascii=False) for i, token in enumerate(learned)]
     head = {
-        "first_new_id": file.size,
+        "first_new_id": base.size,
         "new_tokens": len(learned),
         "vocab_size": new.size,
-        "base_merges": len(file.merges),
-        "new_merges": len(new.merges) - len(file.merges),
+        "base_merges": len(base.merges),
+        "new_merges": len(new.merges) - len(base.merges),
     }
     # One line a token: made to be looked through.
-    body = json.dumps(head, indent=2)[:-2] + ',\n  "tokens": [\n    ' + ",\n    ".join(rows) + "\n  ]\n}\n"
-    write_durably(out / EXTENSION_JSON, body)
+    return json.dumps(head, indent=2)[:-2] + ',\n  "tokens": [\n    ' + ",\n    ".join(rows) + "\n  ]\n}\n"
 
 
 def copy_settings(source: Path, out: Path) -> None:

@@ -18,7 +18,7 @@ from hanhua.vocab_extension.learning.sources import Source
 from hanhua.vocab_extension.measuring.measure import measure, open_subject
 from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
 from hanhua.vocab_extension.texts import encodable
-from hanhua.vocab_extension.tokenizer_json import read_bpe_file
+from hanhua.vocab_extension.tokenizer_json import read_bpe_file, say_limits
 
 
 def learn_tokenizer(
@@ -30,6 +30,7 @@ def learn_tokenizer(
     when the result does not verify, InputError when the corpus is too small.
     """
     corpus, base = inputs["corpus"].path, inputs["base"].path / "model"
+    say_limits(base)
     scratch = out / "work"
     scratch.mkdir(exist_ok=True)
     learned = learn_tokens(_sources(corpus, config), base=base, config=config, junk=services.junk, scratch=scratch)

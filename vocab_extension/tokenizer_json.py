@@ -20,10 +20,13 @@ from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3_PATTERN
 from hanhua.bits import token_to_bytes
 from hanhua.errors import InputError
+from hanhua.progress import say
 
 TOKENIZER_JSON = "tokenizer.json"
 BYTES_OF_HAN = (*range(0x80, 0xC0), *range(0xE3, 0xEA), 0xEF, 0xF0)
 """The bytes that Han characters are spelled with: those inside characters, and what the assigned ones begin with."""
+SAVED_LIMITS = ("truncation", "padding")
+"""Sections that saving a tokenizer may add: they cut or fill each text when the file is loaded."""
 Merge = tuple[str, str]
 _EXTENDABLE = "byte-level BPE (as Llama 3 and 4, Qwen, DeepSeek and Tekken have)"
 
@@ -129,7 +132,36 @@ def load_tokenizer(data: dict[str, Any]) -> Tokenizer:
     Truncation and padding that somebody's training saved in the file are left out: they would cut a text short, or
     count tokens that stand for nothing.
     """
-    return Tokenizer.from_str(json.dumps({**data, "truncation": None, "padding": None}, ensure_ascii=False))
+    return Tokenizer.from_str(json.dumps(whole_text_data(data), ensure_ascii=False))
+
+
+def whole_text_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a parsed `tokenizer.json` without truncation and padding."""
+    return {**data, **dict.fromkeys(SAVED_LIMITS)}
+
+
+def saved_limits(data: dict[str, Any]) -> list[str]:
+    """Return what truncation and padding a parsed `tokenizer.json` was saved with, in words; none for most.
+
+    >>> saved_limits({"truncation": {"max_length": 16}, "padding": None})
+    ['truncation: every text is cut to 16 tokens']
+    """
+    found = []
+    if truncation := data.get("truncation"):
+        found.append(f"truncation: every text is cut to {truncation.get('max_length')} tokens")
+    if padding := data.get("padding"):
+        strategy = padding.get("strategy")
+        fixed = strategy.get("Fixed") if isinstance(strategy, dict) else None
+        length = f"{fixed} tokens" if fixed else "the longest of its batch"
+        found.append(f"padding: every text is filled up to {length} with {padding.get('pad_token')!r}")
+    return found
+
+
+def say_limits(folder: Path) -> None:
+    """Tell of truncation and padding that a folder's tokenizer was saved with: nothing here goes by them, others do."""
+    data = read_json(folder / TOKENIZER_JSON)
+    for limit in saved_limits(data) if isinstance(data, dict) else ():
+        say(f"{folder / TOKENIZER_JSON}: saved with {limit}; left out here. vocab-extension repair removes it")
 
 
 def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[str], Iterator[str]]:

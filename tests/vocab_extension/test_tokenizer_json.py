@@ -18,7 +18,7 @@ from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.measuring.measure import measure, open_subject
 from hanhua.vocab_extension.pretokenizer import missing_bytes
 from hanhua.vocab_extension.proof.verify import verify_extension
-from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, BpeFile, read_bpe_file
+from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, BpeFile, read_bpe_file, saved_limits, say_limits
 from hanhua.zh_text.scripts import is_han
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
@@ -97,8 +97,8 @@ def test_a_base_may_lack_other_bytes(base: Path, base_file: BpeFile, tmp_path: P
     ],
     ids=["truncation", "padding"],
 )
-def test_truncation_and_padding_in_the_file_change_no_figure(
-    base: Path, texts: list[str], tmp_path: Path, saved: dict[str, Any]
+def test_truncation_and_padding_in_the_file_change_no_figure_are_named_and_not_handed_on(
+    base: Path, texts: list[str], tmp_path: Path, saved: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(base, tmp_path / "saved")
     data = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
@@ -106,3 +106,11 @@ def test_truncation_and_padding_in_the_file_change_no_figure(
     subjects = [open_subject(base), open_subject(tmp_path / "saved")]
     plain, found = measure(subjects, {"zh": ["你好。", *texts[:20]]})
     assert found.tokens == plain.tokens
+    say_limits(tmp_path / "saved")
+    assert f"saved with {next(iter(saved))}: every text is" in capsys.readouterr().err
+    new = extended(read_bpe_file(tmp_path / "saved"), ["龘".encode()])
+    assert saved_limits(new.data) == []
+    (tmp_path / "zh").mkdir()
+    (tmp_path / "zh" / "tokenizer.json").write_text(json.dumps(new.data), encoding="utf-8")
+    checks = verify_extension(tmp_path / "zh", base=tmp_path / "saved", structure_only=True)
+    assert {"pipeline", "whole_texts"}.isdisjoint(check.name for check in checks if not check.holds)

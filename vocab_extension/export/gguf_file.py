@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hanhua.artifacts.files import write_durably
+from hanhua.artifacts.files import read_json, write_durably
 from hanhua.errors import HanhuaError, InputError, UsageError
-from hanhua.progress import Progress
+from hanhua.progress import Progress, say
 from hanhua.vocab_extension.export.card_metadata import add_card_metadata, read_card
 from hanhua.vocab_extension.export.gguf_vocabulary import add_vocabulary, check_gguf_installed, llama_cpp_name
 from hanhua.vocab_extension.export.gguf_weights import AS_STORED, DTYPES, GgufTensor, plan_tensors
 from hanhua.vocab_extension.export.llama_settings import LlamaSettings, read_llama_settings
 from hanhua.vocab_extension.export.modelfile import is_llama3_chat, modelfile_text
 from hanhua.vocab_extension.export.special_ids import SpecialIds, read_chat_template, read_special_ids
+from hanhua.vocab_extension.extend import EXTENSION_JSON
 from hanhua.vocab_extension.pretokenizer import tokens_by_id
 from hanhua.vocab_extension.resize.weight_source import Source, open_source
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
@@ -101,11 +102,14 @@ def _open_model(folder: Path, bpe: BpeFile, dtype: str) -> _Model:
     if dtype not in (*DTYPES, AS_STORED):
         raise UsageError(f"dtype {dtype}: must be one of {', '.join((*DTYPES, AS_STORED))}")
     source: Source = open_source(folder)
-    if source.rows != bpe.size:
+    said = read_json(folder / EXTENSION_JSON) if (folder / EXTENSION_JSON).is_file() else {}
+    if source.rows < bpe.size or said.get("vocab_size", bpe.size) != bpe.size:
         raise InputError(
             f"{folder}: {bpe.size:,} tokens and {source.rows:,} rows; export the folder that "
             "`vocab-extension resize` wrote, which has a row for each token"
         )
+    if source.rows > bpe.size:
+        say(f"{folder}: {source.rows - bpe.size:,} rows have no token; GGUF lists them as unused tokens")
     llama = read_llama_settings(folder, source.settings)
     return _Model(llama, plan_tensors(source, llama, dtype), dtype)
 
@@ -131,7 +135,8 @@ def _writer(
     add_card_metadata(writer, read_card(folder), shapes=[tensor.shape for tensor in model.tensors] if model else [])
     if model:
         _add_settings(writer, model)
-    add_vocabulary(writer, bpe, pre, special, template)
+    padded_rows = model.llama.shape.vocab_size - bpe.size if model else 0
+    add_vocabulary(writer, bpe, pre, special, template, padded_rows=padded_rows)
     return writer
 
 

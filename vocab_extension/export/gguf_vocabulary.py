@@ -19,7 +19,7 @@ from hanhua.vocab_extension.tokenizer_json import BpeFile, encode_all
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
+NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 """Token types of the GGUF specification."""
 EOT, EOM = "<|eot_id|>", "<|eom_id|>"
 _ENDS_BY_NAME = {EOT, EOM, "<|end_of_text|>"}
@@ -72,10 +72,17 @@ def _check_whole_words(bpe: BpeFile, name: str) -> None:
         )
 
 
-def add_vocabulary(writer: GGUFWriter, bpe: BpeFile, pre: str, special: SpecialIds, chat_template: str | None) -> None:
-    """Add pre-tokenizer's name, tokens, types, merges, special ids and chat template to a GGUF file's metadata."""
+def add_vocabulary(
+    writer: GGUFWriter, bpe: BpeFile, pre: str, special: SpecialIds, chat_template: str | None, *, padded_rows: int = 0
+) -> None:
+    """Add pre-tokenizer's name, tokens, types, merges, special ids and chat template to a GGUF file's metadata.
+
+    padded_rows: rows of the model behind the last token. Each is listed as an unused token, under the name that
+    llama.cpp's own converter gives it: `[PAD128256]`.
+    """
     tokens = tokens_by_id(bpe)
-    types = [NORMAL] * len(tokens)
+    types = [NORMAL] * len(tokens) + [UNUSED] * padded_rows
+    tokens += [f"[PAD{id_}]" for id_ in range(len(tokens), len(tokens) + padded_rows)]
     for token in bpe.added:
         types[token["id"]] = CONTROL if token.get("special") else USER_DEFINED
     writer.add_tokenizer_model("gpt2")

@@ -34,7 +34,8 @@ def read(path: str) -> Data:
     vocab, merges = model.pop("vocab"), model.pop("merges")
     merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in merges]
     added = {token["content"]: token for token in data.pop("added_tokens", None) or ()}
-    data.pop("version", None)
+    for name in ("version", "truncation", "padding"):  # the last two cut or fill texts, and are a call's settings
+        data.pop(name, None)
     parts = data | {f"model.{name}": value or None for name, value in model.items()}
     ids = vocab | {content: token["id"] for content, token in added.items()}
     hashed = hashlib.sha256(raw).hexdigest()

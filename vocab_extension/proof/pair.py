@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -36,6 +37,17 @@ class Pair:
         known = {*self.base.vocab, *(token["content"] for token in self.base.added)}
         added = {token["content"] for token in self.extended.added}
         return {t: i for t, i in self.extended.vocab.items() if t not in known and t not in added}
+
+    @cached_property
+    def new_added(self) -> list[dict[str, Any]]:
+        """Added tokens of the extension that the base has not, special ones among them."""
+        known = {token["content"] for token in self.base.added}
+        return [token for token in self.extended.added if token["content"] not in known]
+
+    @cached_property
+    def new_ids(self) -> frozenset[int]:
+        """Ids of everything new, of added tokens as well."""
+        return frozenset({*self.new_tokens.values(), *(int(token["id"]) for token in self.new_added)})
 
 
 def open_pair(base: Path, extended: Path) -> Pair:

@@ -69,7 +69,8 @@ class Trial:
     """What came of one source of texts.
 
     without_han_bytes: of text without Han, compared id by id. japanese, korean: texts in which kana or hangul
-    are a tenth of the letters at least and Han characters stand too: those change, by so much.
+    are a tenth of the letters at least and Han characters stand too: those change, by so much. changed: texts without
+    Han that have other ids; moved: texts that have other ids and no new token.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Trial:
     base_seconds: float = 0.0
     extended_seconds: float = 0.0
     changed: Findings = field(default_factory=Findings)
+    moved: Findings = field(default_factory=Findings)
     lost: Findings = field(default_factory=Findings)
 
     @property
@@ -134,6 +136,8 @@ def _try_batch(pair: Pair, trial: Trial, batch: list[str], *, base_first: bool) 
         # A base with a normalizer loses something by itself; that is not the extension's doing.
         if back != text and _returns(pair.base_tokenizer, text):
             trial.lost.add(f"{trial.name}: {short(text)} comes back as {short(back)}")
+        if before != after and pair.new_ids.isdisjoint(after):
+            trial.moved.add(_change(trial, text, before, after))
         if HAS_HAN.search(text):
             mixed.append(text)
             if (count := _other_language(trial, text)) is not None:
@@ -149,8 +153,12 @@ def _try_batch(pair: Pair, trial: Trial, batch: list[str], *, base_first: bool) 
 def _compare(trial: Trial, text: str, before: list[int], after: list[int]) -> None:
     trial.without_han_bytes += len(text.encode())
     if before != after:
-        where = _first_difference(before, after)
-        trial.changed.add(f"{trial.name}: {short(text)} was {len(before)} tokens, is {len(after)}: {where}")
+        trial.changed.add(_change(trial, text, before, after))
+
+
+def _change(trial: Trial, text: str, before: list[int], after: list[int]) -> str:
+    where = _first_difference(before, after)
+    return f"{trial.name}: {short(text)} was {len(before)} tokens, is {len(after)}: {where}"
 
 
 def _pieces(trial: Trial, texts: Iterable[str]) -> Iterator[str]:

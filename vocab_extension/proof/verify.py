@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hanhua.errors import InvariantError, MissingExtra
 from hanhua.progress import say
 from hanhua.vocab_extension.proof.pair import Pair, open_pair
 from hanhua.vocab_extension.proof.trials import Trial
 from hanhua.vocab_extension.proof.verify_encoding import BEHAVIORAL, Trials, llama_cpp_parity
+from hanhua.vocab_extension.proof.verify_sound import SOUND_STRUCTURE
 from hanhua.vocab_extension.proof.verify_structure import STRUCTURAL
 
 MAX_SHOWN = 10
+Promise = Literal["sound", "han only"]
+HAN_ONLY = frozenset({"alphabet", "added_tokens", "new_merges", "new_tokens", "unchanged", "settings"})
+"""Checks of our own stricter promise: that only text with a Han character changes, and that settings are the base's."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Check:
     """One thing that must hold.
 
     proved: by the structure of the two files; tried on texts otherwise. problems: what breaks it, the first few
-    in words. number: how many there are. statement: what must hold.
+    in words. number: how many there are. statement: what must hold. promise: what needs it, to be sound or the stricter
+    one, that only text with Han changes.
     """
 
     name: str
@@ -38,10 +43,16 @@ class Check:
         """Whether nothing breaks it."""
         return self.number == 0
 
+    @property
+    def promise(self) -> Promise:
+        """What it belongs to."""
+        return "han only" if self.name in HAN_ONLY else "sound"
+
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON data."""
         return {
             "check": self.name,
+            "promise": self.promise,
             "statement": self.statement,
             "proved": self.proved,
             "holds": self.holds,
@@ -60,8 +71,17 @@ class Examination:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is broken."""
+        """Whether nothing is broken: it is sound, and only text with Han changes."""
         return all(check.holds for check in self.checks)
+
+    @property
+    def sound(self) -> bool:
+        """Whether old ids, merges and encodings are as they were, and every new token is reached."""
+        return all(check.holds for check in self.checks if check.promise == "sound")
+
+    def broken(self, promise: Promise) -> list[str]:
+        """Return the names of the broken checks of one promise."""
+        return [check.name for check in self.checks if check.promise == promise and not check.holds]
 
 
 def verify_extension(
@@ -89,7 +109,7 @@ def examine(
     llama_cpp: compare with llama.cpp too.
     """
     pair = open_pair(base, extended)
-    checks = [_check(check, partial(check, pair), proved=True) for check in STRUCTURAL]
+    checks = [_check(check, partial(check, pair), proved=True) for check in (*STRUCTURAL, *SOUND_STRUCTURE)]
     trials: tuple[Trial, ...] = ()
     if not structure_only:
         tried = Trials(pair, texts or {})

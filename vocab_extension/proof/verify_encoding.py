@@ -58,6 +58,11 @@ def round_trip(pair: Pair, trials: Trials) -> Iterator[str]:
     yield from _problems(trial.lost for trial in trials.done)
 
 
+def other_text(pair: Pair, trials: Trials) -> Iterator[str]:
+    """Text that takes no new token has the ids it had."""
+    yield from _problems(trial.moved for trial in trials.done)
+
+
 def unchanged(pair: Pair, trials: Trials) -> Iterator[str]:
     """Text without Han has the ids it had."""
     yield from _problems(trial.changed for trial in trials.done)
@@ -74,10 +79,22 @@ def settings(pair: Pair, trials: Trials) -> Iterator[str]:
             yield f"{name}: differs from the base's ({', '.join(keys)})"
     if (new / EXTENSION_JSON).is_file():
         said = read_json(new / EXTENSION_JSON)
-        true = {"first_new_id": pair.base.size, "new_tokens": len(pair.new_tokens), "vocab_size": pair.extended.size}
-        for key, value in true.items():
+        for key, value in true_head(pair, said).items():
             if said.get(key) != value:
                 yield f"{EXTENSION_JSON}: {key} is {said.get(key)}, and should be {value}"
+
+
+def true_head(pair: Pair, said: dict[str, Any]) -> dict[str, int]:
+    """Return what `extension.json` should say of the new ids.
+
+    An extension of an extension tells of its own tokens alone, and is as true of the first base.
+    """
+    first, size = pair.base.size, pair.extended.size
+    told = said.get("first_new_id")
+    if isinstance(told, int) and first < told < size and said.get("new_tokens") == size - told:
+        first = told
+    number = len(pair.new_tokens) if first == pair.base.size else size - first
+    return {"first_new_id": first, "new_tokens": number, "vocab_size": size}
 
 
 def transformers_parity(pair: Pair, trials: Trials) -> Iterator[str]:
@@ -114,6 +131,7 @@ def _parity(name: str, auto: Any, pair: Pair) -> Iterator[str]:
 
 BEHAVIORAL: tuple[Callable[[Pair, Trials], Iterator[str]], ...] = (
     round_trip,
+    other_text,
     unchanged,
     settings,
     transformers_parity,

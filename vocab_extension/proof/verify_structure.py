@@ -40,9 +40,9 @@ from typing import Any
 from hanhua.bits import bytes_to_token, token_to_bytes
 from hanhua.vocab_extension.proof.han_bytes import completed, fault_of
 from hanhua.vocab_extension.proof.pair import Pair, shown, unspellable
-from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, encode_all, pretoken_splitter
+from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, SAVED_LIMITS, encode_all, pretoken_splitter
 
-_NOT_PIPELINE = {"version", "model", "added_tokens"}
+_NOT_PIPELINE = {"version", "model", "added_tokens", *SAVED_LIMITS}
 
 
 def pipeline(pair: Pair) -> Iterator[str]:
@@ -192,7 +192,8 @@ def one_pretoken(pair: Pair) -> Iterator[str]:
     """Every new token stands inside one pre-token."""
     split = pretoken_splitter(pair.extended_tokenizer, pair.extended.data)
     for token in pair.new_tokens:
-        if not _fault(token) and len(list(split(completed(token_to_bytes(token))))) != 1:
+        text = None if unspellable(token) else standing_text(token_to_bytes(token))
+        if text is not None and len(list(split(text))) != 1:
             yield f"{shown(token)}: the pre-tokenizer cuts it"
 
 
@@ -210,6 +211,16 @@ STRUCTURAL: tuple[Callable[[Pair], Iterator[str]], ...] = (
     reachability,
     one_pretoken,
 )
+
+
+def standing_text(data: bytes) -> str | None:
+    """Return a text in which a token stands by itself; None for parts of characters that need not be Han."""
+    if fault_of(data) is None:
+        return completed(data)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _fault(token: str) -> str | None:

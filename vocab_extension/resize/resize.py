@@ -24,7 +24,7 @@ from hanhua.vocab_extension.resize.config import ResizeConfig
 from hanhua.vocab_extension.resize.initialization import Methods, Side, row_blocks
 from hanhua.vocab_extension.resize.pieces import plan_rows, token_name, unread_ids
 from hanhua.vocab_extension.resize.shards import Growth, from_float32, tensor_rows, write_grown
-from hanhua.vocab_extension.resize.weight_source import HEAD, Source, open_source
+from hanhua.vocab_extension.resize.weight_source import EMBEDDINGS, HEAD, Source, open_source
 from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, read_bpe_file
 from hanhua.weights import INDEX, read_header
 
@@ -65,12 +65,13 @@ def grow_model(model: Path, *, tokenizer: Path, out: Path, methods: Methods, see
 
     pad_to: end with rows without a token, so that their number is a multiple of this. Such a row is the mean of the
     trained ones: its logit is the mean of theirs and never the greatest; the generation config suppresses it too.
+    Spare rows of a base that was padded beyond its tokenizer are used first; what is left of them becomes such rows.
     """
     source = open_source(model)
     bpe = read_bpe_file(tokenizer)
     first, size = _new_ids(source, tokenizer, bpe)
-    rows_after = -(-size // pad_to) * pad_to
-    _check_room(source, rows_after - first, out)
+    rows_after = -(-max(size, _padded(source, first)) // pad_to) * pad_to
+    check_room(source, rows_after - first, out)
     plan = plan_rows(bpe, first, size)
     grown: dict[str, Growth] = {}
     untrained: dict[str, dict[str, int]] = {}
@@ -83,10 +84,10 @@ def grow_model(model: Path, *, tokenizer: Path, out: Path, methods: Methods, see
         blocks = partial(
             row_blocks, method, rows, plan, side=side, seed=seed, initializer_range=source.initializer_range
         )
-        grown[name] = Growth(rows_after - first, partial(_stored, blocks, rows, padding=rows_after - size))
+        grown[name] = Growth(rows_after - first, partial(_stored, blocks, rows, padding=rows_after - size), kept=first)
     out.mkdir(parents=True, exist_ok=True)
-    _write_weights(source, out, grown)
-    _write_rest(model, tokenizer, out, {**source.settings, "vocab_size": rows_after})
+    write_weights(source, out, grown)
+    write_rest(model, tokenizer, out, {**source.settings, "vocab_size": rows_after})
     if rows_after > size:
         suppress_ids(out / GENERATION_CONFIG, range(size, rows_after))
     return Resized(first, rows_after, str(methods), source.tied, untrained, rows_after - size)
@@ -98,7 +99,7 @@ def examined_matrices(source: Source, bpe: BpeFile, first: int) -> dict[str, Row
     unseen = np.zeros(0, dtype=np.int64)
     found = {}
     for name, place in source.matrices.items():
-        found[name] = examine_rows(tensor_rows(place), place.dtype, suspects=suspects, unseen=unseen)
+        found[name] = examine_rows(tensor_rows(place)[:first], place.dtype, suspects=suspects, unseen=unseen)
         unseen = np.flatnonzero(~found[name].trained_V)
     return found
 
@@ -106,17 +107,22 @@ def examined_matrices(source: Source, bpe: BpeFile, first: int) -> dict[str, Row
 def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
     """Return the first new id and the new size, or raise InputError when tokenizer and model do not match."""
     rows, model = source.rows, source.folder
+    used = rows_with_token(source)
     if (tokenizer / EXTENSION_JSON).is_file():
         first = int(read_json(tokenizer / EXTENSION_JSON)["first_new_id"])
     else:
-        first = rows
-    if first != rows:
+        first = used
+    if first != used:
+        has = f"{rows:,} rows" if used == rows else f"{rows:,} rows, {used:,} of them with a token"
         raise InputError(
-            f"{tokenizer}: extends a vocabulary of {first:,}, and {model} has {rows:,} rows; "
+            f"{tokenizer}: extends a vocabulary of {first:,}, and {model} has {has}; "
             "resize the model whose tokenizer was extended"
         )
-    if bpe.size <= rows:
-        raise InputError(f"{tokenizer}: {bpe.size:,} tokens, and {model} has {rows:,} rows already: nothing to add")
+    if bpe.size <= first:
+        raise InputError(f"{tokenizer}: {bpe.size:,} tokens, and {model} has {first:,} rows already: nothing to add")
+    if first < rows:
+        taken = min(bpe.size, rows) - first
+        say(f"{model}: {rows - first:,} rows have no token; {taken:,} of them become rows of new tokens")
     if (model / TOKENIZER_JSON).is_file():
         old = read_bpe_file(model)
         moved = [token for token, id_ in old.vocab.items() if bpe.vocab.get(token) != id_]
@@ -130,7 +136,18 @@ def _new_ids(source: Source, tokenizer: Path, bpe: BpeFile) -> tuple[int, int]:
     return first, bpe.size
 
 
-def _check_room(source: Source, new_rows: int, out: Path) -> None:
+def rows_with_token(source: Source) -> int:
+    """Return how many of a model's rows its own tokenizer has a token for: all, where it has none or was not padded."""
+    folder = source.folder
+    return min(read_bpe_file(folder).size, source.rows) if (folder / TOKENIZER_JSON).is_file() else source.rows
+
+
+def _padded(source: Source, first: int) -> int:
+    """Return the rows of a base with spare ones, which were a round number for a reason; 0 for a base without."""
+    return source.rows if source.rows > first else 0
+
+
+def check_room(source: Source, new_rows: int, out: Path) -> None:
     """Raise HanhuaError when the second copy does not fit, before anything is written."""
     needed = sum(file.stat().st_size for file in source.files)
     needed += sum(place.size_bytes // place.shape[0] * new_rows for place in source.matrices.values())
@@ -162,32 +179,49 @@ def suppress_ids(path: Path, ids: range) -> None:
     write_json(path, {**settings, "suppress_tokens": [*(settings.get("suppress_tokens") or []), *ids]})
 
 
-def _write_weights(source: Source, out: Path, grown: Mapping[str, Growth]) -> None:
-    total = 0
+def write_weights(source: Source, out: Path, grown: Mapping[str, Growth]) -> None:
+    """Write the weight files, and their index, with other rows in the named tensors."""
+    total, stored = 0, set[str]()
     size = sum(file.stat().st_size for file in source.files)
     with Progress("writing weights", total=size // 1_000_000, unit="MB") as bar:
         for file in source.files:
-            inside = {place.name for place in read_header(file)[0]}
-            total += write_grown(file, out / file.name, {n: g for n, g in grown.items() if n in inside})
+            inside = {place.name for place in read_header(file)[0]} - source.left_out
+            if inside:
+                stored |= inside
+                some = {name: growth for name, growth in grown.items() if name in inside}
+                total += write_grown(file, out / file.name, some, left_out=source.left_out)
             bar.advance(file.stat().st_size // 1_000_000, note=file.name)
     if (source.folder / INDEX).is_file():
         index = read_json(source.folder / INDEX)
         metadata = {**index.get("metadata", {}), "total_size": total}
         if "total_parameters" in metadata:
-            metadata["total_parameters"] += sum(g.rows * source.matrices[n].shape[1] for n, g in grown.items())
-        write_json(out / INDEX, {**index, "metadata": metadata})
+            metadata["total_parameters"] += _parameters_more(source, grown)
+        # Some indexes name a tied head that no file has.
+        weight_map = {name: file for name, file in index["weight_map"].items() if name in stored}
+        write_json(out / INDEX, {**index, "metadata": metadata, "weight_map": weight_map})
 
 
-def _write_rest(model: Path, tokenizer: Path, out: Path, settings: dict[str, Any]) -> None:
+def _parameters_more(source: Source, grown: Mapping[str, Growth]) -> int:
+    rows = {name: growth.shape(source.matrices[name])[0] - source.rows for name, growth in grown.items()}
+    rows |= dict.fromkeys(source.left_out, -source.rows)
+    return sum(number * source.matrices[EMBEDDINGS].shape[1] for number in rows.values())
+
+
+def write_rest(model: Path, tokenizer: Path, out: Path, settings: dict[str, Any]) -> None:
     """Copy what else is in the model's folder, then the extended tokenizer over it."""
-    left_out = {INDEX, "config.json", "manifest.json", *_OLD_VOCABULARY, TOKENIZER_JSON, *SETTINGS}
-    for path in sorted(model.iterdir()):
-        if path.is_file() and path.suffix not in WEIGHT_SUFFIXES and path.name not in left_out:
-            shutil.copyfile(path, out / path.name)
-    (out / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    copy_others(model, out, settings)
     # The model's own settings first: an extended tokenizer made elsewhere may come without a chat template.
     copy_settings(model, out)
     copy_settings(tokenizer, out)
     for name in (TOKENIZER_JSON, EXTENSION_JSON):
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, out / name)
+
+
+def copy_others(model: Path, out: Path, settings: dict[str, Any]) -> None:
+    """Copy what is neither weights nor tokenizer, and write `settings` as config.json."""
+    left_out = {INDEX, "config.json", "manifest.json", *_OLD_VOCABULARY, TOKENIZER_JSON, *SETTINGS}
+    for path in sorted(model.iterdir()):
+        if path.is_file() and path.suffix not in WEIGHT_SUFFIXES and path.name not in left_out:
+            shutil.copyfile(path, out / path.name)
+    (out / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -8,21 +8,28 @@ from typing import Any
 
 from hanhua.artifacts.files import read_json
 from hanhua.errors import InputError
-from hanhua.vocab_extension.resize.shards import ITEM_BYTES
+from hanhua.progress import say
+from hanhua.vocab_extension.resize.shards import ITEM_BYTES, tensor_rows
 from hanhua.weights import StoredTensor, read_header, weight_files
 
 EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 DEFAULT_INITIALIZER_RANGE = 0.02
+_SLICE_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
 class Source:
-    """A checked model folder. matrices: the input embeddings, then the head where one is stored."""
+    """A checked model folder. matrices: the input embeddings, then the head where it is a matrix of its own.
+
+    settings: of `config.json`, with `tie_word_embeddings` as the weights have it. left_out: tensors that are stored
+    though they are copies of others.
+    """
 
     folder: Path
     settings: dict[str, Any]
     files: list[Path]
     matrices: dict[str, StoredTensor]
+    left_out: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -51,7 +58,36 @@ def open_source(model: Path) -> Source:
             "resize the unquantized model, train it, then quantize that"
         )
     files = weight_files(model)
-    return Source(model, settings, files, _matrices(model, files))
+    matrices = _matrices(model, files)
+    if not settings.get("tie_word_embeddings") or HEAD not in matrices:
+        return Source(model, settings, files, matrices)
+    return _one_or_two_heads(model, settings, files, matrices)
+
+
+def _one_or_two_heads(
+    model: Path, settings: dict[str, Any], files: list[Path], matrices: dict[str, StoredTensor]
+) -> Source:
+    """Return the model with one matrix where the stored head is a copy, and untied where it is another one.
+
+    transformers takes a stored head for the head even where `config.json` says tied: rows trained in the one matrix
+    would be lost behind an old copy of the other.
+    """
+    if _same_values(matrices[EMBEDDINGS], matrices[HEAD]):
+        say(f"{model}: {HEAD} is a copy of the embeddings, and config.json says tied: one matrix is kept")
+        return Source(model, settings, files, {EMBEDDINGS: matrices[EMBEDDINGS]}, frozenset({HEAD}))
+    say(
+        f"{model}: config.json says tied (tie_word_embeddings: true), and {HEAD} has other values than the embeddings: "
+        "both are kept, and the setting becomes false. If they should be one, remove the head from the file first"
+    )
+    return Source(model, {**settings, "tie_word_embeddings": False}, files, matrices)
+
+
+def _same_values(a: StoredTensor, b: StoredTensor) -> bool:
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        return False
+    one, other = tensor_rows(a), tensor_rows(b)
+    step = max(1, _SLICE_BYTES * a.shape[0] // max(a.size_bytes, 1))
+    return all(bool((one[at : at + step] == other[at : at + step]).all()) for at in range(0, a.shape[0], step))
 
 
 def _matrices(model: Path, files: list[Path]) -> dict[str, StoredTensor]:

@@ -50,8 +50,9 @@ def verify(
 ) -> dict[str, Any]:
     """Check that an extension, ours or anybody's, changed nothing that it must not.
 
-    texts: files to try besides the built-in samples. structure_only: the proof alone, no text is tried. Returns `ok`,
-    and every check with what breaks it; a broken extension raises nothing.
+    texts: files to try besides the built-in samples. structure_only: the proof alone, no text is tried. Returns `sound`
+    (text without a new token is as it was, every new token is reached), `ok` (besides, only text with Chinese
+    characters changes), and every check with what breaks it; a broken extension raises nothing.
 
     >>> import hanhua
     >>> found = hanhua.verify("llama3-zh", texts=["english.txt", "code.jsonl"])

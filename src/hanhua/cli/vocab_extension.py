@@ -8,11 +8,13 @@ import typer
 
 from hanhua.cli.entry import run_command
 from hanhua.cli.options import HELP, program
+from hanhua.cli.vocab.explore import explore
 from hanhua.cli.vocab.export import export
 from hanhua.cli.vocab.learn import learn
 from hanhua.cli.vocab.measure import measure
 from hanhua.cli.vocab.options import ManyFiles
 from hanhua.cli.vocab.probe import probe
+from hanhua.cli.vocab.repair import repair
 from hanhua.cli.vocab.resize import resize
 from hanhua.cli.vocab.sweep import sweep
 from hanhua.cli.vocab.verify import verify
@@ -36,6 +38,7 @@ app.command(
 app.command(
     cls=ManyFiles, epilog="Example: vocab-extension verify llama3-zh --base llama3 --texts english.txt code.jsonl"
 )(verify)
+app.command(epilog="Example: vocab-extension repair their-zh --model their-model --out their-model-repaired")(repair)
 app.command(cls=ManyFiles, epilog="Example: vocab-extension measure llama3 llama3-zh --texts news.jsonl novel.txt")(
     measure
 )
@@ -51,6 +54,7 @@ app.command(
     epilog="Example: vocab-extension sweep --base llama3 --corpus texts/*.jsonl.zst --sizes 4096,8192,16384,32768"
     " --texts news.jsonl --budget-mb 2000 --model 8b",
 )(sweep)
+app.command(epilog="Example: vocab-extension explore llama3-zh --out llama3-zh.html")(explore)
 app.command(epilog="Example: vocab-extension export Llama-3-8B-zh --format gguf --dtype f16 --out llama-3-8b-zh.gguf")(
     export
 )

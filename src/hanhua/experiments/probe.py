@@ -25,7 +25,7 @@ from hanhua.experiments.probe_corpus import write_probe_corpus
 from hanhua.experiments.probe_ranking import Measured, Standing, rank
 from hanhua.progress import say
 from hanhua.vocab_extension.resize.initialization import Methods
-from hanhua.vocab_extension.resize.resize import grow_model
+from hanhua.vocab_extension.resize.resize import grow_model, rows_with_token
 from hanhua.vocab_extension.resize.weight_source import open_source
 from hanhua.weights import weight_files
 
@@ -185,7 +185,7 @@ def _train_and_score(bench: _Bench, methods: Methods, seed: int, folder: Path) -
             "save_steps": bench.config.steps,
         }
     )
-    first = open_source(bench.model).rows
+    first = rows_with_token(open_source(bench.model))
     facts = pretrain_folder(training, _unhashed(resized, bench), bench.corpus, folder, first_new_id=first)
     return {"before": before, "after": _score(bench, "after", folder / "model"), "last_loss": facts["last_loss"]}
 

@@ -37,7 +37,7 @@ def test_the_command_names_it_and_ends_with_1(
     base: Path, extension: Path, tmp_path: Path, breaks: Breaks, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = write_broken(extension, breaks, tmp_path / "broken")
-    assert run("verify", broken, "--base", base, "--structure-only") == 1
+    assert run("verify", broken, "--base", base, "--structure-only", "--require", "han-only") == 1
     said = capsys.readouterr().out
     for name in (check for how, check, _ in BROKEN if how is breaks):
         assert f"BROKEN proved {name}: " in said

@@ -157,9 +157,11 @@ def learn_folder(
     """Write the extended tokenizer as a finished artifact at `out`; return its facts and what was learned."""
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.texts import sources_of
+    from hanhua.vocab_extension.tokenizer_json import say_limits
 
     places = {pattern: sources_of([pattern], split=reading.split) for pattern in patterns}
     folder = resolve_base_tokenizer(base)
+    say_limits(folder)
     with new_folder(out) as partial:
         learned, verified = learn_into(partial, config, places, folder, reading, workers=workers)
         rows = _measured(folder, partial, places, reading)

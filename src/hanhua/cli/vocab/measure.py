@@ -63,14 +63,19 @@ def open_subjects(folders: list[str], *, base: str | None) -> list[Subject]:
     """Return the tokenizers to measure, the base first where there is one."""
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.measuring.measure import open_subject
+    from hanhua.vocab_extension.tokenizer_json import say_limits
 
     subjects = []
     base_size = None
     if base is not None:
-        subjects.append(open_subject(resolve_base_tokenizer(base), name=base))
+        base_folder = resolve_base_tokenizer(base)
+        say_limits(base_folder)
+        subjects.append(open_subject(base_folder, name=base))
         base_size = subjects[0].tokenizer.get_vocab_size()
-    for folder in folders:
-        subjects.append(open_subject(resolve_base_tokenizer(folder), name=folder, base_size=base_size))
+    for name in folders:
+        folder = resolve_base_tokenizer(name)
+        say_limits(folder)
+        subjects.append(open_subject(folder, name=name, base_size=base_size))
     return subjects
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 from hanhua.cli.output import require_new
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
 _MANY = ("--corpus", "--texts", "--required-characters", "--weight", "--max-read", "--search")
+
+
+AnyBase = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BASE",
+        help="The tokenizer it was made from: a folder, a Hub id, or one in a package, such as llama3 (default: found "
+        "among those in packages)",
+    ),
+]
 
 
 class ManyFiles(TyperCommand):
@@ -65,3 +76,19 @@ def texts_by_source(patterns: list[str] | None, text_field: str, split: str) -> 
     from hanhua.vocab_extension.texts import TextFiles, sources_of
 
     return {source: TextFiles((source,), text_field, split) for source in sources_of(patterns or (), split=split)}
+
+
+def base_of(folder: Path, base: str | None) -> tuple[str, Path]:
+    """Return the name and folder of an extension's base, guessed where none is named."""
+    from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.progress import say
+
+    if base is not None:
+        return base, resolve_base_tokenizer(base)
+    from hanhua.vocab_extension.clinic.base_guess import guess_base
+
+    guess = guess_base(folder)
+    say(
+        f"base: {guess.name}, of which {folder} has {guess.share:.1%} of the tokens at their ids (--base names another)"
+    )
+    return guess.name, guess.folder
