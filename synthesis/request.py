@@ -73,4 +73,4 @@ def forms_for(seed: Seed, forms: list[Form], *, each: int | None) -> list[Form]:
     if each is None or each >= len(fitting):
         return fitting
     first = xxhash.xxh3_64_intdigest(f"{seed.id}#{seed.section}".encode()) % len(fitting)
-    return [form for form in (fitting + fitting)[first : first + each]]
+    return (fitting + fitting)[first : first + each]

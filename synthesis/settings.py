@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hanhua.config_fields import EXECUTION, LocalPath
+
+if TYPE_CHECKING:
+    from hanhua.synthesis.forms.form import Form
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,6 +47,11 @@ class TeacherSettings(BaseModel):
     dollars_per_million_output_tokens: Annotated[float, EXECUTION] = Field(
         default=0.0, ge=0, description="Price of a million tokens answered, in US dollars"
     )
+
+    def price(self, prompt_tokens: float, output_tokens: float) -> float:
+        """Return what tokens cost, in US dollars."""
+        sent = prompt_tokens * self.dollars_per_million_prompt_tokens
+        return (sent + output_tokens * self.dollars_per_million_output_tokens) / 1e6
 
 
 class SeedSettings(BaseModel):
@@ -107,16 +116,21 @@ class SynthesisConfig(BaseModel):
     forms_per_section: int | None = Field(
         default=None, ge=1, description="Forms that each section goes through, in turn; null: every one"
     )
+    form_folder: LocalPath | None = Field(
+        default=None,
+        description="Folder with YAML files of your own forms, beside those that come with Hanhua; null: none",
+    )
+    benchmarks: tuple[LocalPath, ...] = Field(
+        default=(), description="Files whose questions no output may hold. In a recipe: those of eval.benchmarks"
+    )
     seeds: SeedSettings = Field(default_factory=SeedSettings, description="The documents a teacher is given")
     seed: int = Field(default=0, ge=0, description="Random seed, sent with every request")
     asking: Annotated[AskingSettings, EXECUTION] = Field(
         default_factory=AskingSettings, description="How requests are sent, and their ceiling"
     )
     compared_teacher: Annotated[TeacherSettings | None, EXECUTION] = Field(
-        default=None, description="A second model, which hanhua synthesize --pilot compares with the teacher; null: none"
-    )
-    pilot: Annotated[LocalPath | None, EXECUTION] = Field(
-        default=None, description="The pilot.json of a pilot, by which hanhua plan estimates; null: no estimate"
+        default=None,
+        description="A second model, which hanhua synthesize --pilot compares with the teacher; null: none",
     )
 
     @field_validator("forms")
@@ -128,9 +142,18 @@ class SynthesisConfig(BaseModel):
 
     def key_config(self) -> dict[str, Any]:
         """Return what decides the output: a form counts by its version, so that a changed prompt is a new artifact."""
+        execution = {
+            "base_url",
+            "api_key_env",
+            "dollars_per_million_prompt_tokens",
+            "dollars_per_million_output_tokens",
+        }
+        data = self.model_dump(exclude={"asking", "compared_teacher", "forms", "form_folder"})
+        data["teacher"] = {name: value for name, value in data["teacher"].items() if name not in execution}
+        return {**data, "forms": {form.name: form.version for form in self.load_forms()}}
+
+    def load_forms(self) -> list[Form]:
+        """Return the forms. Raises UsageError for a name that no form has."""
         from hanhua.synthesis.forms.library import load_forms
 
-        execution = {"base_url", "api_key_env", "dollars_per_million_prompt_tokens", "dollars_per_million_output_tokens"}
-        data = self.model_dump(exclude={"asking", "compared_teacher", "pilot", "forms"})
-        data["teacher"] = {name: value for name, value in data["teacher"].items() if name not in execution}
-        return {**data, "forms": {form.name: form.version for form in load_forms(self.forms)}}
+        return load_forms(self.forms, folder=None if self.form_folder is None else Path(self.form_folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xxhash
@@ -22,7 +22,7 @@ Score = Callable[[str], float]
 class Seeds:
     """The chosen seeds of a Corpus, read anew whenever they are asked for.
 
-    chosen: ids of the documents, None for every one that may serve.
+    chosen: ids of the documents, None for every one that may serve. only: of these, some sections; None for all.
     """
 
     corpus: Path
@@ -30,23 +30,24 @@ class Seeds:
     languages: frozenset[str]
     chosen: frozenset[str] | None
     score: Score | None = None
+    only: frozenset[tuple[str, int]] | None = None
 
     def __iter__(self) -> Iterator[Seed]:
         for document in self._documents():
-            yield from sections_of(document, self.settings)
+            for seed in sections_of(document, self.settings):
+                if self.only is None or (seed.id, seed.section) in self.only:
+                    yield seed
 
     def _documents(self) -> Iterator[Document]:
         for document in _candidates(self.corpus, self.settings, self.languages, self.score):
             if self.chosen is None or document[1].id in self.chosen:
                 yield document[1]
 
-    def few(self, documents: int, *, seed: int = 0) -> Seeds:
-        """Return an unbiased sample: those documents whose ids have the smallest hashes."""
-        if self.chosen is not None and documents >= len(self.chosen):
-            return self
-        ids = (document.id for document in self._documents())
-        least = heapq.nsmallest(documents, ((_hash(one, seed), one) for one in ids))
-        return Seeds(self.corpus, self.settings, self.languages, frozenset(one for _, one in least), self.score)
+    def few(self, count: int, *, seed: int = 0) -> Seeds:
+        """Return an unbiased sample: those sections whose hashes are the smallest."""
+        hashed = ((_hash(f"{one.id}#{one.section}", seed), one.id, one.section) for one in self)
+        least = heapq.nsmallest(count, hashed)
+        return replace(self, only=frozenset((name, section) for _, name, section in least))
 
 
 def choose_seeds(corpus: Path, settings: SeedSettings, *, languages: frozenset[str], score: Score | None) -> Seeds:

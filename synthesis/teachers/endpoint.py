@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible endpoint, asked through the `openai` client; its secret comes from the environment.
+"""A model behind an OpenAI-compatible endpoint, asked through the `openai` client; its key comes from the environment.
 
 The client's own retries are off: a retry it makes by itself would be neither counted nor paid for in the ledger.
 """
@@ -15,10 +15,13 @@ from hanhua.errors import MissingExtra, UsageError
 from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import TeacherSettings
-from hanhua.synthesis.teachers.failures import Broken, Busy, Failure, Impossible, Refused, TimedOut, Unreachable
+from hanhua.synthesis.teachers.failures import Broken, Busy, Erring, Failure, Impossible, Refused, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     import openai
+
+BUSY = (429, 503, 529)
+"""What servers say when they are asked too much at a time."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,9 @@ def failure_of_status(status: int, message: str, headers: Any, address: str) -> 
         return Impossible(f"{address}: HTTP {status}: {message}; check teacher.base_url, model and api_key_env")
     if status in (400, 413, 422):
         return Refused(f"HTTP {status}: {message}")
-    return Busy(f"{address}: HTTP {status}: {message}", wait_seconds=_retry_after(headers))
+    if status in BUSY:
+        return Busy(f"{address}: HTTP {status}: {message}", wait_seconds=_retry_after(headers))
+    return Erring(f"{address}: HTTP {status}: {message}")
 
 
 def _retry_after(headers: Any) -> float | None:

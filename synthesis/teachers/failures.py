@@ -2,6 +2,8 @@
 
 Failure                   try again; charged unless the server said that it did nothing
 ├── Busy                  the server said wait: fewer requests at a time
+├── Erring                an error of the server's own
+├── Unreachable           no connection
 ├── TimedOut              no answer within the deadline: fewer at a time, and perhaps paid for
 ├── Broken                cut off, half an answer, no JSON: perhaps paid for
 ├── Refused               the server will never answer this one: not asked again
@@ -20,13 +22,17 @@ class Failure(Exception):
 
 
 class Busy(Failure):
-    """429, or an error of the server's own. wait_seconds: what it asks to wait, if it does."""
+    """429 or 503: too many at a time. wait_seconds: what it asks to wait, if it does."""
 
     slow_down = True
 
     def __init__(self, message: str, wait_seconds: float | None = None) -> None:
         super().__init__(message)
         self.wait_seconds = wait_seconds
+
+
+class Erring(Failure):
+    """An error of the server's own (500, 502 …): it did nothing that is billed, and may work in a moment."""
 
 
 class TimedOut(Failure):
