@@ -1,8 +1,8 @@
 """Whether every number, date and Latin name of a faithful answer stands in its source, in whatever writing.
 
-Limit: none may be without one: what is invented here is what a model learns as a fact (Kimi K2 checks its rephrased texts
-for fidelity in the same way, arXiv 2507.20534). Numbers that only order (第一步, 1.) are none, nor is the number of things
-that the source lists without counting them.
+Limit: none may be without one: what is invented here is what a model learns as a fact (Kimi K2 checks the fidelity of
+its rephrased texts too, arXiv 2507.20534). Numbers that only order (第一步, 1.) are none, nor is how many things the
+source lists without counting them.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _without_structure(text: str, case: Case) -> str:
-    """Return the text without numbers that only order: 第一步, 1., a column of them; and without an exam's wrong options."""
+    """Return the text without numbers that only order (第一步, 1., a column of them) and an exam's wrong options."""
     text = _MARKER.sub(_blank, _STRUCTURE.sub(_blank, text))
     rows = case.parts.of("row")
     if rows and _NUMBER_COLUMN.fullmatch(cells(rows[0].text)[0]):

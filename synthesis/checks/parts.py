@@ -27,8 +27,8 @@ _NAMES = {
 class Part:
     """A stretch of an answer.
 
-    kind: question, answer, problem, solution, reasoning, key, entities, option, step, row, rule, pair or text. label: its
-    letter, number or names. text: without the mark. start, end: the whole of it in the answer.
+    kind: question, answer, problem, solution, reasoning, key, entities, option, step, row, rule, pair or text. label:
+    its letter, number or names. text: without the mark. start, end: the whole of it in the answer.
     """
 
     kind: str
