@@ -142,6 +142,8 @@ class SynthesisConfig(BaseModel):
 
     def key_config(self) -> dict[str, Any]:
         """Return what decides the output: a form counts by its version, so that a changed prompt is a new artifact."""
+        from hanhua.synthesis.checks.verdict import CHECKS_VERSION
+
         execution = {
             "base_url",
             "api_key_env",
@@ -150,7 +152,7 @@ class SynthesisConfig(BaseModel):
         }
         data = self.model_dump(exclude={"asking", "compared_teacher", "forms", "form_folder"})
         data["teacher"] = {name: value for name, value in data["teacher"].items() if name not in execution}
-        return {**data, "forms": {form.name: form.version for form in self.load_forms()}}
+        return {**data, "checks": CHECKS_VERSION, "forms": {form.name: form.version for form in self.load_forms()}}
 
     def load_forms(self) -> list[Form]:
         """Return the forms. Raises UsageError for a name that no form has."""
