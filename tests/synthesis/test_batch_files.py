@@ -54,5 +54,5 @@ def test_a_batch_there_and_back(tmp_path: Path) -> None:
 
 def test_another_file_is_no_batch(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
-    with open_ledger(tmp_path / "l") as ledger, pytest.raises(InputError, match="x.jsonl:1: not a line of a batch"):
+    with open_ledger(tmp_path / "l") as ledger, pytest.raises(InputError, match=r"x\.jsonl:1: not a line of a batch"):
         read_batch(tmp_path / "x.jsonl", [], ledger, settings("http://a/v1", tmp_path).teacher)

@@ -118,7 +118,7 @@ def test_where_and_how_fast_is_asked_is_part_of_neither(folder: Path) -> None:
 
 
 def test_nothing_that_passes_is_an_error_with_the_reasons(folder: Path) -> None:
-    with pytest.raises(HanhuaError, match="none of .* answers passed the checks: "):
+    with pytest.raises(HanhuaError, match=r"none of .* answers passed the checks: "):
         synthesize(folder, Teacher(write=lambda body: "很抱歉，作为一个人工智能语言模型，我无法完成这个任务。"))
 
 
@@ -133,17 +133,21 @@ def killed_runs(folder: Path, teacher: Teacher, *, kills: int, concurrency: int)
             on_disk = keys_of(ledger)
             process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
             if number < kills:
-                size = ledger.stat().st_size if ledger.exists() else 0
-                wait_for(
-                    lambda: process.poll() is not None or (ledger.exists() and ledger.stat().st_size > size + 1500),
-                    seconds=60,
-                )
-                done += process.poll() is None
+                done += works_on(process, ledger)
                 process.kill()
             _, said = process.communicate(timeout=120)
             assert number < kills or process.returncode == 0, said.decode()
             assert on_disk <= keys_of(ledger), "an answer that was on disk is gone"
     return done
+
+
+def works_on(process: subprocess.Popen[bytes], ledger: Path) -> bool:
+    """Wait until the process has kept a few more answers; return whether it is still at work then."""
+    size = ledger.stat().st_size if ledger.exists() else 0
+    wait_for(
+        lambda: process.poll() is not None or (ledger.exists() and ledger.stat().st_size > size + 1500), seconds=60
+    )
+    return process.poll() is None
 
 
 def keys_of(path: Path) -> set[str]:
