@@ -9,7 +9,7 @@ from hanhua.synthesis.checks.case import Case
 
 _ENDS = tuple("。！？!?…”’」』》）)】]|；;%`$")
 _PAIRS = {"（": "）", "(": ")", "《": "》", "「": "」", "『": "』", "“": "”", "【": "】", "[": "]", "〔": "〕"}
-_LISTED = re.compile(r"(?<![\w])(?:\d{1,2}|[a-zA-Z])[)）]")
+_LISTED = re.compile(r"^[ ]*(?:\d{1,2}|[a-zA-Z])[)）]", re.MULTILINE)
 _SENTENCE = re.compile(r"[^。！？!?\n；;|]+")
 MAX_REPEATED_RATIO = 0.2
 """Of the letters, in sentences that came before (Gopher's limit for repeated lines is 0.3, of paragraphs 0.2)."""
