@@ -6,7 +6,7 @@ judged and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -124,6 +124,15 @@ class TeacherLicenses(Protocol):
         """Judge a teacher by its model's name, or by the license it is said to have, for a student by its base's."""
 
 
+class QualityScorers(Protocol):
+    """Makes functions that score how good a text is, by a quality model of filtering's."""
+
+    fingerprint: str
+
+    def scorer(self, folder: Path) -> Callable[[str], float]:
+        """Return the score of the model in a folder: 0 to 1."""
+
+
 class ToyMaker(Protocol):
     """Makes a tiny model to try things out on."""
 
@@ -142,6 +151,7 @@ class Services:
     masker: Masker | None = None
     contamination: ContaminationTest | None = None
     toy: ToyMaker | None = None
+    quality: QualityScorers | None = None
     benchmarks: QuestionFinders | None = None
     copies: CopyFinders | None = None
     teachers: TeacherLicenses | None = None

@@ -14,6 +14,7 @@ BUILDERS = {
     "junk": "hanhua.filtering.harm:build_junk_test",
     "masker": "hanhua.filtering.pii:build_masker",
     "contamination": "hanhua.filtering.decontamination.held:build_held_questions",
+    "quality": "hanhua.filtering.quality_model.scorers:QualityScorers",
     "toy": "hanhua.continued_pretrain.toy_maker:ToyModels",
 }
 

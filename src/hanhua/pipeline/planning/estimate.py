@@ -18,6 +18,8 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.gguf_location import is_gguf_name
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
+from hanhua.pipeline.planning.stage_estimate import StageEstimate
+from hanhua.pipeline.planning.synthesis_estimate import synthesis_stages
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.stages import stage_names
 from hanhua.progress import data_size
@@ -37,19 +39,6 @@ BYTES_PER_TOKEN = {"zh": BASE_BYTES_PER_TOKEN, "en": 4.3, "other": 3.5}
 """Of Llama 3's tokenizer; English from docs/results/2026-11-23-quickstart-on-real-text.md."""
 CORPUS_ON_DISK = 0.35
 """Size of a zstd Corpus over that of its text."""
-
-
-@dataclass(frozen=True)
-class StageEstimate:
-    """One stage. device_hours: of all accelerators together; None: unknown. note: what the estimate is based on."""
-
-    stage: str
-    hours: float | None
-    device_hours: float | None = None
-    dollars: float | None = None
-    memory_bytes: int | None = None
-    disk_bytes: int | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,8 +66,11 @@ class RecipeEstimate:
         return sum(known) if known else None
 
 
-def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
-    """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
+def estimate_recipe(recipe: Recipe, *, pilot: Mapping[str, Any] | None = None) -> RecipeEstimate:
+    """Return what a recipe takes on the hardware it names. Uses no network and reads no text.
+
+    pilot: what `hanhua synthesize --pilot` has found, for the stage `synthesis`.
+    """
     hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
@@ -90,7 +82,11 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
         )
     weights = None if shape is None else weight_bytes(recipe, shape)
     order = stage_names()
-    stages = [*_text_stages(recipe, text_bytes), *_model_stages(recipe, weights, training, hardware)]
+    stages = [
+        *_text_stages(recipe, text_bytes),
+        *synthesis_stages(recipe, pilot),
+        *_model_stages(recipe, weights, training, hardware),
+    ]
     return RecipeEstimate(
         stages={stage.stage: stage for stage in sorted(stages, key=lambda one: order.index(one.stage))},
         tokens=tokens,
