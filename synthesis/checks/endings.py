@@ -51,6 +51,10 @@ def repeats_itself(case: Case) -> str | None:
     found = [sentence.strip() for sentence in _SENTENCE.findall(case.plain)]
     sentences = [one for one in found if sum(map(str.isalnum, one)) >= MIN_SENTENCE]
     times = Counter(sentences)
+    clauses = Counter(one.strip() for one in re.split(r"[。！？!?\n；;|，,、：:]", case.plain) if len(one.strip()) >= MIN_SENTENCE)
+    if clauses and max(clauses.values()) > MAX_TIMES:
+        clause, count = clauses.most_common(1)[0]
+        return f"{count} times: {clause[:40]}"
     worst, most = max(times.items(), key=lambda item: item[1], default=("", 0))
     again = sum(len(one) * (count - 1) for one, count in times.items())
     if most >= MAX_TIMES or again > MAX_REPEATED_RATIO * max(1, sum(map(len, sentences))):

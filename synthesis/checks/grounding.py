@@ -17,7 +17,8 @@ from hanhua.synthesis.checks.quantities import names_with_figures, read_quantiti
 from hanhua.synthesis.checks.source_numbers import Source
 
 _STRUCTURE = re.compile(
-    r"第\s?[一二三四五六七八九十\d]{1,2}\s?(?:步|点|，|、|：|:|,|种|类|个?方面|层|部分|个?问题|题|列|行|条(?!约|例|款|规定)|组|空|道|环)"
+    r"^[ ]*(?:\d{1,2}[.、][ ]*)?第[一二三四五六]次"
+    r"|第\s?[一二三四五六七八九十\d]{1,2}\s?(?:步|点|，|、|：|:|,|种|类|个?方面|层|部分|个?问题|题|列|行|条(?!约|例|款|规定)|组|空|道|环)"
     r"|(?:步骤|图|表|例|题目|题|问题|问|答|Q|A)\s?[一二三四五六七八九十\d]{1,2}(?=[：:、. ]|$)"
     r"|(?:以下|下面|如下|上述|以上|下列|这|这里的)[一二三四五六七八九十两\d]{1,2}\s?(?:点|个|种|步|类|项|条|方面|组|者|样|件)"
     r"|[分共]?(?:为|成)?[一二三四五六七八九十两\d]{1,2}\s?(?:个步骤|步(?!枪|行|入))",
@@ -117,7 +118,7 @@ def _without_wrong_options(text: str, case: Case) -> str:
     for part in case.parts.of("reasoning"):
         inner = text[part.start : part.end]
         for one in sorted(said, key=len, reverse=True):
-            inner = inner.replace(one, "\0" * len(one))
+            inner = re.sub(rf"(?<![\d.]){re.escape(one)}(?![\d.])", "\0" * len(one), inner)
         text = text[: part.start] + inner + text[part.end :]
     return text
 

@@ -178,6 +178,7 @@ def _is_number(match: re.Match[str], text: str) -> bool:
     if set(said) <= set(FORMAL + "万亿零"):
         return bool(set(said) & set("拾佰仟"))
     if len(said) == 1:
+        follows = follows or text[match.end() : match.end() + 1] == "比" or before == "比"
         return follows and said not in "百千万亿"
     if not set(said) & set("十百千万亿"):
         return len(said) > 2 or bool(set(said) & set("零〇")) or "点" in said

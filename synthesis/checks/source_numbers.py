@@ -74,6 +74,8 @@ class Source:
             return True
         if self._is_of_a_year(one) or self._is_one_of_a_unit(one) or (one.hedged and self._rounds(one.value)):
             return True
+        if one.value == _WORKED_OUT and one.counted.startswith("次"):
+            return all(not other.counted.startswith("次") for other in self.stated)
         if not one.is_count or not MEASURE.match(one.counted) or not _GENERIC.match(one.counted):
             return False
         return not self._is_contradicted(one) and (one.value == _WORKED_OUT or self._lists(int(one.value)))
@@ -151,8 +153,10 @@ def _times(text: str) -> set[Fraction]:
 
 
 def _other_writings(text: str) -> set[Fraction]:
-    """Return the numbers of ordinals (第一条) and of what is said shortly (一米五)."""
+    """Return the numbers of ordinals (第一条) and of what is said shortly (一米五, 半小时)."""
     values = {chinese_number(one) for one in re.findall(rf"第([{NUMERAL}]+)", text)}
+    values |= {Fraction(30)} if re.search("半个?(?:小时|钟头)", text) else set()
+    values |= {Fraction(6)} if re.search("半年", text) else set()
     for match in _COLLOQUIAL.finditer(text):
         whole, tenths = (Fraction(one) if one.isdigit() else chinese_number(one) for one in match.group("a", "b"))
         values.add(whole + tenths / 10)
