@@ -51,7 +51,9 @@ def repeats_itself(case: Case) -> str | None:
     found = [sentence.strip() for sentence in _SENTENCE.findall(case.plain)]
     sentences = [one for one in found if sum(map(str.isalnum, one)) >= MIN_SENTENCE]
     times = Counter(sentences)
-    clauses = Counter(one.strip() for one in re.split(r"[。！？!?\n；;|，,、：:]", case.plain) if len(one.strip()) >= MIN_SENTENCE)
+    clauses = Counter(
+        one.strip() for one in re.split(r"[。！？!?\n；;|，,、：:]", case.plain) if len(one.strip()) >= MIN_SENTENCE
+    )
     if clauses and max(clauses.values()) > MAX_TIMES:
         clause, count = clauses.most_common(1)[0]
         return f"{count} times: {clause[:40]}"
