@@ -12,6 +12,6 @@ STAGE = Stage(
     function="hanhua.synthesis.stage:synthesize",
     output_version=1,
     inputs=(Input("corpus"),),
-    services=("harm", "masker", "quality"),
+    services=("harm", "masker", "quality", "benchmarks", "copies"),
     libraries=("openai", "opencc", "zstandard"),
 )

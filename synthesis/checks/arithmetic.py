@@ -22,18 +22,21 @@ def other_result(case: Case) -> str | None:
     answers, solutions = case.parts.of("answer"), case.parts.of("solution")
     if not answers or not solutions:
         return None
-    said = [one.value for one in read_quantities(answers[-1].text)]
-    results = _results(solutions[-1].text)
-    if not said or not results or any(value in results for value in said):
+    problem = {one.value for part in case.parts.of("problem") for one in read_quantities(part.text)}
+    said = {one.value for one in read_quantities(answers[-1].text)}
+    worked = _scaled({one.value for one in read_quantities(solutions[-1].text)})
+    worked |= _scaled({one.right for one in equations(solutions[-1].text)})
+    new = said - problem
+    wrong = {value for value in new if not _scaled({value}) & worked} if new else said - worked
+    if not wrong or (not new and said & worked):
         return None
-    return f"答 says {_shown(said[-1])}, which the solution never comes to"
+    return f"答 says {', '.join(sorted(map(_shown, wrong)))}, which the solution never comes to"
 
 
-def _results(solution: str) -> set[Fraction]:
-    found = {one.right for one in equations(solution)}
-    behind = [one.value for line in solution.split("\n") for one in read_quantities(line)[-1:]]
-    last = [one.value for one in read_quantities(solution)][-2:]
-    return {*found, *behind, *last}
+def _scaled(values: set[Fraction]) -> set[Fraction]:
+    """Return the values with those that 万, 亿 or % behind a bracket would make of them: 25080（万元）."""
+    scales = (Fraction(1), Fraction(10**4), Fraction(10**8), Fraction(1, 100))
+    return {value * scale for value in values for scale in scales}
 
 
 def _shown(value: Fraction) -> str:

@@ -9,7 +9,7 @@ from hanhua.synthesis.checks.case import Case
 
 _ENDS = tuple("。！？!?…”’」』》）)】]|；;%`$")
 _PAIRS = {"（": "）", "(": ")", "《": "》", "「": "」", "『": "』", "“": "”", "【": "】", "[": "]", "〔": "〕"}
-_LISTED = re.compile(r"(?<![\w])(?:\d{1,2}|[a-zA-Z])[)）]")
+_LISTED = re.compile(r"^[ ]*(?:\d{1,2}|[a-zA-Z])[)）]", re.MULTILINE)
 _SENTENCE = re.compile(r"[^。！？!?\n；;|]+")
 MAX_REPEATED_RATIO = 0.2
 """Of the letters, in sentences that came before (Gopher's limit for repeated lines is 0.3, of paragraphs 0.2)."""
@@ -51,6 +51,12 @@ def repeats_itself(case: Case) -> str | None:
     found = [sentence.strip() for sentence in _SENTENCE.findall(case.plain)]
     sentences = [one for one in found if sum(map(str.isalnum, one)) >= MIN_SENTENCE]
     times = Counter(sentences)
+    clauses = Counter(
+        one.strip() for one in re.split(r"[。！？!?\n；;|，,、：:]", case.plain) if len(one.strip()) >= MIN_SENTENCE
+    )
+    if clauses and max(clauses.values()) > MAX_TIMES:
+        clause, count = clauses.most_common(1)[0]
+        return f"{count} times: {clause[:40]}"
     worst, most = max(times.items(), key=lambda item: item[1], default=("", 0))
     again = sum(len(one) * (count - 1) for one, count in times.items())
     if most >= MAX_TIMES or again > MAX_REPEATED_RATIO * max(1, sum(map(len, sentences))):

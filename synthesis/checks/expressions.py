@@ -44,6 +44,7 @@ _TERM = rf"(?:[-(]\s?)*{_NUMBER}(?:\s?[%万亿])?(?:\s?\^\s?\d)?(?:\s?\))*(?:\s?
 _SIDE = rf"{_TERM}(?:\s?[-+*/]\s?{_TERM})*"
 _CHAIN = re.compile(rf"{_SIDE}(?:\s?(?:=|≈|\.\.\.)\s?{_SIDE})+")
 _TOKEN = re.compile(rf"\s*(?P<number>{_NUMBER})|\s*(?P<sign>[-+*/()^%万亿])")
+_SCALES = {"%": Fraction(1, 100), "万": Fraction(10**4), "亿": Fraction(10**8)}
 _REMAINDER = re.compile(r"\s?(?:…+|\.{3,}|余)\s?\d+")
 
 
@@ -81,7 +82,7 @@ def _last_step(said: str) -> Fraction | None:
     if match is None:
         return None
     places = len(match[1].partition(".")[2])
-    return Fraction(1, 10**places) * {"%": Fraction(1, 100), "万": 10**4, "亿": 10**8}.get(match[2], Fraction(1))
+    return Fraction(1, 10**places) * _SCALES.get(match[2], Fraction(1))
 
 
 def _is_short(value: Fraction, step: Fraction) -> bool:
@@ -195,7 +196,7 @@ def _factor(tokens: list[str]) -> tuple[Fraction, list[str]]:
             value, rest = value ** int(rest[1]), rest[2:]
         else:
             value, rest = (
-                value * {"%": Fraction(1, 100), "万": Fraction(10**4), "亿": Fraction(10**8)}[rest[0]],
+                value * _SCALES[rest[0]],
                 rest[1:],
             )
     return value, rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hanhua.synthesis.checks.case import Case
-from hanhua.zh_text.scripts import han_runs, one_sided_characters, script_shares
+from hanhua.zh_text.scripts import chinese_script, han_runs, one_sided_characters, script_shares
 
 MIN_HAN_RATIO = 0.6
 """Of letters; own: pages of Chinese about programs have two thirds and more."""
@@ -54,6 +54,8 @@ def wrong_script(case: Case) -> str | None:
     """Return the characters of the other script, or the words of another region."""
     only_hans, only_hant = one_sided_characters()
     wrong_ones = only_hant if case.form.script == "hans" else only_hans
+    if chinese_script(case.seed.text) == ("hans" if case.form.script == "hans" else "hant"):
+        wrong_ones = wrong_ones - set(case.seed.text)  # 毕昇, as the source writes him
     characters = "".join(han_runs(case.text))
     wrong = [one for one in characters if one in wrong_ones]
     if len(wrong) >= MIN_WRONG and len(wrong) > MAX_WRONG_SCRIPT_RATIO * len(characters):

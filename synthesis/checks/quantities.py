@@ -29,7 +29,7 @@ _PARTS_OF = re.compile(
 _HALF = re.compile(r"一半|半数|对半(?!开玩)|\bhalf\b|减半")
 _NUMERAL = re.compile(
     rf"(?P<negative>负|零下)?(?P<number>[{NUMERAL}]+(?:点[零〇一二三四五六七八九]+[万亿]?)?|[{FORMAL}万亿零]{{2,}})"
-    rf"(?P<more>多|余|几)?(?P<scale>万|亿)?(?P<tenths>成(?:半|五)?(?![{_NOT_TENTHS}])|个百分点)?"
+    rf"(?P<more>多|余|几)?(?P<scale>万|亿)?(?P<tenths>成(?:半|[一二三四五六七八九])?(?![{_NOT_TENTHS}])|个百分点)?"
 )
 _MEASURES = (
     "年|个?月|日|天|周|星期|个?小时|时|分|秒|世纪|岁|届|期|次|回|遍|趟|场|轮|倍|折|元|块|美元|欧元|港元|日元|人|名|位|个|只|条|头|匹"
@@ -46,7 +46,7 @@ _IDIOMS = re.compile(
     "千万(?=别|不|要|注意|小心|记)|万一|十分(?!钟|之)|千家万户|三天两头|成千上万|千千万万|百分百|四舍五入|五花八门|七上八下|三番五次|"
     "千方百计|万无一失|乱七八糟|一五一十|三三两两|一分为二|四通八达|五颜六色|十全十美|两全其美|三言两语|独一无二|数一数二|一心一意|"
     "三心二意|千变万化|千差万别|九牛一毛|百里挑一|一年四季|一年到头|四面八方|五湖四海|三角|千里迢迢|万里长城|半斤八两|七嘴八舌|"
-    "一石二鸟|一箭双雕|一模一样|一朝一夕|三百六十行|十有八九|十之八九|一成不变|万分|百万富翁|两面|一面|四周|四边形|五角星|九州|"
+    "一石二鸟|一箭双雕|一模一样|一朝一夕|三百六十行|十有八九|十之八九|一成不变|万分|百万富翁|两面|一面|四面|四壁|四周|四边形|五角星|九州|"
     "三国演义|三国时|三国志|五一|十一黄金周|九龙|八达岭|十字|千禧|百科|五谷|六神|七夕|一方面|一般|一些|一定|一样|一直|一起|一旦|万万"
 )
 _HEDGES = re.compile(
@@ -104,7 +104,7 @@ def read_quantities(text: str) -> list[Quantity]:
 def _fractions(text: str) -> Iterator[Quantity]:
     for match in _PARTS_OF.finditer(text):
         below, above = (_any_number(match[part]) for part in ("below", "above"))
-        if below:
+        if below and match[0] != "百分之百":
             yield _quantity(text, above / below, match.start(), match.end())
     for match in _HALF.finditer(text):
         yield _quantity(text, Fraction(1, 2), match.start(), match.end())
@@ -154,7 +154,8 @@ def _chinese(text: str) -> Iterator[Quantity]:
         value = chinese_number(said) * LARGE.get(match["scale"] or "", 1)
         tenths = match["tenths"] or ""
         if tenths.startswith("成"):
-            value = value / 10 + (Fraction(5, 100) if len(tenths) > 1 else 0)
+            more = tenths[1:]
+            value = value / 10 + (chinese_number(more) / 100 if more and more != "半" else Fraction(len(more), 20))
         elif tenths:
             value /= 100
         yield _quantity(text, -value if match["negative"] else value, match.start(), match.end())
@@ -169,7 +170,7 @@ def _is_number(match: re.Match[str], text: str) -> bool:
     if said in ("一", "零", "〇"):
         return (
             said == "一"
-            and before not in tuple("有每同另这那某前后当头终第唯统单任万")
+            and before not in tuple("有每同另这那某前后当头终第唯统单任万哪几到来")
             and bool(_UNITS_OF_ONE.match(text, match.end()))
         )
     if before in tuple("几数上好成") and not set(said) - set("十百千万亿"):
@@ -177,6 +178,7 @@ def _is_number(match: re.Match[str], text: str) -> bool:
     if set(said) <= set(FORMAL + "万亿零"):
         return bool(set(said) & set("拾佰仟"))
     if len(said) == 1:
+        follows = follows or text[match.end() : match.end() + 1] == "比" or before == "比"
         return follows and said not in "百千万亿"
     if not set(said) & set("十百千万亿"):
         return len(said) > 2 or bool(set(said) & set("零〇")) or "点" in said

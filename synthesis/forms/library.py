@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -18,6 +18,8 @@ from hanhua.synthesis.forms.wording import AUDIENCES, CONVERSIONS, FAITHFUL, SCR
 from hanhua.zh_text.conversion import open_converter
 
 _HERE = Path(__file__).parent
+Known = TypeVar("Known", bound=str)
+
 _NAME = re.compile(r"(?P<kind>[^@:]+)(?:@(?P<audience>[^@:]+))?(?::(?P<script>[^@:]+))?")
 
 
@@ -68,23 +70,23 @@ def _forms_of(name: str, files: dict[str, Path]) -> list[Form]:
     match = _NAME.fullmatch(name.strip())
     if match is None:
         raise UsageError(f"{name!r} is no name of a form: KIND, KIND@AUDIENCE or KIND@AUDIENCE:SCRIPT")
-    kind, script = _known(match["kind"], sorted(files), "form"), match["script"] or "hans"
-    _known(script, list(get_args(FormScript)), "script")
+    kind = _known(match["kind"], sorted(files), "form")
+    writing: FormScript = _known(match["script"] or "hans", get_args(FormScript), "script")
     said = _read(files[kind])
     if not said.audiences:
         if match["audience"] is not None:
             raise UsageError(f"{name}: the form {kind!r} has no audiences; say {kind}")
-        return [_made(kind, said, None, script)]
-    wanted = [_known(match["audience"], list(AUDIENCES), "audience")] if match["audience"] else list(AUDIENCES)
-    return [_made(kind, said, audience, script) for audience in wanted]
+        return [_made(kind, said, None, writing)]
+    wanted = [_known(match["audience"], tuple(AUDIENCES), "audience")] if match["audience"] else tuple(AUDIENCES)
+    return [_made(kind, said, audience, writing) for audience in wanted]
 
 
-def _known(word: str, known: list[str], what: str) -> str:
+def _known(word: str, known: Sequence[Known], what: str) -> Known:
     if word not in known:
         near = nearest(word, known)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
         raise UsageError(f"no {what} {word!r} ({hint})")
-    return word
+    return known[list(known).index(word)]
 
 
 def _read(path: Path) -> FormFile:

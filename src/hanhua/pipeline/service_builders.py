@@ -15,6 +15,9 @@ BUILDERS = {
     "masker": "hanhua.filtering.pii:build_masker",
     "contamination": "hanhua.filtering.decontamination.held:build_held_questions",
     "quality": "hanhua.filtering.quality_model.scorers:QualityScorers",
+    "benchmarks": "hanhua.filtering.decontamination.finder:BenchmarkQuestions",
+    "copies": "hanhua.filtering.duplicates.finder:CorpusCopies",
+    "teachers": "hanhua.synthesis.licenses.verdicts:TeacherTable",
     "toy": "hanhua.continued_pretrain.toy_maker:ToyModels",
 }
 
