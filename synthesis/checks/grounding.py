@@ -51,8 +51,9 @@ def foreign_dates(case: Case) -> str | None:
     """Return the dates of an answer that its source does not give."""
     if not case.form.faithful:
         return None
-    source = read_dates(case.source)
-    years = {int(value) for value in Source.of(case).values if value.denominator == 1}
+    source, numbers = read_dates(case.source), Source.of(case)
+    # 1998—2008年: the first year is a plain number.
+    years = {*numbers.years, *(int(one.value) for one in numbers.stated if one.value.denominator == 1)}
     text = _without_structure(case.plain, case)
     missing = [text[d.start : d.end] for d in read_dates(text) if not stands_in(d, source, years)]
     return _told(missing, "not in the source")
