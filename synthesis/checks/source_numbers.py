@@ -116,7 +116,9 @@ class Source:
         if any(value < other < value + step and step * math.floor(other / step) == value for other in self.values):
             return True
         near = (
-            other for other in self.values if other > 0 and abs(other - value) < min(step, other * MAX_ROUNDED_RATIO)
+            other
+            for other in self.values
+            if other > 0 and other != value and abs(other - value) < min(step, other * MAX_ROUNDED_RATIO)
         )
         return any(step * math.ceil(other / step) == value for other in near)
 

@@ -28,6 +28,13 @@ def outputs() -> tuple[Judged, ...]:
     return tuple(judged(FOLDER))
 
 
+def test_outputs_that_no_limit_was_set_by_are_told_apart_too() -> None:
+    unseen = list(judged(FOLDER / "unseen"))
+    assert [one.id for one in unseen if one.reason is not None and one.reason not in one.found] == []
+    # 上万 is no number: 一万多 for it is more exact than its source.
+    assert [one.id for one in unseen if one.reason is None and one.found] == ["orchard-good-3"]
+
+
 def kept(text: str, *, finish_reason: str = "stop", context: CheckContext | None = None) -> str | None:
     (form,) = load_forms(["rewrite"])
     form = replace(form, limits=form.limits.model_copy(update={"min_characters": 20}))
