@@ -22,6 +22,8 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "harmful-content",
+    "synthesis",
+    "synthetic-forms",
     "training",
     "coming-from",
     "hardware",

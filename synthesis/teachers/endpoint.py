@@ -47,7 +47,7 @@ class Endpoint:
             base_url=settings.base_url,
             max_retries=0,
             timeout=deadline_seconds,
-            http_client=openai.DefaultAsyncHttpxClient(limits=_limits(connections), trust_env=False),
+            http_client=openai.DefaultAsyncHttpxClient(limits=connection_limits(connections), trust_env=False),
         )
         self._address = settings.base_url
 
@@ -83,7 +83,8 @@ class Endpoint:
         return Broken(f"{self._address}: {cause}: {error.__cause__ or error}")
 
 
-def _limits(connections: int) -> Any:
+def connection_limits(connections: int) -> Any:
+    """Return the limits of so many connections, as the HTTP library that `openai` is built on says them."""
     from openai import DefaultAsyncHttpxClient
 
     module = __import__(DefaultAsyncHttpxClient.__mro__[1].__module__.split(".")[0])
