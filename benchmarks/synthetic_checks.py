@@ -25,6 +25,8 @@ from hanhua.filtering.pii import build_masker
 from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.checks.among import reject_alike
 from hanhua.synthesis.checks.case import Case
+from hanhua.synthesis.checks.overlap import shared_ratio
+from hanhua.synthesis.checks.plain import han
 from hanhua.synthesis.checks.verdict import CHECKS, PASSED_IN, CheckContext, findings
 from hanhua.synthesis.forms.library import load_forms
 from hanhua.synthesis.seed import Seed
@@ -57,7 +59,12 @@ def main() -> None:
         print(
             f"| {row['check']} | {row['own']} | {row['found']} | {shares[0]} | {row['good_rejected']} | {shares[1]} |"
         )
-    write_measurement(__file__, given, rows)
+    shares = drift_shares(given.data)
+    print(
+        f"\npairs of Han characters in the source: {shares['own_least']:.3f} and more of the good outputs, "
+        f"{shares['other_most']:.3f} at most of the same with another passage"
+    )
+    write_measurement(__file__, given, {"checks": rows, "shared_ratio": shares})
 
 
 def judged(folder: Path) -> Iterator[Judged]:
@@ -74,6 +81,18 @@ def judged(folder: Path) -> Iterator[Judged]:
         seed = Seed(passage["id"], 0, passage["text"], "", "own", "CC0-1.0", passage["language"])
         case = Case(load_forms([one["form"]])[0], seed, Answer(one["output"], one["finish_reason"], 0, 0))
         yield Judged(one["id"], one["reason"], case.text, dict(findings(case, context)))
+
+
+def drift_shares(folder: Path) -> dict[str, float]:
+    """Return the least share of an output's pairs of characters in its own passage, and the greatest in any other."""
+    passages = {one["id"]: han(one["text"]) for one in _lines(folder / "passages.jsonl") if one["language"] == "zh"}
+    own, other = [], []
+    for one in _lines(folder / "judged_outputs.jsonl"):
+        if one["reason"] is None and load_forms([one["form"]])[0].limits.min_shared_ratio is not None:
+            text = han(one["output"])
+            own.append(shared_ratio(text, passages[one["passage"]]))
+            other += [shared_ratio(text, source) for name, source in passages.items() if name != one["passage"]]
+    return {"own_least": min(own), "other_most": max(other)}
 
 
 def measured(outputs: list[Judged]) -> list[dict[str, Any]]:
