@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from measurement import add_json_option, write_measurement
@@ -25,6 +26,7 @@ from hanhua.filtering.pii import build_masker
 from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.checks.among import reject_alike
 from hanhua.synthesis.checks.case import Case
+from hanhua.synthesis.checks.overlap import shared_ratio
 from hanhua.synthesis.checks.verdict import CHECKS, PASSED_IN, CheckContext, findings
 from hanhua.synthesis.forms.library import load_forms
 from hanhua.synthesis.seed import Seed
@@ -57,7 +59,13 @@ def main() -> None:
         print(
             f"| {row['check']} | {row['own']} | {row['found']} | {shares[0]} | {row['good_rejected']} | {shares[1]} |"
         )
-    write_measurement(__file__, given, rows)
+    shares = drift_shares(given.data)
+    print(
+        f"\npairs of Han characters in the source: {shares['own_least']:.3f} and more of the good outputs; of the same "
+        f"with another passage {shares['other_median']:.3f} at the median, {shares['other_most']:.3f} at most, and "
+        f"{shares['other_passing_ratio']:.2%} reach their form's limit"
+    )
+    write_measurement(__file__, given, {"checks": rows, "shared_ratio": shares})
 
 
 def judged(folder: Path) -> Iterator[Judged]:
@@ -74,6 +82,27 @@ def judged(folder: Path) -> Iterator[Judged]:
         seed = Seed(passage["id"], 0, passage["text"], "", "own", "CC0-1.0", passage["language"])
         case = Case(load_forms([one["form"]])[0], seed, Answer(one["output"], one["finish_reason"], 0, 0))
         yield Judged(one["id"], one["reason"], case.text, dict(findings(case, context)))
+
+
+def drift_shares(folder: Path) -> dict[str, float]:
+    """Return how much of good outputs is in their own passage, and in all the others of the folder."""
+    passages = {one["id"]: one["text"] for one in _lines(folder / "passages.jsonl") if one["language"] == "zh"}
+    own, other, passing = [], [], []
+    for one in _lines(folder / "judged_outputs.jsonl"):
+        limit = load_forms([one["form"]])[0].limits.min_shared_ratio
+        if one["reason"] is None and limit is not None:
+            own.append(shared_ratio(one["output"], passages[one["passage"]]))
+            with_others = [
+                shared_ratio(one["output"], source) for name, source in passages.items() if name != one["passage"]
+            ]
+            other += with_others
+            passing += [ratio >= limit for ratio in with_others]
+    return {
+        "own_least": min(own),
+        "other_median": median(other),
+        "other_most": max(other),
+        "other_passing_ratio": sum(passing) / len(passing),
+    }
 
 
 def measured(outputs: list[Judged]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ OPENING = 8
 MAX_OPENING_RATIO = 0.02
 """Of the outputs, those that may begin with the same 8 letters (requirement 6 of the field's pages)."""
 MIN_SAME_OPENINGS = 2
-_LABELS = re.compile(r"^[\s#*>|【「“]*(?:(?:问|答|問|题目|題目|标题|標題|实体|實體)\s?\d?[：:])?[\s#*]*")
+_LABELS = re.compile(r"^[\s#*>|【「“]*(?:(?:问题?|答|問題?|题目|題目|标题|標題|实体|實體)\s?\d?[：:])?[\s#*]*")
 _SEED = 11
 
 Signature = npt.NDArray[np.uint32]

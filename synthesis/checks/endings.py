@@ -10,6 +10,7 @@ from hanhua.synthesis.checks.case import Case
 _ENDS = tuple("。！？!?…”’」』》）)】]|；;%`$")
 _PAIRS = {"（": "）", "(": ")", "《": "》", "「": "」", "『": "』", "“": "”", "【": "】", "[": "]", "〔": "〕"}
 _LISTED = re.compile(r"^[ ]*(?:\d{1,2}|[a-zA-Z])[)）]", re.MULTILINE)
+_LABEL = re.compile(r"^(?:问题?|答|解析|题目|解答)[：:]\s*")
 _SENTENCE = re.compile(r"[^。！？!?\n；;|]+")
 MAX_REPEATED_RATIO = 0.2
 """Of the letters, in sentences that came before (Gopher's limit for repeated lines is 0.3, of paragraphs 0.2)."""
@@ -48,7 +49,7 @@ def unbalanced(case: Case) -> str | None:
 
 def repeats_itself(case: Case) -> str | None:
     """Return what an answer says over and over."""
-    found = [sentence.strip() for sentence in _SENTENCE.findall(case.plain)]
+    found = [_LABEL.sub("", sentence.strip()) for sentence in _SENTENCE.findall(case.plain)]
     sentences = [one for one in found if sum(map(str.isalnum, one)) >= MIN_SENTENCE]
     times = Counter(sentences)
     clauses = Counter(

@@ -20,6 +20,7 @@ _STRUCTURE = re.compile(
     r"^[ ]*(?:\d{1,2}[.、][ ]*)?第[一二三四五六]次"
     r"|第\s?[一二三四五六七八九十\d]{1,2}\s?(?:步|点|，|、|：|:|,|种|类|个?方面|层|部分|个?问题|题|列|行|条(?!约|例|款|规定)|组|空|道|环)"
     r"|(?:步骤|图|表|例|题目|题|问题|问|答|Q|A)\s?[一二三四五六七八九十\d]{1,2}(?=[：:、. ]|$)"
+    r"|(?:其余|其他|另外|[A-D]、?)[二两三四]\s?(?:个选)?项"
     r"|(?:以下|下面|如下|上述|以上|下列|这|这里的)[一二三四五六七八九十两\d]{1,2}\s?(?:点|个|种|步|类|项|条|方面|组|者|样|件)"
     r"|[分共]?(?:为|成)?[一二三四五六七八九十两\d]{1,2}\s?(?:个步骤|步(?!枪|行|入))",
     re.MULTILINE,
@@ -51,8 +52,9 @@ def foreign_dates(case: Case) -> str | None:
     """Return the dates of an answer that its source does not give."""
     if not case.form.faithful:
         return None
-    source = read_dates(case.source)
-    years = {int(value) for value in Source.of(case).values if value.denominator == 1}
+    source, numbers = read_dates(case.source), Source.of(case)
+    # 1998—2008年: the first year is a plain number.
+    years = {*numbers.years, *(int(one.value) for one in numbers.stated if one.value.denominator == 1)}
     text = _without_structure(case.plain, case)
     missing = [text[d.start : d.end] for d in read_dates(text) if not stands_in(d, source, years)]
     return _told(missing, "not in the source")

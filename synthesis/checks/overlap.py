@@ -46,8 +46,9 @@ def copied_ratio(mine: str, source: str) -> float:
 
 
 def shared_ratio(mine: str, source: str) -> float:
-    """Return the share of the different pairs of Han characters of one text that the other holds."""
-    pairs, held = ({text[at : at + 2] for at in range(len(text) - 1)} for text in (mine, source))
+    """Return the share of the different pairs of Han characters of an answer that a source holds, without labels."""
+    plain = (han(_LABELS.sub("", mine)), han(source))
+    pairs, held = ({text[at : at + 2] for at in range(len(text) - 1)} for text in plain)
     return len(pairs & held) / len(pairs) if pairs else 0.0
 
 
@@ -55,7 +56,7 @@ def drifted(case: Case) -> str | None:
     """Return how far an answer is from its source: another subject, much shorter or longer, its numbers lost."""
     limits = case.form.limits
     if limits.min_shared_ratio is not None:
-        ratio = shared_ratio(han(_LABELS.sub("", case.text)), han(f"{case.seed.context}{case.seed.text}"))
+        ratio = shared_ratio(case.text, f"{case.seed.context}\n{case.seed.text}")
         if ratio < limits.min_shared_ratio:
             return f"{ratio:.0%} of its pairs of characters in the source; at least {limits.min_shared_ratio:.0%}"
     return _wrong_ratio(case) or _lost_numbers(case)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hanhua.synthesis.checks.numerals import FORMAL, LARGE, NUMERAL, chinese_number
+from hanhua.synthesis.checks.numerals import DIGITS, FORMAL, LARGE, NUMERAL, chinese_number
 
 _SCALES = {
     "百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "万亿": 10**12, "兆": 10**12,
@@ -26,9 +26,12 @@ _FIGURE = re.compile(
 _PARTS_OF = re.compile(
     rf"(?P<below>[{NUMERAL}]+|\d+)分之(?P<above>[{NUMERAL}]+(?:点[零〇一二三四五六七八九]+)?|\d+(?:\.\d+)?)"
 )
+_SHORT_FORM = re.compile(
+    rf"(?P<a>\d+|[{NUMERAL}]+)[米块](?P<b>[1-9]\d?|[一二三四五六七八九]{{1,2}})(?![\d{NUMERAL}角分毫厘元块年月日个只%])"
+)
 _HALF = re.compile(r"一半|半数|对半(?!开玩)|\bhalf\b|减半")
 _NUMERAL = re.compile(
-    rf"(?P<negative>负|零下)?(?P<number>[{NUMERAL}]+(?:点[零〇一二三四五六七八九]+[万亿]?)?|[{FORMAL}万亿零]{{2,}})"
+    rf"(?P<negative>负|零下)?(?P<number>[{NUMERAL}]+(?:点(?![{NUMERAL}]{{1,3}}[分刻])[零〇一二三四五六七八九]+[万亿]?)?|[{FORMAL}万亿零]{{2,}})"
     rf"(?P<more>多|余|几)?(?P<scale>万|亿)?(?P<tenths>成(?:半|[一二三四五六七八九])?(?![{_NOT_TENTHS}])|个百分点)?"
 )
 _MEASURES = (
@@ -36,14 +39,14 @@ _MEASURES = (
     "|台|辆|艘|架|座|栋|间|层|所|家|处|项|种|类|件|份|张|页|册|本|部|篇|章|段|句|字|行|列|道|题|米|公里|千米|里|厘米|毫米|尺|寸|丈|亩"
     "|公顷|平方|立方|升|毫升|斤|公斤|克|千克|吨|度|摄氏|瓦|伏|安培|赫|省|市|县|区|州|镇|村|门|支|根|棵|株|颗|粒|片|幅|套|组|队|班|级"
     "|号|圈|环|口|户|箱|袋|瓶|杯|碗|枚|批|卷|集|季度|阶段|方面|学期|者|步|点|样|英里|英尺|英寸|英镑|盎司|年级|色|章|节|枝|把|滴|声|族"
-    "|成|架次|艘次|车间|线|地|国(?!演|志|时|鼎|策)|大洲|洲|代|股|桶|筐|盒|盏|面|道|封|笔|杆|盘|发"
+    "|窝|胎|茬|首|幕|束|串|筒|罐|管|针|剂|帖|味|餐|顿|夜|晚|载|旬|锅|炉|笼|板|勺|匙|排|垄|格|档|票|席|成|架次|艘次|车间|线|地|国(?!演|志|时|鼎|策)|大洲|洲|代|股|桶|筐|盒|盏|面|道|封|笔|杆|盘|发"
 )
 MEASURE = re.compile(_MEASURES)
 _UNITS_OF_ONE = re.compile(
     r"年(?!四季|一度|到头|之计|生|级)|个月|个?小时|分钟|天(?!到晚|天)|周(?!围)|公里|公斤|千克|吨|倍|个世纪|世纪"
 )
 _IDIOMS = re.compile(
-    "千万(?=别|不|要|注意|小心|记)|万一|十分(?!钟|之)|千家万户|三天两头|成千上万|千千万万|百分百|四舍五入|五花八门|七上八下|三番五次|"
+    "千万(?=别|不|要|注意|小心|记)|万一|(?<![零一二三四五六七八九])十分(?!钟|之)|千家万户|三天两头|成千上万|千千万万|百分百|四舍五入|五花八门|七上八下|三番五次|"
     "千方百计|万无一失|乱七八糟|一五一十|三三两两|一分为二|四通八达|五颜六色|十全十美|两全其美|三言两语|独一无二|数一数二|一心一意|"
     "三心二意|千变万化|千差万别|九牛一毛|百里挑一|一年四季|一年到头|四面八方|五湖四海|三角|千里迢迢|万里长城|半斤八两|七嘴八舌|"
     "一石二鸟|一箭双雕|一模一样|一朝一夕|三百六十行|十有八九|十之八九|一成不变|万分|百万富翁|两面|一面|四面|四壁|四周|四边形|五角星|九州|"
@@ -93,7 +96,7 @@ def read_quantities(text: str) -> list[Quantity]:
     """
     text = _NAME_WITH_FIGURES.sub(lambda match: "\0" * len(match[0]), text)
     found = []
-    for read in (_fractions, _figures, _chinese):
+    for read in (_fractions, _short_forms, _figures, _chinese):
         new = list(read(text))
         for one in new:
             text = text[: one.start] + "\0" * (one.end - one.start) + text[one.end :]
@@ -108,6 +111,15 @@ def _fractions(text: str) -> Iterator[Quantity]:
             yield _quantity(text, above / below, match.start(), match.end())
     for match in _HALF.finditer(text):
         yield _quantity(text, Fraction(1, 2), match.start(), match.end())
+
+
+def _short_forms(text: str) -> Iterator[Quantity]:
+    """Yield what is said shortly: 一米七五 is 1.75 meters."""
+    for match in _SHORT_FORM.finditer(text):
+        whole, rest = (match["a"], match["b"])
+        tenths = rest if rest.isdigit() else "".join(str(DIGITS[one]) for one in rest)
+        value = _any_number(whole) + Fraction(int(tenths), 10 ** len(tenths))
+        yield _quantity(text, value, match.start(), match.end())
 
 
 def _any_number(said: str) -> Fraction:

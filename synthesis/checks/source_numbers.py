@@ -19,15 +19,12 @@ MAX_ROUNDED_RATIO = Fraction(1, 20)
 _SCALES = {"万": Fraction(10**4), "亿": Fraction(10**8), "%": Fraction(1, 100)}
 _SCALE_OF_COLUMN = re.compile(r"[（(](?:单位[：:])?[ ]?(?P<scale>万|亿|%)")
 _TIME = re.compile(r"(?<!\d)(?P<h>\d{1,2})[:：](?P<m>[0-5]\d)(?!\d)")
-_COLLOQUIAL = re.compile(
-    rf"(?P<a>\d+|[{NUMERAL}]+)[米块元](?P<b>[1-9]|[一二三四五六七八九])(?![\d{NUMERAL}角分毫厘元块年月])"
-)
 _DECADE = re.compile(
     r"(?:(?P<century>\d{1,2}|[一二三四五六七八九十]{1,3}|上个?)世纪)?(?P<decade>\d{2,4}|[一二三四五六七八九]十)年代|\b(?P<english>\d{3}0)s\b"
 )
 _LISTED = re.compile(r"[^，。；：！？\n、（）()]{1,16}(?:、[^，。；：！？\n、（）()]{1,16})+")
 _LAST_OF_LIST = re.compile(r"(?<=[^\s])(?:以及|和|与|及|或)(?=[^\s])")
-_GENERIC = re.compile(r"个|种|类|者|项|点|方面|处|样|条|部分|组|位|人|家|国|地|座|步|门|端|边|块|道|环节|阶段")
+_GENERIC = re.compile(r"个|种|类|者|项|点|方面|处|样|条|部分|组|位|人|家|国|地|座|步|门|端|边|块|道|档|环节|阶段")
 _WORKED_OUT = 2
 """Two of anything is a count that every text may make of what it speaks of (两者, 两种)."""
 
@@ -119,7 +116,9 @@ class Source:
         if any(value < other < value + step and step * math.floor(other / step) == value for other in self.values):
             return True
         near = (
-            other for other in self.values if other > 0 and abs(other - value) < min(step, other * MAX_ROUNDED_RATIO)
+            other
+            for other in self.values
+            if other > 0 and other != value and abs(other - value) < min(step, other * MAX_ROUNDED_RATIO)
         )
         return any(step * math.ceil(other / step) == value for other in near)
 
@@ -153,13 +152,10 @@ def _times(text: str) -> set[Fraction]:
 
 
 def _other_writings(text: str) -> set[Fraction]:
-    """Return the numbers of ordinals (第一条) and of what is said shortly (一米五, 半小时)."""
+    """Return the numbers of ordinals (第一条), and those of half an hour and half a year."""
     values = {chinese_number(one) for one in re.findall(rf"第([{NUMERAL}]+)", text)}
     values |= {Fraction(30)} if re.search("半个?(?:小时|钟头)", text) else set()
     values |= {Fraction(6)} if re.search("半年", text) else set()
-    for match in _COLLOQUIAL.finditer(text):
-        whole, tenths = (Fraction(one) if one.isdigit() else chinese_number(one) for one in match.group("a", "b"))
-        values.add(whole + tenths / 10)
     return values
 
 

@@ -82,11 +82,12 @@ def _forms_of(name: str, files: dict[str, Path]) -> list[Form]:
 
 
 def _known(word: str, known: Sequence[Known], what: str) -> Known:
-    if word not in known:
+    found = next((one for one in known if one == word), None)
+    if found is None:
         near = nearest(word, known)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
         raise UsageError(f"no {what} {word!r} ({hint})")
-    return known[list(known).index(word)]
+    return found
 
 
 def _read(path: Path) -> FormFile:

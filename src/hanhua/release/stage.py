@@ -49,8 +49,8 @@ def make_release(
     """Write the release folder into `out` and return its facts.
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
-    recipe has them `resized`, `restored` (then released), `corpus`, `tokenizer` and `scores`. Raises InputError for
-    what cannot be released and InvariantError for what does not load, or in which something changed that must not.
+    recipe has them `resized`, `restored` (then released), `corpus`, `enlarged_corpus`, `tokenizer` and `scores`. Raises
+    InputError for what cannot be released or taught by whom it was, and InvariantError for what does not load, or in which something changed that must not.
     """
     teachers = teachers_of(config, inputs, services)
     base, name = inputs["base"].path / "model", config.released_name()
@@ -83,19 +83,24 @@ def make_release(
         private_paths=[artifact.path.parent for artifact in inputs.values()],
     )
     taught = as_facts(teachers)
-    every = read_duties(out, config, name=name, license_id=license_id, teachers=taught)
-    unmet = [duty for duty in every if not duty.met]
-    for duty in unmet:
-        say(f"release: not yet fit to publish ({duty.name}): {duty.remedy}")
+    unmet = _unmet(read_duties(out, config, name=name, license_id=license_id, teachers=taught))
     return _facts(config, name, contents) | {
         "base_license": license_id or None,
         "agreement_included": has_agreement,
         "use_policy_included": (out / "USE_POLICY.md").is_file(),
-        "unmet_duties": [{"name": duty.name, "remedy": duty.remedy} for duty in unmet],
+        "unmet_duties": unmet,
         "unmet_gates": [gate["name"] for gate in (scores or {}).get("gates", []) if not gate["met"]],
         "evaluated": scores is not None,
         **({"teachers": taught} if taught else {}),
     }
+
+
+def _unmet(found: Sequence[Duty]) -> list[dict[str, str]]:
+    """Say on stderr what is not met yet, and return it as the facts keep it."""
+    unmet = [duty for duty in found if not duty.met]
+    for duty in unmet:
+        say(f"release: not yet fit to publish ({duty.name}): {duty.remedy}")
+    return [{"name": duty.name, "remedy": duty.remedy} for duty in unmet]
 
 
 def read_duties(
