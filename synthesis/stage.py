@@ -43,7 +43,7 @@ class Job:
         """Return the number of requests of each form."""
         found = dict.fromkeys((form.name for form in self.forms), 0)
         for seed in self.seeds:
-            for form in forms_for(seed, self.forms, each=self.config.forms_per_section):
+            for form in forms_for(seed, self.forms, each=self.config.forms_per_seed):
                 found[form.name] += 1
         return found
 

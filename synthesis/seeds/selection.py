@@ -78,7 +78,7 @@ def sections_of(document: Document, settings: SeedSettings) -> Iterator[Seed]:
         document.text,
         max_characters=settings.max_characters,
         context_characters=settings.context_characters,
-        max_sections=settings.max_sections,
+        max_sections=settings.max_per_document,
     )
     for number, section in enumerate(found):
         yield Seed(

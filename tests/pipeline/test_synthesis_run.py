@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -47,5 +46,6 @@ def test_a_run_trains_on_what_a_teacher_wrote_and_says_so(tmp_path: Path) -> Non
     again = run(load_recipe(recipe), runs=tmp_path / "runs")
     assert again.made == [] and sum(teacher.notes.asked.values()) == before
     moved = load_recipe(recipe, ["synthesis.teacher.base_url=http://elsewhere.invalid/v1"])
-    assert {step.state for step in plan(moved, runs=tmp_path / "runs")} == {"cached"}
-    assert json.dumps(made.facts["synthetic"])
+    steps = {step.stage: step.state for step in plan(moved, runs=tmp_path / "runs")}
+    assert {stage for stage, state in steps.items() if state != "cached"} <= {"report"}, "it shows the recipe"
+    assert made.facts["synthetic"].keys() == {"synthetic_note", "synthetic_memo"}
