@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,10 @@ def _ask_teacher(teacher: TeacherSettings, job: Job, ledger: Ledger, context: Ch
         name=f"pilot of {teacher.model}",
     )
     pilot.requests_per_second = _pace(asked)
-    began = time.monotonic()
     spool = ledger.path.with_name(ledger.path.name + ".verdicts")
+    # What checks load once (dictionaries, lexicons, a Corpus's signatures) is not what an answer takes.
+    list(judge_all(lambda: islice(job.requests(teacher), 1), ledger, context, spool))
+    began = time.monotonic()
     pilot.judged = list(judge_all(lambda: job.requests(teacher), ledger, context, spool))
     pilot.judging_seconds = (time.monotonic() - began) / max(len(pilot.judged), 1)
     for one in pilot.judged:
