@@ -50,7 +50,8 @@ def make_release(
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
     recipe has them `resized`, `restored` (then released), `corpus`, `enlarged_corpus`, `tokenizer` and `scores`. Raises
-    InputError for what cannot be released or taught by whom it was, and InvariantError for what does not load, or in which something changed that must not.
+    InputError for what cannot be released, or whose teacher's license forbids it, and InvariantError for what does not
+    load, or in which something changed that must not.
     """
     teachers = teachers_of(config, inputs, services)
     base, name = inputs["base"].path / "model", config.released_name()
