@@ -50,8 +50,7 @@ def make_release(
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
     recipe has them `resized`, `restored` (then released), `corpus`, `enlarged_corpus`, `tokenizer` and `scores`. Raises
-    InputError for what cannot be released, or whose teacher's license forbids it, and InvariantError for what does not
-    load, or in which something changed that must not.
+    InputError for what may not be released, InvariantError for what does not load or changed where it must not.
     """
     teachers = teachers_of(config, inputs, services)
     base, name = inputs["base"].path / "model", config.released_name()
