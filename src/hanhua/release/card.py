@@ -9,6 +9,7 @@ import yaml
 
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.errors import MissingExtra
+from hanhua.figures.audit_figures import audit_shares
 from hanhua.figures.corpus_figures import compression_of
 from hanhua.figures.run_models import in_order
 from hanhua.release.card_facts import CardFacts
@@ -115,5 +116,6 @@ def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
         "synthetic": synthetic_rows(found.facts),
         "synthetic_share": synthetic_share(found.facts),
         "teachers": found.teachers,
+        "audit": job.audit and {"judged": job.audit["judged"], **audit_shares(job.audit)},
         "restricted": [c.name for c in job.corpora if corpus_use(c.license) != "open"],
     }
