@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from hanhua.config_fields import EXECUTION, ExecutionField, LocalPath, marked_fields
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
+from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
 
 Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -281,6 +289,9 @@ class ContinuedPretrainConfig(BaseModel):
         default=None,
         description="Held-out texts measured while training, a share of replay that follows, and limits; null: off",
     )
+    synthetic: SyntheticShares = Field(
+        default=SyntheticShares(), description="Shares of synthetic text by form, where the recipe makes some"
+    )
     save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
     save_total_limit: Annotated[int, EXECUTION] = Field(
         default=2, ge=1, description="Number of most recent checkpoints to keep"
@@ -299,6 +310,14 @@ class ContinuedPretrainConfig(BaseModel):
         default=None,
         description="Price for the cost shown in progress and log; null: no cost. In a recipe: from hardware",
     )
+
+    @model_serializer(mode="wrap")
+    def _as_ever_without_synthetic(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `synthetic` out where it is the default: what was trained without it keeps its key."""
+        data: dict[str, Any] = handler(self)
+        if self.synthetic == SyntheticShares():
+            data.pop("synthetic", None)
+        return data
 
     @model_validator(mode="after")
     def _check(self) -> ContinuedPretrainConfig:

@@ -11,6 +11,6 @@ STAGE = Stage(
     section=ContinuedPretrainConfig,
     function="hanhua.continued_pretrain.stage:pretrain",
     output_version=2,
-    inputs=(Input("corpus"), Input("model", kinds=("resized", "base"))),
+    inputs=(Input("corpus", kinds=("enlarged_corpus", "corpus")), Input("model", kinds=("resized", "base"))),
     libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy", "peft", "accelerate"),
 )

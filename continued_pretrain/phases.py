@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.mixture import Mixture, apportion, order_mixtures, resolve_weights
+from hanhua.continued_pretrain.mixture import Mixture, apportion, order_mixtures
+from hanhua.continued_pretrain.synthetic_shares import mixed_shares
 from hanhua.continued_pretrain.trained import ROWS
 
 
@@ -63,7 +64,7 @@ def order_phases(
     """Return the order of all phases' sequences; none comes twice before all of its corpus came once."""
     wanted = [
         (
-            resolve_weights(phase.config.weights, sequences, length=config.sequence_length),
+            mixed_shares(phase.config.weights, sequences, length=config.sequence_length, settings=config.synthetic),
             phase.steps * batch_sequences,
         )
         for phase in plan_phases(config, steps=steps)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.mixture import Mixture, resolve_weights, run_sequences
+from hanhua.continued_pretrain.mixture import Mixture, run_sequences
 from hanhua.continued_pretrain.old_segmentation import OldSegmentation
 from hanhua.continued_pretrain.pack import PackedCorpus, pack_corpora, token_characters
 from hanhua.continued_pretrain.phases import order_phases
 from hanhua.continued_pretrain.retention.replay_order import ReplayOrder, plan_replay_order
+from hanhua.continued_pretrain.synthetic_shares import is_synthetic, mixed_shares
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
 from hanhua.model_folder import check_sizes
@@ -101,9 +102,11 @@ def _sizes(
     """Return the sequences of each corpus, its share by weight, and the sequences of the whole run."""
     length = config.sequence_length
     sequences = {name: corpus.sequences(length) for name, corpus in packed.items()}
-    shares = resolve_weights(config.weights, sequences, length=length)
+    shares = mixed_shares(config.weights, sequences, length=length, settings=config.synthetic)
+    # Passes are counted over real text: synthetic text comes as often as its share wants.
+    real = {name: share for name, share in shares.items() if not is_synthetic(name, config.weights)}
     total = run_sequences(
-        shares,
+        real or shares,
         sequences,
         max_tokens=config.max_tokens,
         epochs=config.epochs,

@@ -26,6 +26,7 @@ AREAS = {
     "recipes": ("Recipes", "配方"),
     "vocab-extension": ("Vocabulary extension", "扩展词表"),
     "filtering": ("Filtering", "过滤"),
+    "synthesis": ("Synthetic text", "合成文本"),
     "harm": ("Harmful content", "有害内容"),
     "training": ("Training", "训练"),
     "chat": ("Chat", "对话"),

@@ -23,6 +23,8 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "harmful-content",
+    "synthesis",
+    "synthetic-forms",
     "labeling",
     "training",
     "coming-from",

@@ -12,7 +12,7 @@ STAGE = Stage(
     function="hanhua.eval.stage:evaluate",
     output_version=2,
     inputs=(
-        *(Input("corpus"), Input("base")),
+        *(Input("corpus", kinds=("enlarged_corpus", "corpus")), Input("base")),
         *(Input(model, optional=True) for model in ("resized", "adapted", "restored")),
     ),
     services=("harm", "masker", "contamination"),

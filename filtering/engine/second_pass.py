@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,8 @@ class SecondPass:
             if text is not fields["text"] and self._too_short(text):
                 self._reject(fields, Verdict(False, "duplicate.lines", "only lines of other documents"))
                 continue
-            document = Document(**{**fields, "text": text}, split=splits[index])
+            data: dict[str, Any] = {**fields, "text": text}
+            document = Document(**data, split=splits[index])
             self._count(document, masked)
             yield document
         self._sample_copies()

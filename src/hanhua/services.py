@@ -6,7 +6,7 @@ judged and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,6 +67,72 @@ class ContaminationTest(Protocol):
         """Return, of each question, whether a document holds it."""
 
 
+class QuestionFinder(Protocol):
+    """Finds questions of benchmarks in one text after another."""
+
+    def question_in(self, text: str) -> str | None:
+        """Return the place of a question that the text holds (`ceval/val.csv#3`), None for none."""
+
+
+class QuestionFinders(Protocol):
+    """Makes finders of the questions of benchmarks."""
+
+    fingerprint: str
+
+    def of(self, files: Sequence[str]) -> QuestionFinder:
+        """Return a finder of the questions in these files and folders, in any layout that filtering reads."""
+
+
+class CopyFinder(Protocol):
+    """Tells which document of a corpus a text is a near copy of."""
+
+    def copy_of(self, text: str) -> str | None:
+        """Return the id of a document that is almost the text, None for none."""
+
+
+class CopyFinders(Protocol):
+    """Makes finders of near copies of a corpus."""
+
+    fingerprint: str
+
+    def of(self, documents: Iterable[tuple[str, str]]) -> CopyFinder:
+        """Return a finder of near copies of these documents, each of (id, text); half a kilobyte of memory each."""
+
+
+@dataclass(frozen=True)
+class TeacherVerdict:
+    """What a teacher's license allows for a student.
+
+    allowed: None where the license is not known. reason: in a sentence. name_start: what the student's name must
+    begin with; built_with: what its card must say; "" for no such duty. source: the text that says so.
+    """
+
+    allowed: bool | None
+    license: str
+    reason: str
+    name_start: str = ""
+    built_with: str = ""
+    source: str = ""
+
+
+class TeacherLicenses(Protocol):
+    """Knows what the licenses of teachers allow."""
+
+    fingerprint: str
+
+    def verdict(self, teacher: str, *, student: str, license_name: str | None = None) -> TeacherVerdict:
+        """Judge a teacher by its model's name, or by the license it is said to have, for a student by its base's."""
+
+
+class QualityScorers(Protocol):
+    """Makes functions that score how good a text is, by a quality model of filtering's."""
+
+    fingerprint: str
+
+    def scorer(self, folder: Path) -> Callable[[str], float]:
+        """Return the score of the model in a folder: 0 to 1."""
+
+
 class ToyMaker(Protocol):
     """Makes a tiny model to try things out on."""
 
@@ -85,3 +151,7 @@ class Services:
     masker: Masker | None = None
     contamination: ContaminationTest | None = None
     toy: ToyMaker | None = None
+    quality: QualityScorers | None = None
+    benchmarks: QuestionFinders | None = None
+    copies: CopyFinders | None = None
+    teachers: TeacherLicenses | None = None

@@ -271,6 +271,20 @@ def test_a_run_without_extension_or_samples(run: dict[str, Artifact], tmp_path: 
     assert len(figures["language_modeling"][0]["models"]) == 2
 
 
+def test_synthetic_text_is_told_by_form_and_teacher(run: dict[str, Artifact], tmp_path: Path) -> None:
+    facts = {
+        "teacher": {"model": "Qwen/Qwen3-4B", "revision": "", "license": "Apache-2.0"},
+        "synthetic": {"synthetic_faq": {"documents": 1234, "characters": 567_890, "output_tokens": 1}},
+    }
+    enlarged = tiny_run.finish(tiny_run.folder(tmp_path / "enlarged"), "enlarged_corpus", facts)
+    page, figures = report(tmp_path / "out", {"corpus": run["corpus"], "enlarged_corpus": enlarged})
+    assert figures["synthetic"]["forms"][0]["share"] is None
+    for said in ("Synthetic text", "Qwen/Qwen3-4B, Apache-2.0", "synthetic_faq", "1,234", "567,890"):
+        assert said in page.text()
+    without, _ = report(tmp_path / "plain", {"corpus": run["corpus"]})
+    assert "Synthetic text" not in without.text()
+
+
 def test_an_unknown_job_setting_is_refused() -> None:
     with pytest.raises(ValueError, match="samples_per_raeson"):
         ReportJob.model_validate({"name": "x", "samples_per_raeson": 3})

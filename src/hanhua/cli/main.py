@@ -18,6 +18,7 @@ from hanhua.cli import plan as plan_cli
 from hanhua.cli import publish as publish_cli
 from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
+from hanhua.cli import synthesize as synthesize_cli
 from hanhua.cli import train as train_cli
 from hanhua.cli import view as view_cli
 from hanhua.cli.entry import run_command
@@ -40,6 +41,7 @@ app.callback()(program)
 recipes_app = typer.Typer(help="The recipes that come with Hanhua.", rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
+app.command("synthesize", epilog=synthesize_cli.EXAMPLE)(synthesize_cli.synthesize)
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
 app.command("find-lr", epilog=find_lr_cli.EXAMPLE)(find_lr_cli.find_lr)
 app.command("evidence", epilog=evidence_cli.EXAMPLE)(evidence_cli.evidence)

@@ -12,7 +12,8 @@ from hanhua.cli.printing import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from hanhua.pipeline.plan_steps import Step
-    from hanhua.pipeline.planning.estimate import RecipeEstimate, StageEstimate
+    from hanhua.pipeline.planning.estimate import RecipeEstimate
+    from hanhua.pipeline.planning.stage_estimate import StageEstimate
 
 EXAMPLE = "Example: hanhua plan llama-3-8b-zh -s hardware.devices=8xH100 --slurm jobs"
 
@@ -39,10 +40,11 @@ def plan(
     from hanhua.pipeline.planning.estimate import as_json as estimate_json
     from hanhua.pipeline.planning.estimate import estimate_recipe
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
+    from hanhua.synthesis.pilot.found import read_pilot
 
     loaded = load_recipe(find_recipe(recipe), overrides or ())
     steps = plan_recipe(loaded, runs=runs, until=stage_named(until), strict=strict)
-    found = estimate_recipe(loaded.recipe)
+    found = estimate_recipe(loaded.recipe, pilot=read_pilot(runs / loaded.recipe.name / "synthesis"))
     if as_json:
         stages = [_as_json(step) for step in steps]
         print_json({"stages": stages, "estimate": estimate_json(found)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,8 @@ class Document:
 
     id: `corpus:file#record`. corpus: the recipe's key. source: the record's `source` or `domain`.
     split: decided once, by filtering; learning and training read `train` only, measuring and
-    evaluating `heldout` only.
+    evaluating `heldout` only. provenance: of a synthetic one, its source, form and teacher; empty for any other, in
+    whose line it is left out.
     """
 
     id: str
@@ -35,9 +36,11 @@ class Document:
     script: str = ""
     license: str = ""
     split: Split = "train"
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
-_FIELDS = tuple(f.name for f in fields(Document))
+_PROVENANCE = "provenance"
+_FIELDS = tuple(f.name for f in fields(Document) if f.name != _PROVENANCE)
 
 
 def write_corpus(folder: Path, documents: Iterable[Document]) -> int:
@@ -54,7 +57,7 @@ def write_corpus(folder: Path, documents: Iterable[Document]) -> int:
             with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as packed:
                 size = 0
                 while document is not None and (not size or size + len(document.text.encode()) <= PART_BYTES):
-                    packed.write(json.dumps(asdict(document), ensure_ascii=False).encode() + b"\n")
+                    packed.write(json.dumps(_line_of(document), ensure_ascii=False).encode() + b"\n")
                     size += len(document.text.encode())
                     written += 1
                     document = next(waiting, None)
@@ -62,6 +65,13 @@ def write_corpus(folder: Path, documents: Iterable[Document]) -> int:
             os.fsync(file.fileno())
         part += 1
     return written
+
+
+def _line_of(document: Document) -> dict[str, Any]:
+    data = asdict(document)
+    if not document.provenance:
+        del data[_PROVENANCE]
+    return data
 
 
 def read_corpus(
@@ -76,4 +86,4 @@ def read_corpus(
                 if split is not None and data["split"] != split:
                     continue
                 if wanted is None or data["corpus"] in wanted:
-                    yield Document(**{name: data[name] for name in _FIELDS})
+                    yield Document(**{name: data[name] for name in _FIELDS}, provenance=data.get(_PROVENANCE, {}))

@@ -14,6 +14,10 @@ BUILDERS = {
     "junk": "hanhua.filtering.harm:build_junk_test",
     "masker": "hanhua.filtering.pii:build_masker",
     "contamination": "hanhua.filtering.decontamination.held:build_held_questions",
+    "quality": "hanhua.filtering.quality_model.scorers:QualityScorers",
+    "benchmarks": "hanhua.filtering.decontamination.finder:BenchmarkQuestions",
+    "copies": "hanhua.filtering.duplicates.finder:CorpusCopies",
+    "teachers": "hanhua.synthesis.licenses.verdicts:TeacherTable",
     "toy": "hanhua.continued_pretrain.toy_maker:ToyModels",
 }
 

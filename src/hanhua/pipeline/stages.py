@@ -12,6 +12,7 @@ from hanhua.stage import EVERYTHING, Stage, imported
 
 DECLARATIONS = (
     "hanhua.filtering.declaration:STAGE",
+    "hanhua.synthesis.declaration:STAGE",
     "hanhua.base.declaration:STAGE",
     "hanhua.vocab_extension.declaration:STAGE",
     "hanhua.vocab_extension.resize.declaration:STAGE",

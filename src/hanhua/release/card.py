@@ -26,6 +26,7 @@ from hanhua.release.card_rows import (
 from hanhua.release.front_matter import front_matter
 from hanhua.release.job import ReleaseJob
 from hanhua.release.licenses import HARM_HEADING, corpus_use
+from hanhua.release.synthetic import synthetic_rows, synthetic_share
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -112,6 +113,9 @@ def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
         "harm": harm_rows(scores.get("safety") or {}, released=released),
         "corpora": [corpus_row(corpus, found.facts) for corpus in job.corpora],
         "masked": masked_of(found.facts),
+        "synthetic": synthetic_rows(found.facts),
+        "synthetic_share": synthetic_share(found.facts),
+        "teachers": found.teachers,
         "audit": job.audit and {"judged": job.audit["judged"], **audit_shares(job.audit)},
         "restricted": [c.name for c in job.corpora if corpus_use(c.license) != "open"],
     }

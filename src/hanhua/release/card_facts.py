@@ -10,6 +10,7 @@ from hanhua.release.chat_model import Restored
 from hanhua.release.job import ReleaseJob
 from hanhua.release.licenses import TERMS, Terms
 from hanhua.release.other_licenses import other_terms
+from hanhua.release.synthetic import Teacher
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class CardFacts:
     has_base: whether an adapter's release carries the model it belongs to. license_id: of a base that is no Llama.
     released: what the scores call the model that is released. restored: how its tuning was added, None where none was.
     template: its chat template; base_is_chat: whether the base itself is tuned to follow instructions.
+    teachers: who wrote the synthetic text it was trained on.
     """
 
     parameters: int
@@ -31,6 +33,7 @@ class CardFacts:
     restored: Restored | None = None
     template: str | None = None
     base_is_chat: bool = False
+    teachers: tuple[Teacher, ...] = ()
 
     @property
     def is_chat(self) -> bool:

@@ -23,9 +23,10 @@ STAGE = Stage(
         Input("resized", optional=True, when=lambda job: job.kind == "adapter"),
         Input("adapted", optional=True, when=lambda job: job.kind != "tokenizer"),
         Input("restored", optional=True, when=lambda job: job.kind == "model"),
+        Input("enlarged_corpus", optional=True, when=lambda job: job.kind != "tokenizer"),
         Input("scores", optional=True, when=lambda job: job.kind != "tokenizer"),
     ),
-    services=("masker",),
+    services=("masker", "teachers"),
     libraries=("safetensors", "transformers", "jinja2", "pyyaml", "llama-models", "matplotlib"),
     configure=configure,
 )

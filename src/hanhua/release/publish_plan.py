@@ -116,7 +116,8 @@ def _duties(artifact: Artifact, job: ReleaseJob, *, repo_id: str, instead: Mappi
     """Return the license duties of what would be uploaded, under the name it would have."""
     name, license_id = repo_id.split("/")[1], artifact.facts.get("base_license") or ""
     texts = {file: path for file, path in instead.items() if file in DUTY_FILES}
-    return read_duties(artifact.path, job, name=name, license_id=license_id, instead=texts)
+    taught = artifact.facts.get("teachers") or ()
+    return read_duties(artifact.path, job, name=name, license_id=license_id, instead=texts, teachers=taught)
 
 
 def _findings(artifact: Artifact, job: ReleaseJob, duties: Sequence[Duty], *, public: bool) -> list[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from hanhua.release.licenses import (
     notice_file,
 )
 from hanhua.release.other_licenses import find_license_text, other_duties, other_notice, other_pointer
+from hanhua.release.synthetic import as_facts, teacher_duties, teachers_of
 from hanhua.services import Services
 
 __all__ = ["CorpusLine", "ReleaseJob", "make_release", "read_duties", "release_job"]
@@ -48,10 +49,10 @@ def make_release(
     """Write the release folder into `out` and return its facts.
 
     inputs: `base` (its model or tokenizer at .path/"model"), `adapted` unless the kind is tokenizer, and where the
-    recipe has them `resized`, `restored` (then released), `corpus`, `tokenizer` and `scores`. Raises InputError for
-    what cannot be released and InvariantError for what does not load, or in which something changed that must not.
+    recipe has them `resized`, `restored` (then released), `corpus`, `enlarged_corpus`, `tokenizer` and `scores`. Raises
+    InputError for what may not be released, InvariantError for what does not load or changed where it must not.
     """
-    del services  # the card shows counts and rates, no text that would need masking
+    teachers = teachers_of(config, inputs, services)
     base, name = inputs["base"].path / "model", config.released_name()
     contents = put_contents(config, inputs, out)
     license_id = (config.base_license or inputs["base"].facts.get("license") or "").lower()
@@ -68,6 +69,7 @@ def make_release(
         restored=restored_of(inputs) if config.kind == "model" else None,
         template=template_of(out),
         base_is_chat=_is_chat(config, base),
+        teachers=tuple(teachers),
     )
     _write_results(out, scores, found)
     if scores is not None and not config.toy:
@@ -80,31 +82,47 @@ def make_release(
         base=contents.source if "restored" in inputs else base,
         private_paths=[artifact.path.parent for artifact in inputs.values()],
     )
-    unmet = [duty for duty in read_duties(out, config, name=name, license_id=license_id) if not duty.met]
-    for duty in unmet:
-        say(f"release: not yet fit to publish ({duty.name}): {duty.remedy}")
+    taught = as_facts(teachers)
+    unmet = _unmet(read_duties(out, config, name=name, license_id=license_id, teachers=taught))
     return _facts(config, name, contents) | {
         "base_license": license_id or None,
         "agreement_included": has_agreement,
         "use_policy_included": (out / "USE_POLICY.md").is_file(),
-        "unmet_duties": [{"name": duty.name, "remedy": duty.remedy} for duty in unmet],
+        "unmet_duties": unmet,
         "unmet_gates": [gate["name"] for gate in (scores or {}).get("gates", []) if not gate["met"]],
         "evaluated": scores is not None,
+        **({"teachers": taught} if taught else {}),
     }
 
 
+def _unmet(found: Sequence[Duty]) -> list[dict[str, str]]:
+    """Say on stderr what is not met yet, and return it as the facts keep it."""
+    unmet = [duty for duty in found if not duty.met]
+    for duty in unmet:
+        say(f"release: not yet fit to publish ({duty.name}): {duty.remedy}")
+    return [{"name": duty.name, "remedy": duty.remedy} for duty in unmet]
+
+
 def read_duties(
-    release: Path, job: ReleaseJob, *, name: str, license_id: str = "", instead: Mapping[str, Path] | None = None
+    release: Path,
+    job: ReleaseJob,
+    *,
+    name: str,
+    license_id: str = "",
+    instead: Mapping[str, Path] | None = None,
+    teachers: Sequence[Mapping[str, str]] = (),
 ) -> list[Duty]:
     """Check every license duty of a release folder that is to be known as `name`.
 
     license_id: of a base that is no Llama. instead: files that will take the place of the folder's own, by name.
+    teachers: of synthetic text, as the release's facts have them.
     """
     paths = {file: release / file for file in DUTY_FILES} | dict(instead or {})
     texts = {file: path.read_text(encoding="utf-8", errors="replace") for file, path in paths.items() if path.is_file()}
+    taught = teacher_duties(teachers, name=name, card=texts.get("README.md", ""))
     if job.base_family is None:
-        return other_duties(license_id, base_name=job.base_name, texts=texts)
-    return duties(job.base_family, name=name, texts=texts)
+        return [*other_duties(license_id, base_name=job.base_name, texts=texts), *taught]
+    return [*duties(job.base_family, name=name, texts=texts), *taught]
 
 
 def _released(job: ReleaseJob, inputs: Mapping[str, Artifact]) -> str:

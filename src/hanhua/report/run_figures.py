@@ -84,6 +84,16 @@ def training_figures(adapted: Artifact, *, order: Iterable[str]) -> Data:
     return {**{key: facts.get(key) for key in keys}, "corpora": corpora, "curve": points}
 
 
+def synthetic_figures(enlarged: Artifact, adapted: Artifact | None) -> Data:
+    """Return who wrote the synthetic text, and of each form how much is kept of it and its share of the training."""
+    trained = (adapted.facts.get("corpora") if adapted is not None else None) or {}
+    forms = [
+        {"form": name, **counts, "share": trained.get(name, {}).get("share")}
+        for name, counts in sorted((enlarged.facts.get("synthetic") or {}).items())
+    ]
+    return {"teacher": enlarged.facts.get("teacher") or {}, "forms": forms}
+
+
 def thin(rows: Sequence[Mapping[str, Any]], *, points: int) -> list[Data]:
     """Return at most `points` rows of a training log: means of neighbors, with their lowest and highest loss."""
     if not rows:

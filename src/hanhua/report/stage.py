@@ -21,6 +21,7 @@ from hanhua.report.job import ReportJob
 from hanhua.report.run_figures import (
     filtering_figures,
     provenance_figures,
+    synthetic_figures,
     training_figures,
     vocabulary_figures,
 )
@@ -80,6 +81,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, service
     per_kind, order = config.samples_per_reason, list(config.recipe.get("corpora") or ())
     scores = read_scores(inputs["scores"]) if "scores" in inputs else None
     corpus, base, adapted = (inputs.get(name) for name in ("corpus", "base", "adapted"))
+    enlarged = inputs.get("enlarged_corpus")
     toy = config.toy or bool(base and base.facts.get("toy")) or bool(scores and scores.get("toy"))
     found = scores or {"models": []}
     safety = None
@@ -100,6 +102,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, service
         "filtering": corpus and filtering_figures(corpus, order=order, per_reason=per_kind, services=services),
         "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, order=order, services=services),
         "training": adapted and training_figures(adapted, order=order),
+        **({"synthetic": synthetic_figures(enlarged, adapted)} if enlarged is not None else {}),
         "language_modeling": language_modeling_figures(found),
         "benchmarks": benchmark_figures(found),
         "safety": safety,

@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "eval": ("torch", "accelerate", "lm_eval"),
     "scale": ("datasets",),
     "modelscope": ("modelscope_hub",),
+    "synthesis": ("openai", "jinja2"),
     "cluster": ("datatrove", "orjson", "ray"),
     "classifier": ("sklearn", "scipy"),
     "report": ("jinja2", "matplotlib"),

@@ -18,6 +18,8 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.gguf_location import is_gguf_name
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, GAIN
 from hanhua.pipeline.planning.base_shapes import shape_of_base
+from hanhua.pipeline.planning.stage_estimate import StageEstimate
+from hanhua.pipeline.planning.synthesis_estimate import synthesis_stages
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.stages import stage_names
 from hanhua.progress import data_size
@@ -49,19 +51,6 @@ CORPUS_ON_DISK = 0.35
 
 
 @dataclass(frozen=True)
-class StageEstimate:
-    """One stage. device_hours: of all accelerators together; None: unknown. note: what the estimate is based on."""
-
-    stage: str
-    hours: float | None
-    device_hours: float | None = None
-    dollars: float | None = None
-    memory_bytes: int | None = None
-    disk_bytes: int | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class RecipeEstimate:
     """Every stage's, the tokens trained on, and whether training fits the hardware.
 
@@ -86,8 +75,11 @@ class RecipeEstimate:
         return sum(known) if known else None
 
 
-def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
-    """Return what a recipe takes on the hardware it names. Uses no network and reads no text."""
+def estimate_recipe(recipe: Recipe, *, pilot: Mapping[str, Any] | None = None) -> RecipeEstimate:
+    """Return what a recipe takes on the hardware it names. Uses no network and reads no text.
+
+    pilot: what `hanhua synthesize --pilot` has found, for the stage `synthesis`.
+    """
     hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
@@ -100,7 +92,11 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
         )
     weights = None if shape is None else weight_bytes(recipe, shape)
     order = stage_names()
-    stages = [*_text_stages(recipe, text_bytes), *_model_stages(recipe, weights, training, hardware)]
+    stages = [
+        *_text_stages(recipe, text_bytes),
+        *synthesis_stages(recipe, pilot),
+        *_model_stages(recipe, weights, training, hardware),
+    ]
     return RecipeEstimate(
         stages={stage.stage: stage for stage in sorted(stages, key=lambda one: order.index(one.stage))},
         tokens=tokens,

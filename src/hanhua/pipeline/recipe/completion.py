@@ -18,12 +18,14 @@ from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.settings import HubQuestions
 from hanhua.model_scope import ModelScopeName, is_modelscope, parse_modelscope
 from hanhua.pipeline.recipe.schema import Recipe
+from hanhua.synthesis.settings import SynthesisConfig
 
 
 def completed(recipe: Recipe) -> Recipe:
     """Return the recipe with what its sections take from one another filled in."""
     changes: dict[str, Any] = {
         "filtering": _filtering(recipe),
+        "synthesis": _synthesis(recipe),
         "continued_pretrain": _training(recipe),
     }
     return recipe.model_copy(update={name: value for name, value in changes.items() if value is not None})
@@ -37,6 +39,15 @@ def _filtering(recipe: Recipe) -> FilteringConfig | None:
     local, hub = questions_of(recipe.eval.benchmarks)
     asked = {"benchmarks": tuple(dict.fromkeys(local)), "hub_benchmarks": tuple(hub)}
     return config.model_copy(update={"decontamination": config.decontamination.model_copy(update=asked)})
+
+
+def _synthesis(recipe: Recipe) -> SynthesisConfig | None:
+    """Return the section with the evaluation's questions that lie here: what is measured on no output may hold."""
+    config = recipe.synthesis
+    if config is None or config.benchmarks or recipe.eval is None:
+        return config
+    local = [one for one in questions_of(recipe.eval.benchmarks)[0] if not is_modelscope(one)]
+    return config.model_copy(update={"benchmarks": tuple(dict.fromkeys(local))})
 
 
 def questions_of(benchmarks: Iterable[Benchmark]) -> tuple[list[str], list[HubQuestions]]:

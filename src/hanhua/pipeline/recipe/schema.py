@@ -17,6 +17,7 @@ from hanhua.pipeline.stages import stages
 from hanhua.release.config import ReleaseConfig
 from hanhua.report.config import ReportConfig
 from hanhua.stage import Stage
+from hanhua.synthesis.settings import SynthesisConfig
 from hanhua.vocab_extension.chat_vector.config import ChatVectorConfig
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.resize.config import ResizeConfig
@@ -73,6 +74,7 @@ class Recipe(BaseModel):
     )
     corpora: dict[str, CorpusConfig] = Field(description="Corpora, by a short name of your choice")
     filtering: FilteringConfig | None = None
+    synthesis: SynthesisConfig | None = None
     vocab_extension: VocabExtensionConfig | None = None
     resize: ResizeConfig = Field(default_factory=ResizeConfig)
     continued_pretrain: ContinuedPretrainConfig | None = None

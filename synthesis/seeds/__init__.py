@@ -1,0 +1,1 @@
+"""Seeds: which documents of the train split a teacher is given, in sections."""

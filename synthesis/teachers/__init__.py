@@ -1,0 +1,1 @@
+"""Teachers: models behind an OpenAI-compatible endpoint, and a provider's batch files."""

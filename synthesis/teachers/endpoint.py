@@ -1,0 +1,147 @@
+"""A model behind an OpenAI-compatible endpoint, asked through the `openai` client; its key comes from the environment.
+
+The client's own retries are off: a retry it makes by itself would be neither counted nor paid for in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from hanhua.errors import MissingExtra, UsageError
+from hanhua.synthesis.answer import Answer
+from hanhua.synthesis.request import Request
+from hanhua.synthesis.settings import TeacherSettings
+from hanhua.synthesis.teachers.failures import Broken, Busy, Erring, Failure, Impossible, Refused, TimedOut, Unreachable
+
+if TYPE_CHECKING:
+    import openai
+
+BUSY = (429, 503, 529)
+"""What servers say when they are asked too much at a time."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer and what the server says of itself: the model's name, and its build where it tells one."""
+
+    answer: Answer
+    served_model: str
+    engine: str
+
+
+class Endpoint:
+    """Asks one model. Use it as an async context manager."""
+
+    def __init__(self, settings: TeacherSettings, *, connections: int, deadline_seconds: float) -> None:
+        try:
+            import openai
+        except ImportError:
+            raise MissingExtra("synthesis", "synthesis") from None
+        self._errors = openai
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key(settings),
+            base_url=settings.base_url,
+            max_retries=0,
+            timeout=deadline_seconds,
+            http_client=openai.DefaultAsyncHttpxClient(limits=connection_limits(connections), trust_env=False),
+        )
+        self._address = settings.base_url
+
+    async def __aenter__(self) -> Endpoint:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def ask(self, request: Request) -> Told:
+        """Send one request. Raises a `Failure` that says whether to try again."""
+        known = {"model", "messages", "temperature", "top_p", "max_tokens", "seed"}
+        extra = {name: value for name, value in request.body.items() if name not in known}
+        fields: dict[str, Any] = {name: value for name, value in request.body.items() if name in known}
+        try:
+            raw = await self._client.chat.completions.with_raw_response.create(**fields, extra_body=extra or None)
+            data = raw.http_response.content
+        except self._errors.APIError as error:
+            raise self._failure(error) from error
+        return read_answer(data, request)
+
+    def _failure(self, error: openai.APIError) -> Failure:
+        """Return what an error of the client means for us."""
+        if isinstance(error, self._errors.APITimeoutError):
+            return TimedOut(f"{self._address}: no answer in time")
+        if isinstance(error, self._errors.APIStatusError):
+            return failure_of_status(error.status_code, str(error)[:300], error.response.headers, self._address)
+        cause = type(error.__cause__).__name__
+        if cause in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
+            return Unreachable(f"{self._address}: no connection ({error.__cause__})")
+        return Broken(f"{self._address}: {cause}: {error.__cause__ or error}")
+
+
+def connection_limits(connections: int) -> Any:
+    """Return the limits of so many connections, as the HTTP library that `openai` is built on says them."""
+    from openai import DefaultAsyncHttpxClient
+
+    module = __import__(DefaultAsyncHttpxClient.__mro__[1].__module__.split(".")[0])
+    return module.Limits(max_connections=connections, max_keepalive_connections=connections)
+
+
+def api_key(settings: TeacherSettings) -> str:
+    """Return the key from the environment. Raises UsageError when the variable is not set."""
+    if settings.api_key_env is None:
+        return "none"
+    found = os.environ.get(settings.api_key_env)
+    if not found:
+        raise UsageError(
+            f"synthesis: the environment variable {settings.api_key_env} is not set, which is to hold the key of "
+            f"{settings.base_url}; export it, or set api_key_env: null for an endpoint without one"
+        )
+    return found
+
+
+def failure_of_status(status: int, message: str, headers: Any, address: str) -> Failure:
+    """Return what an HTTP status means: an error answer is not billed, and 400, 413 and 422 will come again."""
+    if status in (401, 403, 404, 405):
+        return Impossible(f"{address}: HTTP {status}: {message}; check teacher.base_url, model and api_key_env")
+    if status in (400, 413, 422):
+        return Refused(f"HTTP {status}: {message}")
+    if status in BUSY:
+        return Busy(f"{address}: HTTP {status}: {message}", wait_seconds=_retry_after(headers))
+    return Erring(f"{address}: HTTP {status}: {message}")
+
+
+def _retry_after(headers: Any) -> float | None:
+    try:
+        return max(float(headers.get("retry-after")), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def read_answer(data: bytes, request: Request) -> Told:
+    """Return what the body of a response says. Raises Broken for anything that is not one whole answer.
+
+    A server that does not count tokens is taken to have used the most it could.
+    """
+    try:
+        found = json.loads(data)
+        choice = found["choices"][0]
+        text = choice["message"]["content"]
+        finish = choice["finish_reason"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise Broken(f"not a whole answer ({type(error).__name__}): {data[:80]!r}") from error
+    if not isinstance(text, str) or not isinstance(finish, str):
+        raise Broken(f"an answer without text or without a reason of its end: {data[:80]!r}")
+    usage = found.get("usage") if isinstance(found.get("usage"), dict) else {}
+    prompt = _count(usage.get("prompt_tokens"), request.most_prompt_tokens)
+    output = _count(usage.get("completion_tokens"), request.max_output_tokens)
+    answer = Answer(text, finish, prompt, output)
+    return Told(answer, str(found.get("model") or ""), str(found.get("system_fingerprint") or ""))
+
+
+def _count(value: Any, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else otherwise

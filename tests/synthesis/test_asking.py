@@ -1,0 +1,149 @@
+"""A server on loopback with every fault a real one has: all is answered, nothing twice, nothing above the ceiling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback_teacher import Teacher, served_teacher
+from note_form import make_texts, note, settings, write_forms
+
+from hanhua.errors import HanhuaError, UsageError
+from hanhua.services import Services
+from hanhua.synthesis.asking.asker import Asked
+from hanhua.synthesis.asking.budget import Budget, CeilingReached
+from hanhua.synthesis.asking.concurrency import Gate
+from hanhua.synthesis.asking.run import ask_all
+from hanhua.synthesis.ledger.file import open_ledger
+from hanhua.synthesis.ledger.records import Cost
+from hanhua.synthesis.stage import make_job
+
+PRICES = {"dollars_per_million_prompt_tokens": 1.0, "dollars_per_million_output_tokens": 4.0}
+Ask = Callable[..., tuple[Asked, int]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    corpus, forms = make_texts(tmp_path / "corpus", count=24), write_forms(tmp_path / "forms")
+
+    def asking(server: Teacher, **more: Any) -> tuple[Asked, int]:
+        with served_teacher(server) as url, open_ledger(tmp_path / "ledger") as ledger:
+            config = settings(url, forms, **more)
+            job = make_job(config, corpus, Services())
+            total = sum(job.counts().values())
+            asked = ask_all(
+                job.requests(),
+                teacher=config.teacher,
+                ledger=ledger,
+                settings=config.asking,
+                total=total,
+                longest_tokens=job.longest_tokens,
+            )
+            return asked, total
+
+    return asking
+
+
+FAULTS = {"429": 0.1, "500": 0.05, "cut": 0.05, "malformed": 0.05, "half": 0.05, "garbage": 0.1}
+
+
+def test_every_fault_is_borne_and_each_request_is_answered_once(ask: Ask) -> None:
+    teacher = Teacher(write=note, seconds=0.002, faults={**FAULTS, "hang": 0.02}, seed=3, hang_seconds=4)
+    asked, total = ask(teacher, asking={"deadline_seconds": 3.0, "max_attempts": 20})
+    assert asked.answered == total and not asked.unanswered
+    assert {"Broken", "Busy", "Erring", "TimedOut"} <= set(asked.failures)
+    assert len(teacher.notes.whole) == total
+    # Twice only what was waited for until the deadline, and came later.
+    assert sum(teacher.notes.whole.values()) - total <= asked.failures["TimedOut"]
+    assert sum(teacher.notes.asked.values()) <= total + sum(asked.failures.values())
+    again, _ = ask(Teacher(write=note))
+    assert again.answered == 0 and again.found == total
+
+
+def test_a_server_that_bears_few_is_asked_few(ask: Ask) -> None:
+    teacher = Teacher(write=note, seconds=0.01, most=4, retry_after=0.02)
+    asked, total = ask(teacher, asking={"first_concurrency": 2, "max_concurrency": 64})
+    assert asked.answered == total and asked.halvings >= 1
+    assert teacher.notes.busy < total, "most of what is sent is answered"
+    assert teacher.notes.most_at_once <= 4 + 4
+
+
+def test_a_server_that_bears_all_is_asked_as_much_as_may_be(ask: Ask) -> None:
+    teacher = Teacher(write=note, seconds=0.3)
+    asked, _ = ask(teacher, asking={"first_concurrency": 2, "max_concurrency": 12})
+    assert asked.highest == 12 and 8 <= teacher.notes.most_at_once <= 12
+
+
+@pytest.mark.parametrize("ceiling", [{"max_tokens": 20_000}, {"max_dollars": 0.02}])
+def test_the_ceiling_is_never_passed_and_a_higher_one_goes_on(
+    ask: Ask, tmp_path: Path, ceiling: dict[str, Any]
+) -> None:
+    teacher = Teacher(write=note, faults={"cut": 0.1, "429": 0.1}, seed=1)
+    with pytest.raises(CeilingReached, match="the ceiling is reached"):
+        ask(teacher, asking=ceiling, teacher=PRICES)
+    with open_ledger(tmp_path / "ledger") as ledger:
+        held, spent = len(ledger), ledger.spent
+    assert held and spent.tokens >= teacher.notes.tokens
+    assert spent.tokens <= ceiling.get("max_tokens", 10**9) and spent.dollars <= ceiling.get("max_dollars", 10**9)
+    assert max(spent.tokens / ceiling.get("max_tokens", 10**9), spent.dollars / ceiling.get("max_dollars", 10**9)) > 0.8
+    with pytest.raises(CeilingReached):
+        ask(teacher, asking=ceiling, teacher=PRICES)
+    asked, total = ask(teacher)
+    assert asked.found >= held and asked.found + asked.answered == total
+    assert set(teacher.notes.whole.values()) == {1}
+
+
+def test_what_can_never_work_is_told_at_once(ask: Ask) -> None:
+    with pytest.raises(UsageError, match="SYNTHESIS_TEST_KEY is not set"):
+        ask(Teacher(write=note), teacher={"api_key_env": "SYNTHESIS_TEST_KEY"})
+    with pytest.raises(UsageError, match=r"HTTP 401.*api_key_env"):
+        ask(Teacher(write=note, faults={"401": 1.0}))
+
+
+def test_a_server_that_is_gone_is_told(ask: Ask) -> None:
+    teacher = Teacher(write=note, faults={"500": 1.0})
+    with pytest.raises(HanhuaError, match="5 requests in a row stayed unanswered"):
+        ask(teacher, asking={"max_attempts": 2, "max_wait_seconds": 0.01})
+    assert sum(teacher.notes.asked.values()) < 60
+
+
+def test_the_gate_doubles_creeps_and_halves_once_a_round() -> None:
+    async def run() -> list[float]:
+        gate = Gate(first=2, most=100)
+        limits = []
+        for _ in range(6):
+            gate.answered()
+        limits.append(gate.limit)
+        sent = asyncio.get_running_loop().time()
+        await asyncio.sleep(0.001)
+        for _ in range(5):  # five of one round say wait: one halving
+            gate.slow_down(sent)
+        limits.append(gate.limit)
+        for _ in range(4):
+            gate.answered()
+        return [*limits, gate.limit]
+
+    doubled, halved, crept = asyncio.run(run())
+    assert (doubled, halved) == (8.0, 4.0)
+    assert 4.9 < crept < 5.0
+
+
+def test_near_the_ceiling_a_promise_waits_for_what_comes_back() -> None:
+    async def run() -> None:
+        budget = Budget(Cost(), max_tokens=100, max_dollars=None)
+        most = Cost(60)
+        await budget.promise(most)
+        waiting = asyncio.create_task(budget.promise(Cost(60)))
+        await asyncio.sleep(0)
+        assert not waiting.done() and budget.promised == most
+        budget.settle(most, Cost(10))
+        await waiting
+        budget.settle(Cost(60), Cost(60))
+        with pytest.raises(CeilingReached):
+            await budget.promise(Cost(31))
+        await budget.promise(Cost(30))
+
+    asyncio.run(run())
