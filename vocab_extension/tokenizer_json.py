@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import regex
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3_PATTERN
@@ -70,7 +70,10 @@ class BpeFile:
     def pretoken_encoder(self) -> Tokenizer:
         """Return a tokenizer that takes each text as one pre-token and encodes it as this file does."""
         tokenizer = Tokenizer(self.model(ignore_merges=bool(self.data["model"].get("ignore_merges"))))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        spell = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        # A cut that never cuts: with it `fastokens` takes a path that is three times as fast.
+        never = pre_tokenizers.Split(Regex(r"[\s\S]+"), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([never, spell])
         return tokenizer
 
     def merges_only_encoder(self) -> Tokenizer:
