@@ -83,7 +83,7 @@ def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
     hash_K = hashes_of(strings)
     order = np.argsort(hash_K, kind="stable").tolist()
     strings = [strings[n] for n in order]
-    state = open_encoding(base.place.parent)
+    state = open_encoding(base.place.parent, sum(map(len, strings)) * 3)
     batches = [strings[n : n + _BATCH_STRINGS] for n in range(0, len(strings), _BATCH_STRINGS)]
     parts = [encode(state, batch) for batch in batches]
     return KeptDictionary(

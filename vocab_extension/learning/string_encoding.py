@@ -59,7 +59,8 @@ class KnownEncodings:
 
 def hashes_of(strings: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return the 64-bit hash of each string."""
-    return np.fromiter((xxhash.xxh3_64_intdigest(s.encode()) for s in strings), dtype=np.uint64, count=len(strings))
+    digests = map(xxhash.xxh3_64_intdigest, map(str.encode, strings))
+    return np.fromiter(digests, dtype=np.uint64, count=len(strings))
 
 
 def completed(known: KnownEncodings, at_S: npt.NDArray[np.int64], others: Encoded) -> Encoded:

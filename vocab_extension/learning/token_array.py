@@ -79,7 +79,10 @@ def _encoded(
             left = strings if at_S is None else [strings[n] for n in np.flatnonzero(at_S < 0).tolist()]
             yield (first, at_S), left
 
-    made = map_in_order(encode, items(), prepare=open_encoding, arguments=(base,), workers=workers, name="encoding")
+    expected = counted.strings.nbytes // workers
+    made = map_in_order(
+        encode, items(), prepare=open_encoding, arguments=(base, expected), workers=workers, name="encoding"
+    )
     for (first, at_S), others in made:
         yield first, others if known is None or at_S is None else completed(known, at_S, others)
 
