@@ -60,7 +60,7 @@ class PairIndex:
         return PairIndex(self.key_K[kept_K], begins, self.positions_P[np.repeat(kept_K, sizes)])
 
 
-def index_pairs(left_P: Ints, right_P: Ints, at_P: npt.NDArray[Any]) -> PairIndex:
+def index_pairs(left_P: npt.NDArray[Any], right_P: npt.NDArray[Any], at_P: npt.NDArray[Any]) -> PairIndex:
     """Group positions by their pair; those of one pair come in ascending order."""
     if not len(at_P):
         return PairIndex(at_P.astype(np.int64), np.zeros(1, dtype=np.int64), at_P.astype(np.int32))

@@ -197,7 +197,7 @@ class ContinuedBpe:
         left_K, right_K = parts_of(index.key_K)
         weight_P = self.counted.weight_S[self.cells.string_T[index.positions_P]]
         if self.boundary_discount_percent:
-            middle_P = index.positions_P + np.repeat(self.symbols.cells_V[left_K], index.sizes)
+            middle_P = index.positions_P.astype(np.int64) + np.repeat(self.symbols.cells_V[left_K], index.sizes)
             weight_P = self._discounted(weight_P, middle_P)
         weight_K = np.add.reduceat(weight_P, index.begin_K[:-1])
         kept_K = weight_K >= self.min_weight

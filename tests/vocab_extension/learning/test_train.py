@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanhua.vocab_extension.learning.counts import CountedStrings
+from hanhua.vocab_extension.learning.occurrences import Joined
 from hanhua.vocab_extension.learning.symbols import CUT, Symbols
 from hanhua.vocab_extension.learning.token_array import TokenArray
 from hanhua.vocab_extension.learning.token_pattern import TokenPattern
-from hanhua.vocab_extension.learning.train import ContinuedBpe, Joined
+from hanhua.vocab_extension.learning.train import ContinuedBpe
 
 ALPHABET = "一二三四"
 SHAPE = TokenPattern(3, "all")
