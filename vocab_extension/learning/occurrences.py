@@ -1,6 +1,7 @@
 """Where the tokens of several strings stand side by side, and what that says of each string; all strings at once.
 
-Shape suffixes: C strings that may be joined next, P places where the two tokens of one stand, K pairs.
+Shape suffixes: C strings that may be joined next, P places where the two tokens of one stand, K pairs;
+T cells of a `TokenArray`, S strings of `CountedStrings`.
 """
 
 from __future__ import annotations

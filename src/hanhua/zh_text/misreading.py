@@ -1,6 +1,8 @@
-"""Chinese in UTF-8 that somebody read as GBK: 涓枃 for 中文, 锛 for the first two bytes of a comma."""
+"""Chinese in UTF-8 that somebody read as GBK: 鎴戜滑 for 我们, 锛 for the first two bytes of a comma."""
 
 from __future__ import annotations
+
+from hanhua.zh_text.scripts import is_han
 
 _CHARACTER_BYTES = 3
 _COMMON_ROWS = range(0xB0, 0xD8)
@@ -10,19 +12,21 @@ _LEADS = range(0xE2, 0xF0)
 
 
 def is_misread(text: str) -> bool:
-    """Return whether all characters are rare ones, and their GBK bytes a piece of Chinese text in UTF-8.
+    """Return whether most characters are rare ones, and the GBK bytes of all a piece of Chinese text in UTF-8.
 
     By round trip: the bytes, from the first whole character on, must be UTF-8; the last may be cut off. A single
     character may satisfy this and be right (涓 of 涓涓细流): then how often it is met has to decide.
 
-    >>> is_misread("涓枃"), is_misread("锛"), is_misread("中文"), is_misread("涓涓")
+    >>> is_misread("鎴戜滑"), is_misread("锛"), is_misread("规定"), is_misread("涓涓")
     (True, True, False, False)
     """
     try:
         data = text.encode("gbk")
     except UnicodeEncodeError:
         return False
-    if len(data) != 2 * len(text) or not data or any(_is_common(data[at : at + 2]) for at in range(0, len(data), 2)):
+    if not is_han(text) or len(data) != 2 * len(text):
+        return False
+    if 2 * sum(map(_is_common, data[::2], data[1::2])) >= len(text):
         return False
     begin = next((at for at, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
     if begin >= _CHARACTER_BYTES:
@@ -34,5 +38,5 @@ def _begins_character(data: bytes) -> bool:
     return data[0] in _LEADS and all(byte & 0xC0 == 0x80 for byte in data[1:])
 
 
-def _is_common(data: bytes) -> bool:
-    return data[0] in _COMMON_ROWS and data[1] >= 0xA1
+def _is_common(first: int, second: int) -> bool:
+    return first in _COMMON_ROWS and second >= 0xA1
