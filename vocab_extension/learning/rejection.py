@@ -12,7 +12,7 @@ from hanhua.vocab_extension.learning.occurrences import Joined
 from hanhua.vocab_extension.learning.train import Fault
 from hanhua.zh_text.misreading import is_misread
 
-MAX_MISSED = 50
+MAX_MISSED = 30
 """A word the dictionary expects so often in a corpus of this size, and that is not there, is no word of such texts."""
 
 
@@ -22,10 +22,10 @@ def make_fault(
     """Return the test that a joined string must pass; known: the base's tokens.
 
     A word of the dictionary needs no documents: that it is listed shows that it is no accident of one page. But the
-    dictionary yields to the corpus: a word met less than `min_count` times must not be one that it holds for common.
+    dictionary yields to the corpus: a string that no text has must not be one that it holds for common.
     Bytes that spell Chinese when read as GBK and written as UTF-8 are no word, whoever lists them.
     """
-    # Of a string that the corpus hardly has, the weight is the dictionary's.
+    # Of a string that the corpus does not have, all the weight is the dictionary's.
     most_expected = MAX_MISSED * UNIT * config.dictionary_weight if has_corpus else math.inf
 
     def fault(found: Joined) -> str | None:
@@ -35,7 +35,7 @@ def make_fault(
         misread = is_misread(text)
         if (misread or not found.listed) and found.documents.bit_count() < config.min_documents:
             return "too few documents"
-        if found.listed and found.count < config.min_count and found.weight > most_expected:
+        if not found.count and found.weight > most_expected:
             return "not in the corpus"
         if misread and len(text) > 1:
             return "misread"

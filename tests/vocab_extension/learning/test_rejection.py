@@ -21,8 +21,7 @@ def test_a_listed_word_needs_no_documents_while_the_corpus_is_too_small_to_miss_
 
 def test_a_common_word_of_the_dictionary_that_the_corpus_lacks_is_no_token() -> None:
     assert fault_of("令狐", weight=EXPECTED + 1) == "not in the corpus"
-    assert fault_of("令狐", weight=EXPECTED + 1, count=2, documents=1) == "not in the corpus"
-    assert fault_of("令狐", weight=EXPECTED + 1, count=3, documents=1) is None
+    assert fault_of("令狐", weight=EXPECTED + 1, count=1, documents=1) is None
 
 
 def test_without_a_corpus_the_dictionary_decides() -> None:
