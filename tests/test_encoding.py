@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
-from vocabulary_fixtures import base, base_file, llama3  # noqa: F401
+from vocabulary_fixtures import base  # noqa: F401
 
 from hanhua.encoding import ODD_TEXTS, Encoder
 
@@ -19,8 +19,8 @@ BIG = 1 << 30
 
 
 @pytest.fixture(scope="module")
-def encoder(llama3: Path) -> Encoder:  # noqa: F811
-    made = Encoder(Tokenizer.from_file(str(llama3 / "tokenizer.json")), expected_bytes=BIG)
+def encoder(base: Path) -> Encoder:  # noqa: F811
+    made = Encoder(Tokenizer.from_file(str(base / "tokenizer.json")), expected_bytes=BIG)
     made.encode(["我们都是中国人"])
     return made
 
@@ -37,8 +37,8 @@ def test_the_ids_are_those_of_tokenizers(encoder: Encoder, texts: list[str]) -> 
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_special_tokens_are_met_or_spelled_as_the_tokenizer_says(llama3: Path, as_text: bool) -> None:  # noqa: F811
-    tokenizer = Tokenizer.from_file(str(llama3 / "tokenizer.json"))
+def test_special_tokens_are_met_or_spelled_as_the_tokenizer_says(base: Path, as_text: bool) -> None:  # noqa: F811
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.encode_special_tokens = as_text
     fast, slow = Encoder(tokenizer, expected_bytes=BIG), Encoder(tokenizer)
     texts = [*ODD_TEXTS, "<|begin_of_text|>你好<|eot_id|> <|end_of_text|>"]
@@ -66,7 +66,7 @@ def test_truncation_is_left_to_tokenizers() -> None:
     assert not encoder.is_fast
 
 
-def test_little_text_never_opens_the_fast_way(llama3: Path) -> None:  # noqa: F811
-    encoder = Encoder(Tokenizer.from_file(str(llama3 / "tokenizer.json")), expected_bytes=1000)
+def test_little_text_never_opens_the_fast_way(base: Path) -> None:  # noqa: F811
+    encoder = Encoder(Tokenizer.from_file(str(base / "tokenizer.json")), expected_bytes=1000)
     encoder.encode(["一" * 300])
     assert not encoder.is_fast

@@ -40,7 +40,7 @@ CODE = (
     "hanhua.vocab_extension.learning.dictionary:dictionary_words",
     "hanhua.vocab_extension.learning.string_encoding:encode",
 )
-LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers")
+LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers", "fastokens")
 MOST_KEPT = 6
 """Of some 35 MB each."""
 _BATCH_STRINGS = 50_000
