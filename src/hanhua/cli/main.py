@@ -18,6 +18,7 @@ from hanhua.cli import publish as publish_cli
 from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
+from hanhua.cli import view as view_cli
 from hanhua.cli.entry import run_command
 from hanhua.cli.options import HELP, AsJson, Overrides, RecipeName, Runs, Strict, Until, program
 from hanhua.cli.printing import print_json, print_table
@@ -51,6 +52,7 @@ app.command(epilog="Example: hanhua reproduce runs/quickstart")(runs_cli.reprodu
 app.command("init", epilog=init_cli.EXAMPLE)(init_cli.init)
 app.command("plan", epilog=plan_cli.EXAMPLE)(plan_cli.plan)
 app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
+app.command("view", epilog=view_cli.EXAMPLE)(view_cli.view)
 
 
 @app.command(epilog="Example: hanhua run quickstart -s corpora.zh.path=my_texts.jsonl.zst")
