@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from hanhua.continued_pretrain.bpe_dropout import DropoutEncoder
 from hanhua.continued_pretrain.old_segmentation import OldSegmentation, OldSpeller
 from hanhua.continued_pretrain.selection import Selection, select_documents
 from hanhua.documents import Document, read_corpus
+from hanhua.encoding import Encoder
 from hanhua.errors import InputError
 from hanhua.model_folder import load_tokenizer
 from hanhua.processes import choose_workers, map_in_order
@@ -180,7 +182,8 @@ def pack_corpora(
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
         size = sum(path.stat().st_size for path in corpus.glob("part-*"))
         chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
-        encoder = (tokenizer_folder, seed, bpe_dropout, old, frozenset(chat_corpora))
+        expected = size * COMPRESSED // chosen
+        encoder = (tokenizer_folder, seed, bpe_dropout, expected, old, frozenset(chat_corpora))
         _tokenize(corpus, selection, aside, encoder=encoder, workers=chosen)
         aside.rename(folder)
         fsync_folder(work)
@@ -212,7 +215,7 @@ def _tokenize(
     selection: Selection,
     out: Path,
     *,
-    encoder: tuple[Path, int, float, OldSegmentation | None, frozenset[str]],
+    encoder: tuple[Path, int, float, int, OldSegmentation | None, frozenset[str]],
     workers: int,
 ) -> None:
     names = sorted(selection.languages)
@@ -249,30 +252,42 @@ def _tokenize(
 class _Encoder:
     """A tokenizer with its marks; made once in each process."""
 
-    def __init__(self, folder: Path, seed: int, bpe_dropout: float, old: OldSegmentation | None = None) -> None:
-        self.tokenizer, self.marks, self.seed = load_tokenizer(folder), document_marks(folder), seed
-        self.in_chat = load_tokenizer(folder)
-        self.in_chat.encode_special_tokens = False
-        self.dropout = DropoutEncoder(folder, self.tokenizer, rate=bpe_dropout) if bpe_dropout else None
+    def __init__(
+        self, folder: Path, seed: int, bpe_dropout: float, expected_bytes: int, old: OldSegmentation | None = None
+    ) -> None:
+        self.folder, self.marks, self.seed, self.expected_bytes = folder, document_marks(folder), seed, expected_bytes
+        plain = load_tokenizer(folder)
+        self.plain = Encoder(plain, expected_bytes=expected_bytes)
+        self.dropout = DropoutEncoder(folder, plain, rate=bpe_dropout) if bpe_dropout else None
         self.old = None if old is None else OldSpeller(folder, old)
+
+    @cached_property
+    def in_chat(self) -> Encoder:
+        """What reads special tokens that a chat corpus spells out as themselves."""
+        tokenizer = load_tokenizer(self.folder)
+        tokenizer.encode_special_tokens = False
+        return Encoder(tokenizer, expected_bytes=self.expected_bytes)
 
 
 def _encode(encoder: _Encoder, documents: list[tuple[str, str, bool]]) -> list[npt.NDArray[np.uint32]]:
     """Return the ids of documents (id, text, written in a chat template), each between its marks."""
-    rows: list[list[int]] = [[]] * len(documents)
-    for in_chat, tokenizer in ((False, encoder.tokenizer), (True, encoder.in_chat)):
+    rows: list[Sequence[int] | npt.NDArray[np.uint32]] = [[]] * len(documents)
+    for in_chat in (False, True):
         places = [i for i, document in enumerate(documents) if document[2] == in_chat]
+        if not places:
+            continue
         if encoder.dropout is not None and not in_chat:
             for i in places:
                 seed = xxhash.xxh3_64_intdigest(documents[i][0].encode(), seed=encoder.seed)
                 rows[i] = encoder.dropout.encode(documents[i][1], seed=seed)
             continue
-        found = tokenizer.encode_batch_fast([documents[i][1] for i in places], add_special_tokens=False)
-        for i, encoding in zip(places, found, strict=True):
-            rows[i] = encoding.ids
+        found = (encoder.in_chat if in_chat else encoder.plain).encode([documents[i][1] for i in places])
+        for i, ids_T in zip(places, found, strict=True):
+            rows[i] = ids_T
             if encoder.old is not None and not in_chat:
-                rows[i] = encoder.old.spelled(*documents[i][:2], rows[i])
-    return [np.array([encoder.marks.bos, *ids, encoder.marks.eos], dtype=np.uint32) for ids in rows]
+                rows[i] = encoder.old.spelled(*documents[i][:2], ids_T.tolist())
+    bos, eos = ([mark] for mark in (encoder.marks.bos, encoder.marks.eos))
+    return [np.concatenate((bos, ids, eos), dtype=np.uint32, casting="unsafe") for ids in rows]
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:

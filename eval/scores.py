@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
+from hanhua.encoding import Encoder
 from hanhua.eval.behavior.behavior import Observed, observed_rows
 from hanhua.eval.behavior.judging import Judge
 from hanhua.eval.behavior.safety import Judged, summarise_judged
@@ -49,12 +50,10 @@ def score_fertility(
     assert config.language_modeling is not None
     limit = config.language_modeling.max_fertility_documents
     owners = {tokenizers[model.name]: model for model in reversed(models)}
+    encoders = {name: Encoder(owners[name].tokenizer) for name in dict.fromkeys(tokenizers.values())}
     return {
-        name: {
-            corpus: measure_fertility(owners[name].tokenizer, documents[:limit])
-            for corpus, documents in heldout.documents.items()
-        }
-        for name in dict.fromkeys(tokenizers.values())
+        name: {corpus: measure_fertility(encoder, documents[:limit]) for corpus, documents in heldout.documents.items()}
+        for name, encoder in encoders.items()
     }
 
 

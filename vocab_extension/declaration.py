@@ -10,8 +10,8 @@ STAGE = Stage(
     makes="tokenizer",
     section=VocabExtensionConfig,
     function="hanhua.vocab_extension.stage:learn_tokenizer",
-    output_version=2,
+    output_version=3,
     inputs=(Input("corpus"), Input("base")),
     services=("junk",),
-    libraries=("tokenizers", "transformers", "opencc", "zstandard", "llama-models"),
+    libraries=("tokenizers", "fastokens", "transformers", "opencc", "zstandard", "llama-models"),
 )

@@ -55,6 +55,7 @@ def learn_tokenizer(
         "learned_from": {
             "documents": learned.documents,
             "duplicates": learned.duplicates,
+            "near_duplicates": learned.near_duplicates,
             "characters": learned.characters,
             "candidates": learned.candidates,
             "dropped": learned.dropped,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import regex
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3_PATTERN
@@ -73,7 +73,10 @@ class BpeFile:
     def pretoken_encoder(self) -> Tokenizer:
         """Return a tokenizer that takes each text as one pre-token and encodes it as this file does."""
         tokenizer = Tokenizer(self.model(ignore_merges=bool(self.data["model"].get("ignore_merges"))))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        spell = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        # A cut that never cuts: with it `fastokens` takes a path that is three times as fast.
+        never = pre_tokenizers.Split(Regex(r"[\s\S]+"), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([never, spell])
         return tokenizer
 
     def merges_only_encoder(self) -> Tokenizer:
@@ -170,14 +173,12 @@ def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[s
     Llama 3 cuts with one regular expression and then spells the pieces in bytes; the second step moves no
     boundary and takes twice the time, so it is left out where the file says it only spells.
     """
-    steps = (data.get("pre_tokenizer") or {}).get("pretokenizers", [])
+    if (by_pattern := pattern_splitter(data)) is not None:
+        return lambda text: iter(by_pattern(text))
+    steps = _steps(data)
     cutter = tokenizer.pre_tokenizer
     normalizer = tokenizer.normalizer
     if len(steps) == 2 and _only_spells(steps[1]) and steps[0]["type"] == "Split":
-        if normalizer is None and _isolates_by_llama3_pattern(steps[0]):
-            # Its alternatives leave no character out, so the matches are the pieces; seven times as fast.
-            find = regex.compile(LLAMA3_PATTERN).finditer
-            return lambda text: (match[0] for match in find(text))
         cutter = cutter[0]
 
     def split(text: str) -> Iterator[str]:
@@ -186,6 +187,22 @@ def pretoken_splitter(tokenizer: Tokenizer, data: dict[str, Any]) -> Callable[[s
         return (text[begin:end] for _, (begin, end) in cutter.pre_tokenize_str(text))
 
     return split
+
+
+def pattern_splitter(data: dict[str, Any]) -> Callable[[str], list[str]] | None:
+    """Return a function that cuts a text as a file with Llama 3's pattern does; None for any other file.
+
+    The pattern's alternatives leave no character out, so the matches are the pieces; seven times as fast.
+    """
+    steps = _steps(data)
+    if len(steps) != 2 or not _only_spells(steps[1]) or data.get("normalizer") is not None:
+        return None
+    found: Callable[[str], list[str]] = regex.compile(LLAMA3_PATTERN).findall
+    return found if steps[0]["type"] == "Split" and _isolates_by_llama3_pattern(steps[0]) else None
+
+
+def _steps(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return list((data.get("pre_tokenizer") or {}).get("pretokenizers", []))
 
 
 def encode_all(tokenizer: Tokenizer, texts: Iterable[str], *, batch: int = 20_000) -> Iterator[list[int]]:

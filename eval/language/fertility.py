@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from hanhua.documents import Document
+from hanhua.encoding import Encoder
 
 BATCH_DOCUMENTS = 64
 
@@ -25,7 +24,7 @@ class _Count:
         self.tokens += tokens
 
 
-def measure_fertility(tokenizer: Tokenizer, documents: Iterable[Document]) -> dict[str, Any]:
+def measure_fertility(encoder: Encoder, documents: Iterable[Document]) -> dict[str, Any]:
     """Return characters, bytes, tokens and their ratios over documents, whole and by `source`.
 
     Sums over the corpus, never means of documents: a hundred short notes must not outweigh a novel.
@@ -33,10 +32,10 @@ def measure_fertility(tokenizer: Tokenizer, documents: Iterable[Document]) -> di
     """
     total, by_source = _Count(), dict[str, _Count]()
     for batch in _batches(documents):
-        encodings = tokenizer.encode_batch_fast([document.text for document in batch], add_special_tokens=False)
-        for document, encoding in zip(batch, encodings, strict=True):
+        lengths = encoder.encode([document.text for document in batch]).lengths.tolist()
+        for document, tokens in zip(batch, lengths, strict=True):
             for count in (total, by_source.setdefault(document.source, _Count())):
-                count.add(document.text, len(encoding.ids))
+                count.add(document.text, tokens)
     return {
         "characters": total.characters,
         "bytes": total.bytes,

@@ -36,13 +36,13 @@ def token_to_bytes(token: str) -> bytes:
     ' 你'
     """
     table = byte_of_character()
-    return bytes(table[character] for character in token)
+    return bytes(map(table.__getitem__, token))
 
 
 def bytes_to_token(data: bytes) -> str:
     """Return the vocabulary spelling of bytes; the inverse of `token_to_bytes`."""
     table = character_of_byte()
-    return "".join(table[byte] for byte in data)
+    return "".join(map(table.__getitem__, data))
 
 
 def token_byte_lengths(tokenizer: Tokenizer) -> npt.NDArray[np.int32]:

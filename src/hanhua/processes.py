@@ -81,6 +81,7 @@ def _prepare(prepare: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One process per core is enough; threads inside each would only compete for the cores.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["RAYON_NUM_THREADS"] = "1"
     _state[:] = [prepare(*arguments)]
 
 

@@ -3,18 +3,18 @@
 Evidence is counted on what the tokenizer really sees: Llama 3's pattern glues one preceding space or mark
 to a run of letters (`，我们`, ` 用户`), and a base token often swallows both.
 
-Shape suffix: D documents of a batch.
+Shape suffixes: D documents of a batch, W words of all of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
@@ -22,7 +22,7 @@ from hanhua.vocab_extension.learning.conversion import Converter, open_converter
 from hanhua.vocab_extension.learning.counts import CountFile, write_counts
 from hanhua.vocab_extension.learning.sources import Batch
 from hanhua.vocab_extension.pretokenizer import missing_bytes
-from hanhua.vocab_extension.tokenizer_json import load_tokenizer, pretoken_splitter, read_bpe_file
+from hanhua.vocab_extension.tokenizer_json import load_tokenizer, pattern_splitter, pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import HAN
 
 DOCUMENT_BITS = 64
@@ -67,13 +67,14 @@ def count_batches(
 
 @dataclass(frozen=True)
 class _Counting:
-    split: Callable[[str], Iterator[str]]
+    split: Callable[[str], Iterable[str]]
     converters: tuple[Converter, ...]
 
 
 def _open(base: Path, scripts: str) -> _Counting:
     file = read_bpe_file(base)
-    split, missing = pretoken_splitter(load_tokenizer(file.data), file.data), missing_bytes(file)
+    split = pattern_splitter(file.data) or pretoken_splitter(load_tokenizer(file.data), file.data)
+    missing = missing_bytes(file)
     if not missing:
         return _Counting(split, open_converters(scripts))
     # A pre-token that loses bytes is no longer the text that its tokens are counted in.
@@ -90,17 +91,24 @@ def _count(state: _Counting, task: tuple[Batch, Path]) -> BatchCounts:
     return BatchCounts(write_counts(path, counted), characters)
 
 
-def count_pretokens(batch: Batch, split: Callable[[str], Iterator[str]]) -> Counted:
+def count_pretokens(batch: Batch, split: Callable[[str], Iterable[str]]) -> Counted:
     """Return the pre-tokens with Han characters of a batch, each with its count and document set."""
-    counted: Counted = {}
-    for text, digest in zip(batch.texts, batch.digests_D.tolist(), strict=True):
-        if not _HAS_HAN.search(text):
-            continue
-        bit = 1 << (digest % DOCUMENT_BITS)
-        for word, count in Counter(word for word in split(text) if _HAS_HAN.search(word)).items():
-            before, documents = counted.get(word, (0, 0))
-            counted[word] = (before + count, documents | bit)
-    return counted
+    words: list[str] = []
+    words_D = np.zeros(len(batch.texts), dtype=np.int64)
+    for n, text in enumerate(batch.texts):
+        if _HAS_HAN.search(text):
+            before = len(words)
+            words += split(text)
+            words_D[n] = len(words) - before
+    # Columns rather than a dictionary: a number for each different word, counted and gathered by arrays.
+    numbered = pa.array(words, type=pa.large_string()).dictionary_encode()
+    number_W, different = numbered.indices.to_numpy(), numbered.dictionary.to_pylist()
+    bit_W = np.repeat(np.uint64(1) << batch.digests_D % np.uint64(DOCUMENT_BITS), words_D)
+    documents = np.zeros(len(different), dtype=np.uint64)
+    np.bitwise_or.at(documents, number_W, bit_W)
+    counts = np.bincount(number_W, minlength=len(different))
+    rows = zip(different, zip(counts.tolist(), documents.tolist(), strict=True), strict=True)
+    return {word: found for word, found in rows if _HAS_HAN.search(word)}
 
 
 def multipliers(counts: list[SourceCounts], weights: list[float], balance: float) -> list[int]:

@@ -64,7 +64,8 @@ class CountedStrings:
 def write_counts(path: Path, counted: Mapping[str, tuple[int, int]]) -> CountFile:
     """Write strings with their (count, document set)."""
     strings = list(counted)
-    hashes = np.array([xxhash.xxh3_64_intdigest(string.encode()) for string in strings], dtype=np.uint64)
+    digests = map(xxhash.xxh3_64_intdigest, map(str.encode, strings))
+    hashes = np.fromiter(digests, dtype=np.uint64, count=len(strings))
     order = np.argsort(hashes, kind="stable")
     counts = np.fromiter((count for count, _ in counted.values()), dtype=np.int64, count=len(strings))
     documents = np.fromiter((seen for _, seen in counted.values()), dtype=np.uint64, count=len(strings))

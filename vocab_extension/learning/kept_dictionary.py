@@ -40,7 +40,7 @@ CODE = (
     "hanhua.vocab_extension.learning.dictionary:dictionary_words",
     "hanhua.vocab_extension.learning.string_encoding:encode",
 )
-LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers")
+LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers", "fastokens")
 MOST_KEPT = 6
 """Of some 35 MB each."""
 _BATCH_STRINGS = 50_000
@@ -83,7 +83,7 @@ def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
     hash_K = hashes_of(strings)
     order = np.argsort(hash_K, kind="stable").tolist()
     strings = [strings[n] for n in order]
-    state = open_encoding(base.place.parent)
+    state = open_encoding(base.place.parent, sum(map(len, strings)) * 3)
     batches = [strings[n : n + _BATCH_STRINGS] for n in range(0, len(strings), _BATCH_STRINGS)]
     parts = [encode(state, batch) for batch in batches]
     return KeptDictionary(

@@ -9,7 +9,7 @@ Shape suffixes: V base vocabulary, T cells, one a base token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from hanhua.vocab_extension.learning.choose import base_pieces, reachable
 from hanhua.vocab_extension.learning.count import UNIT, count_batches, multipliers
 from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, sum_counts
 from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, count_dictionary, kept_dictionary
+from hanhua.vocab_extension.learning.near_copies import NearCopies
 from hanhua.vocab_extension.learning.rejection import make_fault
 from hanhua.vocab_extension.learning.required_characters import tokens_required
 from hanhua.vocab_extension.learning.sources import Reader, Source
@@ -41,7 +42,8 @@ _DISCOUNT_PERCENT = {"runs": 0, "hybrid": 50, "words": 100}
 class Learned:
     """New tokens in the order of their ids, and what became of the other candidates.
 
-    strings: different pre-tokens learned from. sampled: how many more a sample of them stands for.
+    strings: different pre-tokens learned from. sampled: how many more a sample of them stands for. seen: what knows
+    near copies of the texts.
     """
 
     tokens: tuple[NewToken, ...]
@@ -53,6 +55,8 @@ class Learned:
     characters: int
     strings: int
     sampled: int
+    near_duplicates: int
+    seen: NearCopies = field(repr=False, compare=False)
 
 
 def rounded_size(base_size: int, new_tokens: int) -> int:
@@ -75,7 +79,8 @@ def learn_tokens(
 ) -> Learned:
     """Learn new tokens from texts, for the tokenizer in the folder `base`.
 
-    The same texts give the same tokens, whatever their order, the machine and the number of workers. scratch: a
+    The same texts give the same tokens, whatever the order of the sources, the machine and the number of workers; of
+    near copies the first one read counts. scratch: a
     folder for counts, about the size of the Chinese text in small corpora and less in large ones; by default
     a temporary one. Raises InputError when there is no Chinese text and no prior, or fewer than 256
     candidates are good enough.
@@ -96,7 +101,9 @@ def learn_tokens(
     say(f"joining neighbors in {len(counted):,} different strings, {len(cells.symbol_T):,} base tokens")
     search = ContinuedBpe(cells, counted, symbols, config.min_count * UNIT, _DISCOUNT_PERCENT[config.merge_scope])
     search.join_forced(cover)
-    search.join_commonest(wanted, make_fault(config, known=frozenset(file.bytes_of.values()), junk=junk))
+    known_tokens = frozenset(file.bytes_of.values())
+    fault = make_fault(config, known=known_tokens, junk=junk, has_corpus=reader.characters > 0)
+    search.join_commonest(wanted, fault)
     return _rounded(_tokens(search, file), search, wanted, reader, file, config)
 
 
@@ -130,6 +137,8 @@ def _counted(
     )
     if reader.duplicates:
         say(f"counted {reader.duplicates:,} repeated documents once")
+    if reader.near_duplicates:
+        say(f"left out {reader.near_duplicates:,} near copies of earlier documents")
     characters = sum(source.characters for source in counts)
     if not characters and (reader.sources or not config.dictionary_weight):
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
@@ -178,7 +187,8 @@ def _rounded(
     if size == 0:
         raise InputError(
             f"the corpus gives only {len(tokens):,} good new tokens, and a vocabulary grows by at least {ROUND_TO} "
-            f"({reader.documents:,} documents, {reader.characters:,} characters; dropped: {dropped or 'none'}). "
+            f"({reader.documents:,} documents, {reader.characters:,} characters; dropped: {dropped or 'none'}; "
+            "in a .txt file each line is a document). "
             f"Give more text, or lower min_count ({config.min_count}) or min_documents ({config.min_documents})"
         )
     if size < wanted:
@@ -193,4 +203,6 @@ def _rounded(
         reader.characters,
         len(search.counted),
         search.counted.sampled,
+        reader.near_duplicates,
+        reader.near,
     )

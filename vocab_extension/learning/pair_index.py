@@ -1,24 +1,26 @@
-"""Where pairs of neighboring tokens are: for each pair the positions of its left token, packed into few arrays.
+"""Where pairs of neighboring tokens are, and which pair is the commonest.
 
 Shape suffixes: K different pairs, P positions of pairs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-_BITS = 24
-_MASK = (1 << _BITS) - 1
+KEY_BITS = 24
+_MASK = (1 << KEY_BITS) - 1
+_SORTED_BITS = 63
 
 
 def pair_key(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Ints:
     """Return one integer for each pair of numbers."""
-    keys: Ints = (left.astype(np.int64) << _BITS) | right
+    keys: Ints = (left.astype(np.int64) << KEY_BITS) | right
     return keys
 
 
@@ -27,7 +29,7 @@ Key = TypeVar("Key", int, Ints)
 
 def parts_of(key: Key) -> tuple[Key, Key]:
     """Return the two numbers of a key, or of each key."""
-    return key >> _BITS, key & _MASK
+    return key >> KEY_BITS, key & _MASK
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class PairIndex:
 
     def positions(self, key: int) -> npt.NDArray[np.int32]:
         """Return the positions of a pair; none when it is not here."""
-        at = int(np.searchsorted(self.key_K, key))
+        at = int(self.key_K.searchsorted(key))
         if at == len(self.key_K) or self.key_K[at] != key:
             return self.positions_P[:0]
         return self.positions_P[self.begin_K[at] : self.begin_K[at + 1]]
@@ -58,11 +60,74 @@ class PairIndex:
         return PairIndex(self.key_K[kept_K], begins, self.positions_P[np.repeat(kept_K, sizes)])
 
 
-def index_pairs(key_P: Ints, positions_P: npt.NDArray[np.int32]) -> PairIndex:
-    """Group positions by their pair; those of one pair stay in order."""
-    order = np.argsort(key_P, kind="stable")
-    key_P = key_P[order]
+def index_pairs(left_P: npt.NDArray[Any], right_P: npt.NDArray[Any], at_P: npt.NDArray[Any]) -> PairIndex:
+    """Group positions by their pair; those of one pair come in ascending order."""
+    if not len(at_P):
+        return PairIndex(at_P.astype(np.int64), np.zeros(1, dtype=np.int64), at_P.astype(np.int32))
+    at_bits, right_bits, left_bits = (int(part.max()).bit_length() for part in (at_P, right_P, left_P))
+    if at_bits + right_bits + left_bits <= _SORTED_BITS:
+        # As one number each: sorting numbers is many times as fast as sorting by keys, and takes less memory.
+        packed_P = (left_P.astype(np.int64) << right_bits | right_P) << at_bits | at_P
+        packed_P.sort()
+        position_P = (packed_P & ((1 << at_bits) - 1)).astype(np.int32)
+        packed_P >>= at_bits
+        begins = _begins(packed_P)
+        found_K = packed_P[begins]
+        key_K = pair_key(found_K >> right_bits, found_K & ((1 << right_bits) - 1))
+    else:
+        order = np.lexsort((at_P, right_P, left_P))
+        position_P = at_P[order].astype(np.int32)
+        keys = pair_key(left_P, right_P)[order]
+        begins = _begins(keys)
+        key_K = keys[begins]
+    return PairIndex(key_K, np.append(begins, len(position_P)), position_P)
+
+
+def _begins(key_P: Ints) -> Ints:
     differs = np.ones(len(key_P), dtype=bool)
-    differs[1:] = key_P[1:] != key_P[:-1]
-    begins = np.flatnonzero(differs)
-    return PairIndex(key_P[begins], np.append(begins, len(key_P)), positions_P[order])
+    np.not_equal(key_P[1:], key_P[:-1], out=differs[1:])
+    return np.flatnonzero(differs)
+
+
+@dataclass
+class PairQueue:
+    """Pairs with the greatest weight each can still have: the greatest first, of equal ones the least key.
+
+    Many pairs at a time come as a run, sorted once, of which only the first is in the heap.
+    """
+
+    _heap: list[tuple[int, int, int, int]] = field(default_factory=list)
+    _runs: list[tuple[Ints, Ints]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add_all(self, weight_K: Ints, key_K: Ints) -> None:
+        """Add pairs that are in the order of their keys."""
+        order = np.argsort(-weight_K, kind="stable")
+        self._runs.append((weight_K[order], key_K[order]))
+        self._push_next(len(self._runs) - 1, 0)
+
+    def push(self, weight: int, key: int) -> None:
+        """Add one pair."""
+        heappush(self._heap, (-weight, key, -1, 0))
+
+    def pop(self) -> tuple[int, int] | None:
+        """Take the weight and the key of the first pair; None when none is left."""
+        if not self._heap:
+            return None
+        weight, key, run, at = heappop(self._heap)
+        if run >= 0:
+            self._push_next(run, at + 1)
+        return -weight, key
+
+    def comes_before(self, weight: int, key: int) -> bool:
+        """Return whether the first pair comes before one that is not in the queue."""
+        return bool(self._heap) and self._heap[0][:2] < (-weight, key)
+
+    def _push_next(self, run: int, at: int) -> None:
+        weights, keys = self._runs[run]
+        if at < len(weights):
+            heappush(self._heap, (-int(weights[at]), int(keys[at]), run, at))
+        else:
+            self._runs[run] = (weights[:0], keys[:0])

@@ -6,11 +6,15 @@ Shape suffix: D documents of a batch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import regex
 import xxhash
+
+from hanhua.progress import say
+from hanhua.vocab_extension.learning.near_copies import NearCopies
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,17 @@ class SeenDocuments:
 class Reader:
     """Reads sources in batches of different documents; a text seen before, in any source, is not read again.
 
-    So one page copied ten thousand times weighs as much as one.
+    So one page copied ten thousand times weighs as much as one, with another number in each copy as well: of near
+    copies the first counts. A text longer than a batch comes in parts, which are one document.
     """
 
     sources: tuple[Source, ...]
     batch_characters: int
     documents: int = 0
     duplicates: int = 0
+    near_duplicates: int = 0
     characters: int = 0
+    near: NearCopies = field(default_factory=NearCopies)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches, source by source."""
@@ -85,15 +92,45 @@ class Reader:
                 new_D = seen.add(digests_D)
                 self.duplicates += int((~new_D).sum())
                 kept: list[int] = np.flatnonzero(new_D).tolist()
+                fresh = self.near.first_seen([texts[n] for n in kept])
+                self.near_duplicates += len(fresh) - sum(fresh)
+                kept = [n for n, is_new in zip(kept, fresh, strict=True) if is_new]
                 if limit is not None:
                     kept, taken = _within(kept, texts, limit, taken)
                 if kept:
-                    batch = Batch(number, [texts[n] for n in kept], digests_D[kept])
                     self.documents += len(kept)
-                    self.characters += sum(map(len, batch.texts))
-                    yield batch
+                    self.characters += sum(len(texts[n]) for n in kept)
+                    yield from self._in_parts(Batch(number, [texts[n] for n in kept], digests_D[kept]))
                 if limit is not None and taken >= limit:
                     break
+
+    def _in_parts(self, batch: Batch) -> Iterator[Batch]:
+        """Yield a batch, or the parts of its one text that is longer than a batch, each with the text's digest."""
+        if len(batch.texts[-1]) <= self.batch_characters:
+            yield batch
+            return
+        if len(batch.texts) > 1:
+            yield Batch(batch.source, batch.texts[:-1], batch.digests_D[:-1])
+        text, digests_D = batch.texts[-1], batch.digests_D[-1:]
+        name = self.sources[batch.source].name
+        say(f"{name}: a document of {len(text):,} characters (in a .txt file each line is a document)")
+        yield from (Batch(batch.source, [part], digests_D) for part in parts_of_text(text, self.batch_characters))
+
+
+_BETWEEN_PRETOKENS = regex.compile(r"(?<=\p{L})(?=[^\p{L}\p{N}])")
+
+
+def parts_of_text(text: str, characters: int) -> Iterator[str]:
+    """Yield a text in parts of about so many characters, cut before a mark or space that ends a run of letters.
+
+    There every tokenizer of `packaged_tokenizers` begins a new pre-token, so that none is cut in two.
+    """
+    begin = 0
+    while begin < len(text):
+        found = _BETWEEN_PRETOKENS.search(text, begin + characters) if begin + characters < len(text) else None
+        end = len(text) if found is None else found.start()
+        yield text[begin:end]
+        begin = end
 
 
 def _within(kept: list[int], texts: list[str], limit: int, taken: int) -> tuple[list[int], int]:

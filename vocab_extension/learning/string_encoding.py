@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from tokenizers import Tokenizer
 
+from hanhua.encoding import Encoder
 from hanhua.vocab_extension.learning.symbols import Bools, Ints
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 from hanhua.zh_text.segmentation import segment
@@ -37,7 +37,7 @@ class Encoded:
 class Encoding:
     """What encodes, opened once a process. bytes_V: how many bytes each base token has."""
 
-    encoder: Tokenizer
+    encoder: Encoder
     bytes_V: Ints
 
 
@@ -59,7 +59,8 @@ class KnownEncodings:
 
 def hashes_of(strings: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return the 64-bit hash of each string."""
-    return np.fromiter((xxhash.xxh3_64_intdigest(s.encode()) for s in strings), dtype=np.uint64, count=len(strings))
+    digests = map(xxhash.xxh3_64_intdigest, map(str.encode, strings))
+    return np.fromiter(digests, dtype=np.uint64, count=len(strings))
 
 
 def completed(known: KnownEncodings, at_S: npt.NDArray[np.int64], others: Encoded) -> Encoded:
@@ -91,13 +92,13 @@ def _taken(known: npt.NDArray[Cell], others: npt.NDArray[Cell], cells: Ints) -> 
     return found
 
 
-def open_encoding(base: Path) -> Encoding:
-    """Return what encodes strings with the tokenizer of a folder."""
+def open_encoding(base: Path, expected_bytes: int | None = None) -> Encoding:
+    """Return what encodes strings with the tokenizer of a folder; expected_bytes: of all of them."""
     file = read_bpe_file(base)
     bytes_V = np.zeros(file.size, dtype=np.int64)
     for id_, data in file.bytes_of.items():
         bytes_V[id_] = len(data)
-    return Encoding(file.pretoken_encoder(), bytes_V)
+    return Encoding(Encoder(file.pretoken_encoder(), expected_bytes=expected_bytes), bytes_V)
 
 
 def encode(state: Encoding, strings: list[str]) -> Encoded:
@@ -105,9 +106,8 @@ def encode(state: Encoding, strings: list[str]) -> Encoded:
     if not strings:
         nothing = np.zeros(0, dtype=np.int32)
         return Encoded(nothing, nothing, nothing.astype(bool), nothing.astype(bool))
-    encodings = state.encoder.encode_batch_fast(strings, add_special_tokens=False)
-    lengths_S = np.fromiter(map(len, encodings), dtype=np.int32, count=len(encodings))
-    ids_T = np.concatenate([np.array(encoding.ids, dtype=np.int32) for encoding in encodings])
+    rows = state.encoder.encode(strings)
+    ids_T, lengths_S = rows.ids_T.astype(np.int32), rows.lengths.astype(np.int32)
     word_begins = _word_begins(strings)
     # Each string is followed by a line break, so the bytes of the n-th stand n further on.
     end_T = np.cumsum(state.bytes_V[ids_T]) + np.repeat(np.arange(len(strings)), lengths_S)

@@ -77,6 +77,17 @@ class Symbols:
             fine[n] = self._pattern.is_wanted(self.bytes_of[left[n]] + self.bytes_of[right[n]])
         return fine
 
+    def may_stand_beside(self, left: Ints, right: Ints, neighbor: npt.NDArray[np.int32], *, before: bool) -> Bools:
+        """Return where the product of two might be joined with its neighbor; too often rather than too seldom.
+
+        before: the neighbor stands on the left.
+        """
+        characters = self._characters_V[left] + self._characters_V[right] + self._characters_V[neighbor]
+        # Of two that are joined the right one begins with no mark.
+        marked = self._marked_V[left] if before else self._marked_V[neighbor]
+        fits: Bools = (characters <= self._pattern.max_characters) & ~marked
+        return fits
+
     def _grow(self) -> None:
         for name in ("cells_V", "_characters_V", "_marked_V", "_starts_inside_V", "_ends_inside_V"):
             old = getattr(self, name)

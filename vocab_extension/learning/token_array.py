@@ -21,6 +21,7 @@ from hanhua.vocab_extension.learning.string_encoding import Encoded, KnownEncodi
 from hanhua.vocab_extension.learning.symbols import Bools
 
 _BATCH_STRINGS = 50_000
+_SMALL_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,12 @@ def _encoded(
             left = strings if at_S is None else [strings[n] for n in np.flatnonzero(at_S < 0).tolist()]
             yield (first, at_S), left
 
-    made = map_in_order(encode, items(), prepare=open_encoding, arguments=(base,), workers=workers, name="encoding")
+    # Loading what encodes takes a process longer than encoding a small part.
+    workers = workers if counted.strings.nbytes > _SMALL_BYTES else 1
+    expected = counted.strings.nbytes // workers
+    made = map_in_order(
+        encode, items(), prepare=open_encoding, arguments=(base, expected), workers=workers, name="encoding"
+    )
     for (first, at_S), others in made:
         yield first, others if known is None or at_S is None else completed(known, at_S, others)
 

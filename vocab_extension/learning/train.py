@@ -4,54 +4,49 @@ What may not become a token is never joined, rather than dropped afterwards, so 
 and its neighbors find other ways to join.
 
 A pair's count only falls after its tokens are made: later merges take occurrences away and never add any. So the
-greatest count in the heap is an upper bound, and a pair is counted again only when it comes to the top: if
+greatest count in the queue is an upper bound, and a pair is counted again only when it comes to the top: if
 its true count is lower it goes back, otherwise it is the commonest of all.
 
-Shape suffixes: T cells, P positions (the cell where a pair's left token begins), K different pairs, S strings,
-V numbers of symbols.
+Some dozens are joined at a time, and the result is that of one at a time. The commonest pairs are taken together as
+far as none can change what the next ones are: they share no token at any place, and no pair that the earlier ones
+bring about can weigh as much as a later one.
+
+Shape suffixes: T cells, C strings to join next, P places where a pair stands, K different pairs, S strings,
+V numbers of symbols, N of them new.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
 
 from hanhua.progress import Progress
 from hanhua.vocab_extension.learning.counts import CountedStrings
-from hanhua.vocab_extension.learning.pair_index import PairIndex, index_pairs, pair_key, parts_of
-from hanhua.vocab_extension.learning.symbols import CUT, Bools, Ints, Symbols
+from hanhua.vocab_extension.learning.occurrences import (
+    Joined,
+    Occurrences,
+    describe,
+    disentangled,
+    greatest_new_weights,
+    united,
+    without_overlaps,
+)
+from hanhua.vocab_extension.learning.pair_index import KEY_BITS, PairIndex, PairQueue, index_pairs, parts_of
+from hanhua.vocab_extension.learning.step import SharedTokens, Step
+from hanhua.vocab_extension.learning.symbols import CUT, Ints, Symbols
 from hanhua.vocab_extension.learning.token_array import TokenArray
 
-_KEY_BITS = 48
-_KEY_MASK = (1 << _KEY_BITS) - 1
 _INSIDE = -1
 _PERCENT = 100
-
-
-@dataclass(frozen=True)
-class Joined:
-    """A string made by joining two tokens, as it stood when it was the commonest.
-
-    weight: what ranks it. count: occurrences in texts, inside longer tokens as well. documents: a 64-bit set of
-    those texts. listed: whether a dictionary's words have it. straddling: share of its weight where it begins
-    or ends inside a word and yet reaches into another one.
-    """
-
-    data: bytes
-    weight: int
-    count: int
-    documents: int
-    listed: bool
-    straddling: float
-
+_LEAST_WIDTH, _MOST_WIDTH = 8, 256
 
 Fault = Callable[[Joined], "str | None"]
 """Says why a string may not become a token; None when it may."""
+Pair = tuple[int, int]
 
 
 @dataclass
@@ -59,7 +54,7 @@ class ContinuedBpe:
     """The state of the search.
 
     min_weight: pairs below it are forgotten. boundary_discount_percent: how much less an occurrence weighs that
-    joins two words (100: such pairs are never joined).
+    joins two words (100: such pairs are never joined). max_together: strings looked at in one step.
     """
 
     cells: TokenArray
@@ -67,158 +62,176 @@ class ContinuedBpe:
     symbols: Symbols
     min_weight: int
     boundary_discount_percent: int = 0
+    max_together: int = _MOST_WIDTH
     joined: list[Joined] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
-    _heap: list[int] = field(default_factory=list)
-    _indexes: dict[int, list[PairIndex]] = field(default_factory=dict)
+    _queue: PairQueue = field(default_factory=PairQueue)
+    _indexes: list[PairIndex] = field(default_factory=list)
+    _index_of: dict[int, int] = field(default_factory=dict)
+    """Which index has the pairs of a number with those made before it; those of base tokens are all in one."""
 
     def __post_init__(self) -> None:
         symbol_T = self.cells.symbol_T
         at_P = np.flatnonzero((symbol_T[:-1] != CUT) & (symbol_T[1:] != CUT)).astype(np.int32)
-        self._remember(CUT, index_pairs(pair_key(symbol_T[at_P], symbol_T[at_P + 1]), at_P))
+        self._remember([CUT], index_pairs(symbol_T[at_P], symbol_T[at_P + 1], at_P))
 
     def join_forced(self, strings: Iterable[bytes]) -> None:
         """Join strings whatever their count, as they come; each must be two tokens at its turn, or it is left out."""
         for data in strings:
-            pairs = list(self.symbols.splits(data))
-            if pairs and data not in self.symbols:
-                positions = [(left, right, self._live(left, right)) for left, right in pairs]
-                self._adopt(self._describe(data, positions), positions)
+            cuts = list(self.symbols.splits(data))
+            if cuts and data not in self.symbols:
+                found = self._live(cuts, np.zeros(len(cuts), dtype=np.int64))
+                self._adopt(describe(found, [data], self.cells, self.counted), [cuts], disentangled(found))
 
     def join_commonest(self, number: int, fault: Fault) -> None:
         """Join the commonest strings without fault, until `number` are joined in all, or none is left."""
+        width = _LEAST_WIDTH
         with Progress("joining", total=number, unit="tokens", done=len(self.joined)) as bar:
-            for left, right, live_P in self._commonest(number):
-                data = self.symbols.bytes_of[left] + self.symbols.bytes_of[right]
-                positions = [(left, right, live_P)]
-                positions += [(a, b, self._live(a, b)) for a, b in self.symbols.splits(data) if (a, b) != (left, right)]
-                found = self._describe(data, positions)
-                reason = fault(found)
-                if reason is None:
-                    self._adopt(found, positions)
-                    bar.advance()
-                else:
-                    self.dropped[reason] += 1
+            while len(self.joined) < number and self._queue:
+                before = len(self.joined)
+                all_done = self._join_together(min(width, self.max_together), number, fault)
+                # As many as depend on nothing; looking at more than are joined is work done twice.
+                width = min(2 * width, _MOST_WIDTH) if all_done else max(len(self.joined) - before, _LEAST_WIDTH)
+                bar.advance(len(self.joined) - before)
 
-    def _commonest(self, number: int) -> Iterator[tuple[int, int, Ints]]:
-        while self._heap and len(self.joined) < number:
-            top = heappop(self._heap)
-            bound, key = -(top >> _KEY_BITS), top & _KEY_MASK
-            left, right = parts_of(key)
-            if self.symbols.bytes_of[left] + self.symbols.bytes_of[right] in self.symbols:
-                continue
-            live_P = self._live(left, right)
-            weight = int(self._weights(left, live_P).sum())
+    def _join_together(self, width: int, number: int, fault: Fault) -> bool:
+        """Join the first strings, as far as they do not depend on one another; return whether that was all of them."""
+        first, found = self._first(width)
+        if not first:
+            return True
+        cuts, found = self._with_other_cuts([parts_of(key) for _, key in first], found)
+        names = [self._product(*pairs[0]) for pairs in cuts]
+        described = describe(found, names, self.cells, self.counted)
+        new_C = greatest_new_weights(found, len(names), self.cells, self.counted, self.symbols)
+        is_first_P = np.array([pairs[0] for pairs in cuts])[found.owner_P, 0] == found.left_P
+        places = SharedTokens.of(found, is_first_P, self._weights(found))
+        step = Step(names, [weight for weight, _ in first], new_C.tolist(), places)
+        while (at := step.next(number - len(self.joined))) is not None:
+            reason = fault(described[at])
+            step.decide(at, accept=reason is None)
+            if reason is not None:
+                self.dropped[reason] += 1
+        for n in step.undecided():
+            self._queue.push(*first[n])
+        if accepted := list(step.accepted):
+            kept = found.renumbered(step.new_numbers())
+            kept = disentangled(kept) if step.is_tangled else kept
+            self._adopt([described[n] for n in accepted], [cuts[n] for n in accepted], kept)
+        return step.is_over
+
+    def _first(self, width: int) -> tuple[list[tuple[int, int]], Occurrences]:
+        """Take the pairs (weight, key) that come first, true weights, and where they stand: at most `width` of them."""
+        taken: list[tuple[int, int]] = []
+        while len(taken) < width and (top := self._queue.pop()) is not None:
+            if self._product(*parts_of(top[1])) not in self.symbols:
+                taken.append(top)
+        found = self._live([parts_of(key) for _, key in taken], np.arange(len(taken)))
+        weight_C = np.bincount(found.owner_P, weights=self._weights(found), minlength=len(taken)).astype(np.int64)
+        true: list[int] = []
+        for n, ((bound, key), weight) in enumerate(zip(taken, weight_C.tolist(), strict=True)):
             if weight == bound:
-                yield left, right, live_P
+                true.append(n)
             elif weight >= self.min_weight:
-                heappush(self._heap, (-weight << _KEY_BITS) + key)
+                self._queue.push(weight, key)
+        while true and self._queue.comes_before(*taken[true[-1]]):
+            self._queue.push(*taken[true.pop()])
+        owner_C = np.full(len(taken), -1, dtype=np.int64)
+        owner_C[true] = np.arange(len(true))
+        return [taken[n] for n in true], found.renumbered(owner_C)
 
-    def _adopt(self, found: Joined, positions: list[tuple[int, int, Ints]]) -> None:
+    def _with_other_cuts(self, pairs: list[Pair], found: Occurrences) -> tuple[list[list[Pair]], Occurrences]:
+        """Return every cut of each string into two tokens, the pair itself first, and where any of them stands."""
+        cuts = [[pair, *(p for p in self.symbols.splits(self._product(*pair)) if p != pair)] for pair in pairs]
+        others = [(n, pair) for n, listed in enumerate(cuts) for pair in listed[1:]]
+        if not others:
+            return cuts, found
+        owners = np.array([n for n, _ in others], dtype=np.int64)
+        return cuts, united([found, self._live([pair for _, pair in others], owners)])
+
+    def _product(self, left: int, right: int) -> bytes:
+        return self.symbols.bytes_of[left] + self.symbols.bytes_of[right]
+
+    def _adopt(self, described: list[Joined], cuts: list[list[Pair]], found: Occurrences) -> None:
         """Join every occurrence, however it is cut, and remember the pairs that arise."""
-        symbol_T, cells_V = self.cells.symbol_T, self.symbols.cells_V
-        made: dict[int, list[Ints]] = {}
-        for left, right, at_P in positions:
-            # Joining one pair may have taken occurrences of the next.
-            at_P = at_P[(symbol_T[at_P] == left) & (symbol_T[at_P + cells_V[left]] == right)]
-            length = int(cells_V[left] + cells_V[right])
-            made.setdefault(length, []).append(at_P)
-            middle_P = at_P + cells_V[left]
-            symbol_T[middle_P - 1] = symbol_T[middle_P] = _INSIDE
-            # A number of its own for each length; looked up again below.
-            symbol_T[at_P] = symbol_T[at_P + length - 1] = _INSIDE
-        self.joined.append(found)
-        for length, parts in made.items():
-            number = self.symbols.add(found.data, cells=length)
-            at_P = np.sort(np.concatenate(parts))
-            symbol_T[at_P] = symbol_T[at_P + length - 1] = number
-            self._remember_neighbors(number, at_P, length)
-
-    def _remember_neighbors(self, number: int, at_P: Ints, length: int) -> None:
         symbol_T = self.cells.symbol_T
-        after_P = symbol_T[at_P + length]
-        beside = after_P > CUT
-        self._remember(
-            number,
-            index_pairs(pair_key(np.full(int(beside.sum()), number), after_P[beside]), at_P[beside].astype(np.int32)),
-        )
-        before_P = symbol_T[at_P - 1]
-        beside = (before_P > CUT) & (before_P != number)
-        left = before_P[beside].astype(np.int64)
-        begins_P = (at_P[beside] - self.symbols.cells_V[left]).astype(np.int32)
-        self._remember(number, index_pairs(pair_key(left, np.full(len(left), number)), begins_P))
+        first = len(self.symbols.bytes_of)
+        number_P, owner_N = self._new_numbers(described, cuts, found)
+        stood_before_P, stood_after_P = symbol_T[found.at_P - 1], symbol_T[found.end_P]
+        symbol_T[found.middle_P - 1] = symbol_T[found.middle_P] = _INSIDE
+        symbol_T[found.at_P] = symbol_T[found.end_P - 1] = number_P
+        self.joined += described
 
-    def _remember(self, newest: int, index: PairIndex) -> None:
-        """Put the pairs that may be joined into the heap; `newest`: the later made of their tokens."""
+        def neighbor(now_P: npt.NDArray[np.int32], stood_P: npt.NDArray[np.int32]) -> Ints:
+            # What was joined later in this step was not there yet; another length of the same string has its own turn.
+            later_P = now_P > number_P
+            same_P = later_P & (owner_N[np.where(later_P, now_P - first, 0)] == found.owner_P)
+            return np.where(same_P, CUT, np.where(later_P, stood_P, now_P)).astype(np.int64)
+
+        after_P = neighbor(symbol_T[found.end_P], stood_after_P)
+        before_P = neighbor(symbol_T[found.at_P - 1], stood_before_P)
+        a, b = after_P > CUT, (before_P > CUT) & (before_P != number_P)
+        index = index_pairs(
+            np.concatenate((number_P[a], before_P[b])),
+            np.concatenate((after_P[a], number_P[b])),
+            np.concatenate((found.at_P[a], found.at_P[b] - self.symbols.cells_V[before_P[b]])),
+        )
+        self._remember(range(first, len(self.symbols.bytes_of)), index)
+
+    def _new_numbers(
+        self, described: list[Joined], cuts: list[list[Pair]], found: Occurrences
+    ) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """Give each string a number for each length; return that of each place, and the string of each new number."""
+        cells_V, owners = self.symbols.cells_V, []
+        lengths = [list(dict.fromkeys(int(cells_V[a] + cells_V[b]) for a, b in pairs)) for pairs in cuts]
+        table = np.zeros((len(described), max(map(max, lengths)) + 1), dtype=np.int64)
+        for n, joined in enumerate(described):
+            for length in lengths[n]:
+                table[n, length] = self.symbols.add(joined.data, cells=length)
+                owners.append(n)
+        return table[found.owner_P, found.end_P - found.at_P], np.array(owners, dtype=np.int64)
+
+    def _remember(self, newest: Iterable[int], index: PairIndex) -> None:
+        """Queue the pairs that may be joined; `newest`: the numbers of which each pair has one, and none newer."""
         if not len(index.key_K):
             return
-        left, right = parts_of(index.key_K)
-        weights = self._weights(np.repeat(left, index.sizes), index.positions_P)
-        weight_K = np.add.reduceat(weights, index.begin_K[:-1])
-        kept_K = (weight_K >= self.min_weight) & self.symbols.joinable(left, right)
+        left_K, right_K = parts_of(index.key_K)
+        weight_P = self.counted.weight_S[self.cells.string_T[index.positions_P]]
+        if self.boundary_discount_percent:
+            middle_P = index.positions_P.astype(np.int64) + np.repeat(self.symbols.cells_V[left_K], index.sizes)
+            weight_P = self._discounted(weight_P, middle_P)
+        weight_K = np.add.reduceat(weight_P, index.begin_K[:-1])
+        kept_K = weight_K >= self.min_weight
+        kept_K[kept_K] = self.symbols.joinable(left_K[kept_K], right_K[kept_K])
         if not kept_K.any():
             return
-        self._indexes.setdefault(newest, []).append(index.only(kept_K))
-        entries = [
-            (-w << _KEY_BITS) + k for w, k in zip(weight_K[kept_K].tolist(), index.key_K[kept_K].tolist(), strict=True)
-        ]
-        if len(entries) > len(self._heap):
-            self._heap += entries
-            heapify(self._heap)
-        else:
-            for entry in entries:
-                heappush(self._heap, entry)
+        for number in newest:
+            self._index_of[number] = len(self._indexes)
+        self._indexes.append(index.only(kept_K))
+        self._queue.add_all(weight_K[kept_K], index.key_K[kept_K])
 
-    def _live(self, left: int, right: int) -> Ints:
-        """Return where the pair still stands; of overlapping ones (哈哈哈) the first, the third and so on."""
+    def _live(self, pairs: list[Pair], owner_C: Ints) -> Occurrences:
+        """Return where pairs still stand; of overlapping ones (哈哈哈) the first, the third and so on."""
+        parts = [self._positions(left, right) for left, right in pairs]
+        sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
+        at_P = np.concatenate([np.zeros(0, dtype=np.int32), *parts]).astype(np.int64)
+        both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        left_P, right_P = np.repeat(both[:, 0], sizes), np.repeat(both[:, 1], sizes)
+        cells_V, symbol_T = self.symbols.cells_V, self.cells.symbol_T
+        middle_P = at_P + cells_V[left_P]
+        found = Occurrences(np.repeat(owner_C, sizes), at_P, middle_P, middle_P + cells_V[right_P], left_P, right_P)
+        found = found.only((symbol_T[at_P] == left_P) & (symbol_T[middle_P] == right_P))
+        return without_overlaps(found) if bool((both[:, 0] == both[:, 1]).any()) else found
+
+    def _positions(self, left: int, right: int) -> npt.NDArray[np.int32]:
         newest = max(left, right)
-        key = int(pair_key(np.array(left), np.array(right)))
-        found = [
-            i.positions(key) for i in self._indexes.get(newest if newest >= self.symbols.base_numbers else CUT, ())
-        ]
-        at_P = np.concatenate(found).astype(np.int64) if found else np.zeros(0, dtype=np.int64)
-        symbol_T, step = self.cells.symbol_T, self.symbols.cells_V[left]
-        at_P = at_P[(symbol_T[at_P] == left) & (symbol_T[at_P + step] == right)]
-        return _without_overlaps(at_P, int(step)) if left == right else at_P
+        number = self._index_of.get(newest if newest >= self.symbols.base_numbers else CUT)
+        if number is None:
+            return np.zeros(0, dtype=np.int32)
+        return self._indexes[number].positions(left << KEY_BITS | right)
 
-    def _weights(self, left: int | Ints, at_P: npt.NDArray[np.int32] | Ints) -> Ints:
-        weight_P: Ints = self.counted.weight_S[self.cells.string_T[at_P]]
-        if self.boundary_discount_percent:
-            between = self.cells.begins_T[at_P + self.symbols.cells_V[left]]
-            weight_P = weight_P - weight_P * self.boundary_discount_percent // _PERCENT * between
-        return weight_P
+    def _weights(self, found: Occurrences) -> Ints:
+        weight_P: Ints = self.counted.weight_S[self.cells.string_T[found.at_P]]
+        return self._discounted(weight_P, found.middle_P) if self.boundary_discount_percent else weight_P
 
-    def _describe(self, data: bytes, positions: list[tuple[int, int, Ints]]) -> Joined:
-        cells, counted = self.cells, self.counted
-        at_P = np.concatenate([at for _, _, at in positions])
-        lengths = [int(self.symbols.cells_V[left] + self.symbols.cells_V[right]) for left, right, _ in positions]
-        end_P = at_P + np.repeat(lengths, [len(at) for _, _, at in positions])
-        string_P = cells.string_T[at_P]
-        weight_P = counted.weight_S[string_P]
-        total = int(weight_P.sum())
-        straddles_P = _straddles(cells, at_P, end_P)
-        return Joined(
-            data,
-            total,
-            int(counted.count_S[string_P].sum()),
-            int(np.bitwise_or.reduce(counted.documents_S[string_P])) if len(string_P) else 0,
-            bool(counted.listed_S[string_P].any()),
-            float(weight_P[straddles_P].sum()) / max(total, 1),
-        )
-
-
-def _straddles(cells: TokenArray, at_P: Ints, end_P: Ints) -> Bools:
-    """Return where [at, end) reaches over a word boundary without beginning and ending at one."""
-    begins, ends = cells.begins_T[at_P], cells.begins_T[end_P]
-    crosses = cells.words_T[end_P] - cells.words_T[at_P] > begins
-    straddles: Bools = crosses & ~(begins & ends)
-    return straddles
-
-
-def _without_overlaps(at_P: Ints, step: int) -> Ints:
-    follows = np.zeros(len(at_P), dtype=bool)
-    follows[1:] = np.diff(at_P) == step
-    first = np.flatnonzero(~follows)
-    place = np.arange(len(at_P)) - np.repeat(first, np.diff(np.append(first, len(at_P))))
-    kept: Ints = at_P[place % 2 == 0]
-    return kept
+    def _discounted(self, weight_P: Ints, middle_P: Ints) -> Ints:
+        return weight_P - weight_P * self.boundary_discount_percent // _PERCENT * self.cells.begins_T[middle_P]

@@ -11,8 +11,8 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
+from hanhua.encoding import Encoder
 from hanhua.vocab_extension.measuring.languages import language_of
 from hanhua.vocab_extension.texts import encodable
 
@@ -53,7 +53,7 @@ class DocumentCounts:
 
 
 def count_documents(
-    tokenizers: Sequence[Tokenizer], first_new: Sequence[int | None], texts: Iterable[str], *, by_language: bool
+    encoders: Sequence[Encoder], first_new: Sequence[int | None], texts: Iterable[str], *, by_language: bool
 ) -> DocumentCounts:
     """Encode every text with every tokenizer, without special tokens; each text is read once and not kept.
 
@@ -61,19 +61,19 @@ def count_documents(
     """
     languages: list[str] = []
     sizes: list[tuple[int, int]] = []
-    rows: list[Ints] = [np.zeros((0, 2 * len(tokenizers)), dtype=np.int64)]
-    documents_with: tuple[dict[str, Ints], ...] = tuple({} for _ in tokenizers)
+    rows: list[Ints] = [np.zeros((0, 2 * len(encoders)), dtype=np.int64)]
+    documents_with: tuple[dict[str, Ints], ...] = tuple({} for _ in encoders)
     for batch in batches(texts):
         found = [language_of(text) if by_language else "" for text in batch]
         languages += found
         sizes += [(len(text), len(text.encode())) for text in batch]
-        row = np.zeros((len(batch), 2 * len(tokenizers)), dtype=np.int64)
-        for s, (tokenizer, first) in enumerate(zip(tokenizers, first_new, strict=True)):
-            ids_T, row[:, s] = encode_flat(tokenizer, batch)
+        row = np.zeros((len(batch), 2 * len(encoders)), dtype=np.int64)
+        for s, (encoder, first) in enumerate(zip(encoders, first_new, strict=True)):
+            ids_T, row[:, s] = encode_flat(encoder, batch)
             if first is not None:
-                new = tokenizer.get_vocab_size() - first
+                new = encoder.tokenizer.get_vocab_size() - first
                 document_T = np.repeat(np.arange(len(batch)), row[:, s])
-                row[:, len(tokenizers) + s] = np.bincount(document_T[ids_T >= first], minlength=len(batch))
+                row[:, len(encoders) + s] = np.bincount(document_T[ids_T >= first], minlength=len(batch))
                 _note_documents(
                     documents_with[s], found, document_T[ids_T >= first], ids_T[ids_T >= first] - first, new
                 )
@@ -81,7 +81,7 @@ def count_documents(
     counts = np.concatenate(rows)
     size = np.asarray(sizes, dtype=np.int64).reshape(-1, 2)
     named = np.asarray(languages, dtype=np.str_)
-    split = len(tokenizers)
+    split = len(encoders)
     return DocumentCounts(named, size[:, 0], size[:, 1], counts[:, :split], counts[:, split:], documents_with)
 
 
@@ -109,11 +109,10 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def encode_flat(tokenizer: Tokenizer, batch: list[str]) -> tuple[Ints, Ints]:
+def encode_flat(encoder: Encoder, batch: list[str]) -> tuple[Ints, Ints]:
     """Return the ids of a batch in one array, and how many each text has."""
-    encodings = tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-    ids_T = np.concatenate([np.asarray(e.ids, dtype=np.int64) for e in encodings])
-    return ids_T, np.asarray([len(e) for e in encodings], dtype=np.int64)
+    rows = encoder.encode(batch)
+    return rows.ids_T.astype(np.int64), rows.lengths
 
 
 def _note_documents(into: dict[str, Ints], languages: list[str], document_T: Ints, new_T: Ints, new: int) -> None:

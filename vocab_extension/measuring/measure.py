@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from hanhua.artifacts.files import read_json
+from hanhua.encoding import Encoder
 from hanhua.errors import InputError
 from hanhua.vocab_extension.extend import EXTENSION_JSON
 from hanhua.vocab_extension.measuring.bootstrap import Interval, interval_of, resampled_totals
@@ -31,6 +33,11 @@ class Subject:
     name: str
     tokenizer: Tokenizer
     first_new_id: int | None = None
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What encodes the texts, opened once for all of them."""
+        return Encoder(self.tokenizer)
 
     @property
     def new_tokens(self) -> int:
@@ -117,9 +124,9 @@ def measure_with_languages(subjects: Sequence[Subject], texts: Mapping[str, Iter
 def _counts(
     subjects: Sequence[Subject], texts: Mapping[str, Iterable[str]], by_language: bool
 ) -> dict[str, DocumentCounts]:
-    tokenizers, first_new = [s.tokenizer for s in subjects], [s.first_new_id for s in subjects]
+    encoders, first_new = [s.encoder for s in subjects], [s.first_new_id for s in subjects]
     return {
-        name: count_documents(tokenizers, first_new, stream, by_language=by_language) for name, stream in texts.items()
+        name: count_documents(encoders, first_new, stream, by_language=by_language) for name, stream in texts.items()
     }
 
 

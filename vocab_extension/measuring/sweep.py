@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
+from hanhua.encoding import Encoder
 from hanhua.errors import InputError
 from hanhua.progress import Progress, say
 from hanhua.vocab_extension.config import ROUND_TO
@@ -118,11 +118,11 @@ def sweep(
     inside: list[float] = []
     for size in sizes:
         file = extended(base, tokens[:size]) if size else base
-        tokenizer = load_tokenizer(file.data)
-        lengths_D, counts_N = _encode_all(tokenizer, texts, base.size, size)
+        encoder = Encoder(load_tokenizer(file.data))
+        lengths_D, counts_N = _encode_all(encoder, texts, base.size, size)
         tokens_by_size.append(lengths_D)
-        seen.append(counts_N if sample is None else _encode_all(tokenizer, {"": sample}, base.size, size)[1])
-        inside.append(words.share_inside(tokenizer, token_bytes(file.bytes_of, file.added, file.size)))
+        seen.append(counts_N if sample is None else _encode_all(encoder, {"": sample}, base.size, size)[1])
+        inside.append(words.share_inside(encoder, token_bytes(file.bytes_of, file.added, file.size)))
     held = _Held.read(texts, np.stack(tokens_by_size, axis=1))
     characters = held.budget_characters(budget)
     totals = held.columns_DK.sum(axis=0).tolist()
@@ -137,16 +137,14 @@ def sweep(
     return Sweep(tuple(rows), len(held.columns_DK), totals[0], totals[1], sample_characters, budget, characters, shape)
 
 
-def _encode_all(
-    tokenizer: Tokenizer, texts: Mapping[str, Iterable[str]], first: int, new_tokens: int
-) -> tuple[Ints, Ints]:
+def _encode_all(encoder: Encoder, texts: Mapping[str, Iterable[str]], first: int, new_tokens: int) -> tuple[Ints, Ints]:
     """Return how many tokens each document has, and how often each new token is met in all of them."""
     lengths: list[Ints] = [np.zeros(0, dtype=np.int64)]
     counts_N: Ints = np.zeros(new_tokens, dtype=np.int64)
     with Progress(f"size {new_tokens:,}", total=None, unit="documents") as bar:
         for stream in texts.values():
             for batch in batches(stream):
-                ids_T, lengths_D = encode_flat(tokenizer, batch)
+                ids_T, lengths_D = encode_flat(encoder, batch)
                 lengths.append(lengths_D)
                 counts_N += np.bincount(ids_T[ids_T >= first] - first, minlength=new_tokens)
                 bar.advance(len(batch))

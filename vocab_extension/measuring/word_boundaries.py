@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
+from hanhua.encoding import Encoder
 from hanhua.vocab_extension.measuring.document_counts import Ints, batches, encode_flat
 from hanhua.zh_text.scripts import HAN
 from hanhua.zh_text.segmentation import segment
@@ -30,7 +30,7 @@ class WordBoundaries:
     texts: tuple[str, ...]
     ends: tuple[Ints, ...]
 
-    def share_inside(self, tokenizer: Tokenizer, bytes_of_V: Ints) -> float:
+    def share_inside(self, encoder: Encoder, bytes_of_V: Ints) -> float:
         """Return the share of these places that lie inside a token; bytes_of_V: the length of each token.
 
         A text whose tokens do not spell it (a normalizer changed it) is left out.
@@ -38,7 +38,7 @@ class WordBoundaries:
         inside = places = 0
         at = 0
         for batch in batches(self.texts):
-            ids_T, lengths_D = encode_flat(tokenizer, batch)
+            ids_T, lengths_D = encode_flat(encoder, batch)
             for text, ids in zip(batch, np.split(ids_T, np.cumsum(lengths_D)[:-1]), strict=True):
                 token_ends = np.cumsum(bytes_of_V[ids])
                 if len(token_ends) and token_ends[-1] == len(text.encode()):

@@ -47,3 +47,12 @@ def test_seen_documents_are_a_set(chunks: list[list[int]]) -> None:
             known.add(digest)
         assert new.tolist() == expected
         assert len(seen) == len(known)
+
+
+def test_a_document_longer_than_a_batch_comes_in_parts_that_are_one_document() -> None:
+    text = "，".join(f"第{n}段文字在这里" for n in range(30))
+    reader, batches = read(Source("a", ["短的一行文字", text]), batch_characters=50)
+    assert "".join(part for batch in batches for part in batch.texts) == "短的一行文字" + text
+    assert max(len(part) for batch in batches for part in batch.texts) < 70
+    assert len({digest for batch in batches for digest in batch.digests_D.tolist()}) == reader.documents == 2
+    assert all(batch.texts[0].startswith("，") for batch in batches[2:])

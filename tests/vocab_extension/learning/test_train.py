@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanhua.vocab_extension.learning.counts import CountedStrings
+from hanhua.vocab_extension.learning.occurrences import Joined
 from hanhua.vocab_extension.learning.symbols import CUT, Symbols
 from hanhua.vocab_extension.learning.token_array import TokenArray
 from hanhua.vocab_extension.learning.token_pattern import TokenPattern
-from hanhua.vocab_extension.learning.train import ContinuedBpe, Joined
+from hanhua.vocab_extension.learning.train import ContinuedBpe
 
 ALPHABET = "一二三四"
 SHAPE = TokenPattern(3, "all")
@@ -100,6 +101,23 @@ def test_joins_what_plain_bpe_joins(counted: list[tuple[str, int]], joins: int, 
     search.join_commonest(joins, none_wrong)
     mine = [(joined.data.decode(), joined.weight) for joined in search.joined]
     assert mine == plain_bpe(counted, joins=joins, min_weight=min_weight)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(ALPHABET + "，", min_size=4, max_size=30), st.integers(1, 9)), min_size=3, max_size=12)
+)
+def test_joining_many_at_a_time_is_joining_one_by_one(counted: list[tuple[str, int]]) -> None:
+    def search(max_together: int) -> ContinuedBpe:
+        found = search_over(counted, words=[set(range(0, len(text), 2)) for text, _ in counted])
+        found.max_together = max_together
+        found.join_commonest(60, lambda joined: "no" if joined.documents == 1 or joined.straddling > 0.7 else None)
+        return found
+
+    together, alone = search(256), search(1)
+    assert together.joined == alone.joined
+    assert together.dropped == alone.dropped
+    assert np.array_equal(together.cells.symbol_T, alone.cells.symbol_T)
 
 
 def test_what_is_faulty_is_never_joined_and_blocks_nothing() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from small_llama import chinese_texts
 from tokenizers import Tokenizer
 
+from hanhua.encoding import Encoder
 from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.measuring.word_boundaries import token_bytes, word_boundaries
 from hanhua.vocab_extension.tokenizer_json import BpeFile
@@ -14,7 +15,7 @@ TEXT = "今天，他研究生命科学 and he 回家 <|eot_id|>"
 
 def share(file: BpeFile, texts: list[str]) -> float:
     tokenizer = Tokenizer.from_str(json.dumps(file.data))
-    return word_boundaries(texts).share_inside(tokenizer, token_bytes(file.bytes_of, file.added, file.size))
+    return word_boundaries(texts).share_inside(Encoder(tokenizer), token_bytes(file.bytes_of, file.added, file.size))
 
 
 def plain(file: BpeFile) -> BpeFile:

@@ -14,6 +14,7 @@ from hanhua.cli.vocab.options import new_folder
 if TYPE_CHECKING:
     from hanhua.vocab_extension.config import VocabExtensionConfig
     from hanhua.vocab_extension.learning.learn import Learned
+    from hanhua.vocab_extension.learning.near_copies import NearCopies
     from hanhua.vocab_extension.measuring.measure import Measure
 
 
@@ -164,7 +165,7 @@ def learn_folder(
     say_limits(folder)
     with new_folder(out) as partial:
         learned, verified = learn_into(partial, config, places, folder, reading, workers=workers)
-        rows = _measured(folder, partial, places, reading)
+        rows = _measured(folder, partial, places, reading, learned.seen)
         facts = _learn_facts(learned, rows, verified, partial)
         _write_manifest(partial, config=config, base=folder, places=places, facts=facts)
     return facts, learned
@@ -226,14 +227,17 @@ def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dic
     return found
 
 
-def _measured(base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading) -> list[Measure]:
+def _measured(
+    base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading, seen: NearCopies
+) -> list[Measure]:
+    """Measure both on what was held out; near copies of what was learned from would flatter."""
     from hanhua.vocab_extension.measuring.measure import measure as measure_all
     from hanhua.vocab_extension.measuring.measure import open_subject
     from hanhua.vocab_extension.texts import TextFiles
 
     files = tuple(sorted({file for found in places.values() for file in found}))
     subjects = [open_subject(base, name="base"), open_subject(new, name="extended")]
-    return measure_all(subjects, {"held out": TextFiles(files, *reading, held_out=True)})
+    return measure_all(subjects, {"held out": seen.without(TextFiles(files, *reading, held_out=True))})
 
 
 def _learn_facts(learned: Learned, rows: list[Measure], verified: dict[str, str], out: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+../../src/hanhua/encoding.py
