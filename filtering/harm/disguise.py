@@ -80,14 +80,14 @@ class DisguiseMatcher:
         self._indices = [self._by_sound[sound] for sound in sounds]
         self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(sounds) if sounds else None
 
-    def homophones(self, folded: Folded, terms: tuple[str, ...]) -> list[Hit]:
+    def homophones(self, folded: str, terms: tuple[str, ...]) -> list[Hit]:
         """Return the places that sound like a term, are not it, and have one of its characters in place."""
         if self._automaton is None:
             return []
         found: list[Hit] = []
-        for start, end, number in self._automaton.find_overlapping(syllable_text(folded.text)):
+        for start, end, number in self._automaton.find_overlapping(syllable_text(folded)):
             index = self._indices[number]
-            same = sum(a == b for a, b in zip(folded.text[start:end], terms[index], strict=True))
+            same = sum(a == b for a, b in zip(folded[start:end], terms[index], strict=True))
             if 0 < same < end - start:
                 found.append(Hit(index, start, end))
         return found

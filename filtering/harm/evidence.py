@@ -50,11 +50,11 @@ class EvidenceFinder:
         self._matcher = LexiconMatcher([*self._terms, *split])
         self._disguises = DisguiseMatcher((i, self._terms[i]) for i in meant)
 
-    def hits(self, folded: Folded) -> list[Hit]:
+    def hits(self, folded: str) -> list[Hit]:
         """Return every hit of the words as they are or split, unchecked: cheap, and for most texts enough."""
-        return self._matcher.find(folded)
+        return self._matcher.find_in(folded)
 
-    def homophones(self, folded: Folded) -> list[Hit]:
+    def homophones(self, folded: str) -> list[Hit]:
         """Return every hit of what sounds like a word of three characters or more, unchecked."""
         return self._disguises.homophones(folded, self._terms)
 
@@ -64,8 +64,8 @@ class EvidenceFinder:
 
     def evidence(self, text: str, folded: Folded) -> list[Evidence]:
         """Return the evidence of terms and patterns, by start; word boundaries are left to `whole_words`."""
-        found = list(self._of_terms(text, folded, self.hits(folded)))
-        for hit in self.homophones(folded):
+        found = list(self._of_terms(text, folded, self.hits(folded.text)))
+        for hit in self.homophones(folded.text):
             found += self._disguised(text, folded, hit, HOMOPHONE_SHARE)
         for hit in self._disguises.initials(folded):
             found += self._disguised(text, folded, hit, INITIALS_SHARE)

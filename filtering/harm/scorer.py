@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
+from hanhua.filtering.document import Drafts
 from hanhua.filtering.harm.classifier import merge_spans
 from hanhua.filtering.harm.evidence import Evidence, EvidenceFinder, whole_words
 from hanhua.filtering.harm.lexicon import Lexicon, Sense, load_lexicon
@@ -97,11 +99,25 @@ class LexiconScorer:
 
     def examine(self, folded: Folded, text: str) -> Examined:
         """Score a text whose folded view is at hand."""
-        strong = self._strong.hits(folded)
-        if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS:
-            strong = sorted([*strong, *self._strong.homophones(folded)], key=lambda hit: (hit.end, hit.start))
+        alike = self._strong.homophones(folded.text) if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS else []
+        return self._examined([*self._strong.hits(folded.text), *alike], lambda: folded, text)
+
+    def examine_each(self, drafts: Drafts) -> list[Examined]:
+        """Score several texts; a view."""
+        folds = drafts.folds
+        lengths = [end - begin for begin, end in folds.bounds]
+        short = folds.cut([length if length <= MAX_HOMOPHONES_CHARACTERS else 0 for length in lengths])
+        strong, alike = folds.find(self._strong.hits), short.find(self._strong.homophones)
+        return [
+            self._examined([*strong[number], *alike[number]], partial(folds.folded, number), text)
+            for number, text in enumerate(drafts.texts)
+        ]
+
+    def _examined(self, strong: list[Hit], fold: Callable[[], Folded], text: str) -> Examined:
         if len(strong) < MIN_STRONG_TERMS:
             return Examined(_NOTHING, [hit.start for hit in strong], words=len(strong))
+        folded = fold()
+        strong = sorted(strong, key=lambda hit: (hit.end, hit.start))
         regions = self._close_together(strong)
         found, context = self._best(regions, folded, text, checked=False)
         # Word boundaries can only take evidence away.

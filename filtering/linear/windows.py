@@ -46,17 +46,33 @@ def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
     ([0, 480, 960, 1520], 17, 18)
     """
     if characters <= MAX_OVERLAPPING_CHARACTERS:
-        starts = window_starts(characters)
-        return Plan(starts, np.ones(len(starts)), even=True)
+        return _overlapping(characters)
     count = -(-characters // WINDOW_CHARACTERS)
     hit = sorted({at // WINDOW_CHARACTERS for at in hits})
+    if not hit:
+        starts, stands_for = _side_by_side(count)
+        # All but the last end before the text does.
+        return Plan(np.append(starts, characters - WINDOW_CHARACTERS), stands_for, even=True)
     sampled = [cell for cell in _spread(count, max(MIN_SAMPLED, round(count * SAMPLED_SHARE))) if cell not in set(hit)]
     read = [hit[i] for i in _spread(len(hit), MAX_HIT_WINDOWS)]
     weights = {cell: (count - len(hit)) / len(sampled) for cell in sampled}
     weights.update({cell: len(hit) / len(read) for cell in read})
     cells = np.array(sorted(weights), dtype=np.int64)
     starts = np.minimum(cells * WINDOW_CHARACTERS, characters - WINDOW_CHARACTERS)
-    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]), even=not hit)
+    return Plan(starts, np.array([weights[cell] for cell in cells.tolist()]))
+
+
+@lru_cache(maxsize=MAX_OVERLAPPING_CHARACTERS + 1)
+def _overlapping(characters: int) -> Plan:
+    starts = window_starts(characters)
+    return Plan(starts, np.ones(len(starts)), even=True)
+
+
+@lru_cache(maxsize=4096)
+def _side_by_side(count: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """Return where all sampled windows but the last begin in a text of so many, and how many each stands for."""
+    cells = _spread(count, max(MIN_SAMPLED, round(count * SAMPLED_SHARE)))
+    return np.array(cells[:-1], dtype=np.int64) * WINDOW_CHARACTERS, np.full(len(cells), count / len(cells))
 
 
 @lru_cache(maxsize=4096)
@@ -72,8 +88,7 @@ def density_margin(margins: Margins, plan: Plan) -> float:
         return float(margins[0])
     if plan.even:
         # Without the sum this is a fraction of the cost.
-        place = count - math.ceil(MIN_DENSITY * count - 1e-9)
-        return float(np.partition(margins, place)[place])
+        return sorted(margins.tolist())[count - math.ceil(MIN_DENSITY * count - 1e-9)]
     order = np.argsort(-margins)
     share = np.cumsum(plan.stands_for[order]) / plan.stands_for.sum()
     return float(margins[order[np.searchsorted(share, MIN_DENSITY - 1e-9)]])

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
-from hanhua.zh_text.folding import Folded
-from hanhua.zh_text.matcher import LexiconMatcher
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.zh_text.folding import Folded, code_points
+from hanhua.zh_text.matcher import Hit, LexiconMatcher
 
 MIN_LABELS = 3
 MIN_LINES = 4
@@ -28,10 +28,10 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
     off = limits.max_boilerplate_ratio is None and limits.max_boilerplate_line_ratio is None
     if off or not draft.chinese:
         return KEEP
-    folded = _head(draft)
-    hits = _labels().find(folded)
+    hits = draft.view(_hits)
     if len({hit.term for hit in hits}) < MIN_LABELS:
         return KEEP
+    folded = _head(draft)
     covered = np.zeros(len(folded.text), dtype=bool)
     for hit in hits:
         covered[hit.start : hit.end] = True
@@ -46,9 +46,15 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
     return KEEP
 
 
+def _hits(drafts: Drafts) -> list[list[Hit]]:
+    """Return the labels in the beginning of each text."""
+    heads = [min(end - begin, HEAD) for begin, end in drafts.folds.bounds]
+    return drafts.folds.cut(heads).find(_labels().find_in)
+
+
 def _line_ratio(text: str, covered: npt.NDArray[np.bool_], folded: Folded) -> float:
     """Return the share of lines of which labels cover the most; links and lines without letters do not count."""
-    breaks = [at for at, character in enumerate(text) if character == "\n"]
+    breaks = np.flatnonzero(code_points(text) == ord("\n"))
     line_of = np.searchsorted(breaks, folded.offsets)
     letters = np.bincount(line_of, minlength=len(breaks) + 1)
     labels = np.bincount(line_of, weights=covered, minlength=len(breaks) + 1)

@@ -6,12 +6,20 @@ about a casino, a tutorial on HTML, a lecture on radicals.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
+import numpy as np
+import numpy.typing as npt
+
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.rules.lines import filled_lines
+from hanhua.filtering.seeds import SPACES, Seeds
 from hanhua.filtering.text_config import JunkConfig
+from hanhua.zh_text.folding import code_points
 from hanhua.zh_text.scripts import HAN
 
 HEAD = 20_000
@@ -27,35 +35,17 @@ _SOLD_BY = (
     "入口|备用|代理|专卖|正品|货到付款|多少钱|哪里(?:有|能)?[买卖]|购买"
 )
 _NAME_SEEDS = (
-    "娱乐",
-    "棋牌",
-    "游艺",
-    "百家乐",
-    "博彩",
-    "彩票网",
-    "投注",
-    "菠菜",
-    "时时彩",
-    "老虎机",
-    "赌场",
-    "皇冠体育",
-    "亚博",
-    "威尼斯人",
-    "葡京",
-    "太阳城",
-    "金沙",
-    "银河",
-    "伟哥",
-    "万艾可",
-    "壮阳",
-    "催情",
-    "迷情",
-)
+    "娱乐", "棋牌", "游艺", "百家乐", "博彩", "彩票网", "投注", "菠菜", "时时彩", "老虎机", "赌场", "皇冠体育", "亚博",
+    "威尼斯人", "葡京", "太阳城", "金沙", "银河", "伟哥", "万艾可", "壮阳", "催情", "迷情",
+)  # fmt: skip
+_NAMES = Seeds(_NAME_SEEDS)
 _INJECTED = re.compile(f"(?:{_NAME})[^。！？\\n]{{0,4}}?(?:{_SOLD_BY})", re.IGNORECASE)
 
-_PHRASES = re.compile("[,，、;；|｜/\\s]+")
+_PHRASE_MARKS, _SENTENCE_ENDS = ",，、;；|｜/", "。！？"
+_PHRASES = re.compile(rf"[{_PHRASE_MARKS}\s]+")
 # Of how many characters the word is, in how many phrases at least, and in which share of them.
 _COMMON = ((4, 6, 0.8), (3, 6, 0.8), (2, 8, 0.9))
+_MIN_HAN_IN_COMMON = math.floor(min(width * share * least for width, least, share in _COMMON))
 # Characters of sentences, of which a list of keywords has none.
 _SENTENCE = re.compile("[了是就都也不这那我你他她]")
 _MAX_SENTENCE_RATIO = 0.04
@@ -77,6 +67,7 @@ _OFFERED = re.compile(
     "四六级证|驾驶?证|房产证|证件|公章)|办证刻章|刻章办证"
 )
 _OFFER_SEEDS = ("代开", "代办", "开具", "出售", "办理", "可开", "专业开", "优惠开", "对外开", "办证刻章", "刻章办证")
+_OFFERS = Seeds(_OFFER_SEEDS)
 _OFFER_WORDS = (
     "点数", "先验票", "验票后付款", "验证后付款", "来电", "详电", "致电", "电联", "联系人", "业务经理", "加微信",
     "加qq", "扣扣", "保真", "可查", "用不完", "进项较多", "进项多", "优惠", "量大", "从优", "长期有效", "不成功不收费",
@@ -90,12 +81,16 @@ _MAX_ABOUT_CRIME = 1
 _TIME_CODE = re.compile(
     r"\d{1,2}:\d{2}:\d{2}[,.]\d{2,3}\s*-->|^Dialogue:\s*\d+,\d+:\d{2}:\d{2}|^\[\d{1,2}:\d{2}(?:[.:]\d{2,3})?\]"
 )
+_TIME_CODE_SIGNS = ("-->", "Dialogue:", "[")
 _HAN_ALONE = re.compile(f"[{HAN}]")
 # Strokes and components that are hardly ever written as characters of their own.
 _COMPONENTS = frozenset(
     "丶丨丿乀乁乚亅亠冂冖冫凵勹匚匸卩厶囗夂夊宀尢屮巛幺廴廾弋彐彑彡彳忄扌氵犭灬爫爿疒癶礻糸纟罒罓艹虍衤覀讠豕豸辶阝隶隹飠饣钅"
     "冎卝丆丩丬乛亍亻刂仌囘"
 )
+_PARTS_PHRASES, _ENDS_SENTENCE, _COMPONENT, _IS_HAN = (np.uint8(1 << bit) for bit in range(4))
+# All beyond is read as the last, which is Han.
+_TABLE_SIZE = 0x20001
 
 
 def junk(draft: Draft, limits: JunkConfig) -> Verdict:
@@ -125,14 +120,14 @@ def _measures(limits: JunkConfig) -> tuple[tuple[str, float | None, Callable[[Dr
 
 def time_code_ratio(draft: Draft) -> float:
     """Return the share of lines that hold the time codes of subtitles or lyrics."""
-    if ":" not in draft.text or len(draft.lines) < MIN_LINES:
+    if not any(sign in draft.text for sign in _TIME_CODE_SIGNS) or draft.view(filled_lines) < MIN_LINES:
         return 0.0
     return sum(_TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
 
 
 def single_character_ratio(draft: Draft) -> float:
     """Return the share of lines that are one Chinese character and perhaps a mark."""
-    if len(draft.lines) < MIN_LINES:
+    if draft.view(filled_lines) < MIN_LINES or not draft.view(_short_lines):
         return 0.0
     short = [line for line in draft.lines if len(line) <= 2]
     return sum(len(_HAN_ALONE.findall(line)) == 1 for line in short) / len(draft.lines)
@@ -140,11 +135,7 @@ def single_character_ratio(draft: Draft) -> float:
 
 def component_ratio(draft: Draft) -> float:
     """Return the share of strokes and components among the Chinese characters."""
-    if not draft.profile.han:
-        return 0.0
-    head = draft.text[:HEAD]
-    found = sum(map(head.count, _COMPONENTS.intersection(head)))
-    return found / min(draft.profile.han, HEAD)
+    return draft.view(_components) / min(draft.profile.han, HEAD) if draft.profile.han else 0.0
 
 
 def markup_ratio(draft: Draft) -> float:
@@ -162,7 +153,7 @@ def markup_ratio(draft: Draft) -> float:
 def injected_names(draft: Draft) -> float:
     """Return how often a gambling site or a drug is named together with what advertises it."""
     # A search for each beginning is several times faster than one for the pattern.
-    if not any(seed in draft.text for seed in _NAME_SEEDS):
+    if not draft.view(_NAMES.begin_in) or not any(seed in draft.text for seed in _NAME_SEEDS):
         return 0.0
     return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
 
@@ -173,11 +164,9 @@ def offer_words(draft: Draft) -> float:
     None in a text that speaks of offenses: news of the police quote such offers.
     """
     head = draft.text[:HEAD]
-    if (
-        not any(seed in head for seed in _OFFER_SEEDS)
-        or not _OFFERED.search(head)
-        or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME
-    ):
+    if not draft.view(_OFFERS.begin_in) or not any(seed in head for seed in _OFFER_SEEDS):
+        return 0.0
+    if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
         return 0.0
     lower = head.lower()
     return float(sum(word in lower for word in _OFFER_WORDS))
@@ -189,16 +178,62 @@ def keyword_ratio(draft: Draft) -> float:
     >>> keyword_ratio(Draft("北京搬家，北京搬家公司，北京搬家电话，北京搬家价格，北京搬家哪家好，北京长途搬家"))
     1.0
     """
-    head = draft.text[:HEAD]
-    stuffed = sum(len(line) for line in head.split("\n") if _is_stuffed(line))
-    return stuffed / max(len(head), 1)
+    lines = draft.view(_lines_of_phrases)
+    return sum(len(line) for line in lines if _is_stuffed(line)) / max(min(len(draft.text), HEAD), 1)
+
+
+def _short_lines(drafts: Drafts) -> list[int]:
+    """Return how many lines of each text have one character or two."""
+    lines = drafts.lines
+    lengths = lines.stops - lines.begins
+    return lines.counts((lengths > 0) & (lengths <= 2))
+
+
+def _components(drafts: Drafts) -> list[int]:
+    """Return how many strokes and components the head of each text has."""
+    marks = _kinds().take(drafts.joined.codes, mode="clip") & _COMPONENT
+    return drafts.joined.counts(marks > 0, head=HEAD)
+
+
+def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
+    """Return the lines of each text's head that have enough marks and characters, and no end of a sentence."""
+    texts, lines = drafts.joined, drafts.lines
+    kinds = _kinds().take(texts.codes, mode="clip")
+    owners = np.repeat(np.arange(len(texts.bounds)), np.diff(lines.firsts))
+    ends = np.minimum(lines.ends, texts.starts[owners] + HEAD)
+    # Where a line begins beyond the head, it ends before it begins: nothing is counted.
+    parting, ending, han = (
+        np.searchsorted(places, ends) - np.searchsorted(places, lines.starts)
+        for places in (np.flatnonzero(kinds & kind) for kind in (_PARTS_PHRASES, _ENDS_SENTENCE, _IS_HAN))
+    )
+    found: list[list[str]] = [[] for _ in texts.bounds]
+    for line in np.flatnonzero((parting >= MIN_PHRASES - 1) & (ending <= 0) & (han >= _MIN_HAN_IN_COMMON)).tolist():
+        owner = int(owners[line])
+        begin = int(texts.starts[owner])
+        found[owner].append(drafts.texts[owner][int(lines.starts[line]) - begin : int(ends[line]) - begin])
+    return found
+
+
+@cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Return the kinds of each code point, as bits."""
+    table = np.zeros(_TABLE_SIZE, dtype=np.uint8)
+    for kind, characters in (
+        (_PARTS_PHRASES, _PHRASE_MARKS + SPACES),
+        (_ENDS_SENTENCE, _SENTENCE_ENDS),
+        (_COMPONENT, "".join(_COMPONENTS)),
+        (_IS_HAN, "".join(_HAN_ALONE.findall("".join(map(chr, range(0x3000, 0xD800)))))),
+    ):
+        table[code_points(characters)] |= kind
+    table[0xF900:] |= _IS_HAN  # some are not, which costs a look at a line
+    return table
 
 
 def _is_stuffed(line: str) -> bool:
     phrases = [phrase for phrase in _PHRASES.split(line) if phrase]
     if len(phrases) < MIN_PHRASES or len(line) > MAX_PHRASE * len(phrases):
         return False
-    if len(set(phrases)) < len(phrases) / 2 or any(mark in line for mark in "。！？"):
+    if len(set(phrases)) < len(phrases) / 2 or any(mark in line for mark in _SENTENCE_ENDS):
         return False
     if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
         return False

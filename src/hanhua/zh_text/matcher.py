@@ -44,6 +44,10 @@ class LexiconMatcher:
         >>> LexiconMatcher(["微信"]).find(fold("加 薇★信"))
         [Hit(term=0, start=1, end=3)]
         """
+        return self.find_in(folded.text)
+
+    def find_in(self, folded: str) -> list[Hit]:
+        """Return every hit in a text that is folded, or in several of them, one after another."""
         if self._automaton is None:
             return []
-        return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded.text)]
+        return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded)]
