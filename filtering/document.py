@@ -122,9 +122,7 @@ class Draft:
     @cached_property
     def folded_codes(self) -> Codes:
         """The code points of the folded text."""
-        folds = self._drafts.folds
-        begin, end = folds.bounds[self.number]
-        return folds.codes[begin:end]
+        return self._drafts.folds.of(self.number)
 
     @cached_property
     def shingles(self) -> Hashes:

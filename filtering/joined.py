@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,16 +36,41 @@ class Joined:
         places = self.starts.tolist()
         return list(zip(places, places[1:], strict=False))
 
+    def of(self, number: int) -> Codes:
+        """Return the code points of one text."""
+        begin, end = self.bounds[number]
+        return self.codes[begin:end]
+
     def counts(self, marks: Marks, *, head: int | None = None) -> list[int]:
         """Return, of each text, how many of its characters, or of the first `head`, are marked. marks: [C]."""
-        places = np.flatnonzero(marks)
-        ends = self.starts[1:] if head is None else np.minimum(self.starts[1:], self.starts[:-1] + head)
+        return self.counts_at(np.flatnonzero(marks), head=head)
+
+    def counts_at(self, places: Positions, *, head: int | None = None) -> list[int]:
+        """Return, of each text, how many of some places, in order, are in it, or in its first `head` characters."""
+        if head is None or not len(places):
+            edges = np.searchsorted(places, self.starts)
+            return (edges[1:] - edges[:-1]).tolist()
+        ends = np.minimum(self.starts[1:], self.starts[:-1] + head)
         return (np.searchsorted(places, ends) - np.searchsorted(places, self.starts[:-1])).tolist()
 
     @cached_property
     def text(self) -> str:
         """All of them as one string."""
         return self.codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+    def owners(self, places: Positions) -> Positions:
+        """Return which text each of some places is in."""
+        return np.searchsorted(self.starts, places, side="right") - 1
+
+    def of_pairs(self, make: Callable[[Codes, Codes], Any]) -> Any:
+        """Return what `make` makes of every two neighbors, made when first asked for; the ends of texts meet too."""
+        if make not in self._pairs:
+            self._pairs[make] = make(self.codes[:-1], self.codes[1:])
+        return self._pairs[make]
+
+    @cached_property
+    def _pairs(self) -> dict[Any, Any]:
+        return {}
 
     def cut(self, lengths: Sequence[int]) -> Joined:
         """Return the first so many characters of each text."""
@@ -58,7 +84,7 @@ class Joined:
         """Return the hits in each text of one search through all of them; a hit across the end of a text is none."""
         found: list[list[Hit]] = [[] for _ in self.bounds]
         starts = self.starts.tolist()
-        for hit in search(self.text):
+        for hit in search(self.text) if len(self.codes) else ():
             owner = bisect_right(starts, hit.start) - 1
             begin, end = self.bounds[owner]
             if hit.end <= end:

@@ -36,11 +36,11 @@ from hanhua.filtering.rules.lines import lines
 from hanhua.filtering.rules.quality_score import quality_score
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
-from hanhua.filtering.rules.words import words
+from hanhua.filtering.rules.words import any_word_limit, words
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signatures
 from hanhua.zh_text.conversion import open_converter
 
-GROUP_CHARACTERS = 16_000
+GROUP_CHARACTERS = 24_000
 """Characters judged together: enough that numpy's calls cost little, so few that what they make stays in the cache."""
 Rule = Callable[[Draft], Verdict]
 
@@ -159,15 +159,15 @@ class Judge:
         pii = self._config.pii
         if pii.mode != "mask":
             return draft.text, {}
-        return mask_pii(draft.text, kinds=pii.kinds, traces=draft.view(traces))
+        return mask_pii(draft.text, kinds=pii.kinds, may=draft.view(traces))
 
     def _signatures(self, drafts: Drafts) -> list[bytes]:
         near = self._config.duplicates
-        shingles = [
-            draft.shingles if width == SHINGLE else hash_ngrams(draft.folded_codes, width)
-            for draft in drafts
-            for width in [near.shingle_characters if draft.chinese else near.shingle_characters_other]
-        ]
+        folds, shingles = drafts.folds, list(drafts.shingles)
+        for number, language in enumerate(drafts.languages):
+            width = near.shingle_characters if language == "zh" else near.shingle_characters_other
+            if width != SHINGLE:
+                shingles[number] = hash_ngrams(folds.of(number), width)
         return signatures(shingles, hashes=near.bands * near.rows)
 
 
@@ -199,7 +199,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: repetition(draft, quality),
         lambda draft: entropy(draft, quality),
         lambda draft: lines(draft, quality),
-        lambda draft: words(draft, quality),
+        *([lambda draft: words(draft, quality)] if any_word_limit(quality) else []),
         lambda draft: boilerplate(draft, quality),
     ]
     if quality.model is not None:

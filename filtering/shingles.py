@@ -72,6 +72,15 @@ def widen(shingles: Hashes) -> Hashes:
     return wide
 
 
+def widen_each(shingles: Sequence[Hashes]) -> list[Hashes]:
+    """Return `widen` of each, in one go."""
+    ends = np.cumsum(list(map(len, shingles))).tolist()
+    wide, lost = widen(np.concatenate(shingles)), 2 * (SHINGLE - 1)
+    return [
+        wide[end - len(one) : end - lost] if len(one) > lost else one for one, end in zip(shingles, ends, strict=True)
+    ]
+
+
 def signatures(shingles: Sequence[Hashes], *, hashes: int) -> list[bytes]:
     """Return the MinHash signature, uint32 each, of each set of shingles.
 

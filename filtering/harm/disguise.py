@@ -14,9 +14,11 @@ from importlib.resources import files
 
 import daachorse
 
+from hanhua.filtering.joined import Joined
+from hanhua.filtering.seeds import Seeds
 from hanhua.zh_text.folding import Folded, fold
 from hanhua.zh_text.matcher import Hit
-from hanhua.zh_text.pinyin import readings, syllable_text
+from hanhua.zh_text.pinyin import readings, syllable_codes, syllable_text
 from hanhua.zh_text.scripts import is_han
 
 MIN_HOMOPHONE_CHARACTERS = 3
@@ -78,7 +80,14 @@ class DisguiseMatcher:
                     self._by_initials.setdefault(letters, index)
         sounds = list(self._by_sound)
         self._indices = [self._by_sound[sound] for sound in sounds]
+        self._beginnings = Seeds(sounds)
         self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(sounds) if sounds else None
+
+    def texts_with(self, folded: Joined, *, longest: int) -> Joined:
+        """Return the texts, with nothing of those that cannot have a homophone or are longer than that."""
+        sounds = Joined(syllable_codes(folded.codes), folded.starts)
+        kept = self._beginnings.texts_with(sounds, longest=longest)
+        return folded.cut([end - begin for begin, end in kept.bounds])
 
     def homophones(self, folded: str, terms: tuple[str, ...]) -> list[Hit]:
         """Return the places that sound like a term, are not it, and have one of its characters in place."""

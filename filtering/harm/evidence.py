@@ -14,6 +14,8 @@ from itertools import pairwise
 
 from hanhua.filtering.harm.disguise import DisguiseMatcher, split_spellings
 from hanhua.filtering.harm.lexicon import Lexicon, Sense
+from hanhua.filtering.joined import Joined
+from hanhua.filtering.seeds import Seeds
 from hanhua.zh_text.folding import Folded
 from hanhua.zh_text.matcher import Hit, LexiconMatcher
 from hanhua.zh_text.scripts import is_han
@@ -48,7 +50,16 @@ class EvidenceFinder:
         split = {form: i for i in meant for form in split_spellings(self._terms[i]) if form not in lexicon.senses}
         self._split_of = dict(enumerate(split.values(), len(self._terms)))
         self._matcher = LexiconMatcher([*self._terms, *split])
+        self._beginnings = Seeds(self._matcher.forms)
         self._disguises = DisguiseMatcher((i, self._terms[i]) for i in meant)
+
+    def hits_of_each(self, folded: Joined) -> list[list[Hit]]:
+        """Return the hits in each of several texts, at less cost."""
+        return self._beginnings.texts_with(folded).find(self.hits)
+
+    def homophones_of_each(self, folded: Joined, *, longest: int) -> list[list[Hit]]:
+        """Return the homophones in each of several texts, at less cost; none in texts longer than that."""
+        return self._disguises.texts_with(folded, longest=longest).find(self.homophones)
 
     def hits(self, folded: str) -> list[Hit]:
         """Return every hit of the words as they are or split, unchecked: cheap, and for most texts enough."""

@@ -85,16 +85,18 @@ class LayeredScorer:
         """Return what lexicon and classifiers make of each text; a view."""
         nothing = [Examined(_NOTHING, [])] * len(drafts)
         examined = drafts.view(self._lexicon.examine_each) if self._lexicon else nothing
-        folded = [drafts.folds.codes[begin:end] for begin, end in drafts.folds.bounds]
-        read = [n for n, codes in enumerate(folded) if self._reader is not None and _is_classified(codes)]
-        plans = [plan_windows(len(folded[number]), examined[number].hits) for number in read]
         scores = [one.score for one in examined]
-        if self._reader is not None and read:
-            margins = self._reader.read([(folded[number], plan) for number, plan in zip(read, plans, strict=True)])
-            for number, plan, margins_KW in zip(read, plans, margins, strict=True):
-                text = _Read(partial(drafts.folds.folded, number), folded[number], plan, examined[number])
-                found = [self._of(*one, text) for one in zip(self._classifiers, margins_KW, strict=True)]
-                scores[number] = max([scores[number], *found], key=lambda one: one.score)
+        if self._reader is None:
+            return scores
+        folds = drafts.folds
+        read = [n for n in range(len(drafts)) if _is_classified(folds.of(n))]
+        places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
+        plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
+        windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
+        for n, plan, margins_KW in zip(read, plans, self._reader.read(folds.codes, windows), strict=True):
+            text = _Read(partial(folds.folded, n), folds.of(n), plan, examined[n])
+            found = [self._of(*one, text) for one in zip(self._classifiers, margins_KW, strict=True)]
+            scores[n] = max([scores[n], *found], key=lambda one: one.score)
         return scores
 
     def _of(self, classifier: HarmClassifier, margins: Margins, text: _Read) -> HarmScore:

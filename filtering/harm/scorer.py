@@ -105,9 +105,8 @@ class LexiconScorer:
     def examine_each(self, drafts: Drafts) -> list[Examined]:
         """Score several texts; a view."""
         folds = drafts.folds
-        lengths = [end - begin for begin, end in folds.bounds]
-        short = folds.cut([length if length <= MAX_HOMOPHONES_CHARACTERS else 0 for length in lengths])
-        strong, alike = folds.find(self._strong.hits), short.find(self._strong.homophones)
+        strong = self._strong.hits_of_each(folds)
+        alike = self._strong.homophones_of_each(folds, longest=MAX_HOMOPHONES_CHARACTERS)
         return [
             self._examined([*strong[number], *alike[number]], partial(folds.folded, number), text)
             for number, text in enumerate(drafts.texts)

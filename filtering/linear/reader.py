@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hanhua.filtering.linear.features import WINDOW_CHARACTERS, cut_windows, window_columns
+from hanhua.filtering.linear.features import WINDOW_CHARACTERS, window_columns
 from hanhua.filtering.linear.margins import Weights, unused_bits
 from hanhua.filtering.linear.windows import Margins, Plan
 from hanhua.zh_text.folding import Codes
@@ -26,22 +26,25 @@ class Reader:
         self._weights = np.stack([np.repeat(weights, columns // len(weights)) for weights, _ in models], axis=1)
         self._intercepts = np.array([intercept for _, intercept in models], dtype=np.float32)
 
-    def read(self, texts: Sequence[tuple[Codes, Plan]]) -> list[Margins]:
-        """Return the margins [K, W] of the windows of each text, given as folded code points.
+    def read(self, codes: Codes, texts: Sequence[tuple[int, int, Plan]]) -> list[Margins]:
+        """Return the margins [K, W] of the windows of each text, as `window_margins` has them, to the last bit.
 
-        As `window_margins` has them one by one, to the last bit.
+        codes: folded code points. texts: where each begins in them, its length, and the windows to read.
         """
         by_length: dict[int, list[int]] = defaultdict(list)
-        for number, (codes, _) in enumerate(texts):
-            by_length[min(len(codes), WINDOW_CHARACTERS)].append(number)
-        margins: list[Margins] = [np.zeros((0, 0), dtype=np.float32)] * len(texts)
-        for numbers in by_length.values():
-            windows = [cut_windows(texts[number][0], texts[number][1].starts) for number in numbers]
-            ends = np.cumsum(list(map(len, windows)))[:-1]
-            found = np.split(self._margins(np.concatenate(windows)), ends, axis=1)
-            for number, one in zip(numbers, found, strict=True):
-                margins[number] = one
-        return margins
+        for number, (_, length, _) in enumerate(texts):
+            by_length[min(length, WINDOW_CHARACTERS)].append(number)
+        found: list[Margins] = [self._intercepts] * len(texts)
+        for length, numbers in by_length.items():
+            starts = [texts[number][2].starts for number in numbers]
+            counts = list(map(len, starts))
+            begins = np.repeat([texts[number][0] for number in numbers], counts)
+            places = (np.concatenate(starts) + begins)[:, None] + np.arange(length)
+            margins, end = self._margins(codes[places]), 0
+            for number, count in zip(numbers, counts, strict=True):
+                found[number] = margins[:, end : end + count]
+                end += count
+        return found
 
     def _margins(self, windows_WL: Codes) -> Margins:
         columns_WN = window_columns(windows_WL)

@@ -50,9 +50,10 @@ def plan_windows(characters: int, hits: Iterable[int] = ()) -> Plan:
     count = -(-characters // WINDOW_CHARACTERS)
     hit = sorted({at // WINDOW_CHARACTERS for at in hits})
     if not hit:
-        starts, stands_for = _side_by_side(count)
-        # All but the last end before the text does.
-        return Plan(np.append(starts, characters - WINDOW_CHARACTERS), stands_for, even=True)
+        even = _side_by_side(count)
+        starts = even.starts.copy()
+        starts[-1] = characters - WINDOW_CHARACTERS
+        return Plan(starts, even.stands_for, even=True)
     sampled = [cell for cell in _spread(count, max(MIN_SAMPLED, round(count * SAMPLED_SHARE))) if cell not in set(hit)]
     read = [hit[i] for i in _spread(len(hit), MAX_HIT_WINDOWS)]
     weights = {cell: (count - len(hit)) / len(sampled) for cell in sampled}
@@ -69,10 +70,11 @@ def _overlapping(characters: int) -> Plan:
 
 
 @lru_cache(maxsize=4096)
-def _side_by_side(count: int) -> tuple[Positions, npt.NDArray[np.float64]]:
-    """Return where all sampled windows but the last begin in a text of so many, and how many each stands for."""
+def _side_by_side(count: int) -> Plan:
+    """Return the windows sampled in a text of so many whole ones."""
     cells = _spread(count, max(MIN_SAMPLED, round(count * SAMPLED_SHARE)))
-    return np.array(cells[:-1], dtype=np.int64) * WINDOW_CHARACTERS, np.full(len(cells), count / len(cells))
+    starts = np.array(cells, dtype=np.int64) * WINDOW_CHARACTERS
+    return Plan(starts, np.full(len(cells), count / len(cells)), even=True)
 
 
 @lru_cache(maxsize=4096)
@@ -84,11 +86,9 @@ def _spread(count: int, wanted: int) -> tuple[int, ...]:
 def density_margin(margins: Margins, plan: Plan) -> float:
     """Return the largest margin that windows standing for at least `MIN_DENSITY` of the text reach."""
     count = len(margins)
-    if count == 1:
-        return float(margins[0])
     if plan.even:
         # Without the sum this is a fraction of the cost.
-        return sorted(margins.tolist())[count - math.ceil(MIN_DENSITY * count - 1e-9)]
+        return float(sorted(margins.tolist())[count - math.ceil(MIN_DENSITY * count - 1e-9)])
     order = np.argsort(-margins)
     share = np.cumsum(plan.stands_for[order]) / plan.stands_for.sum()
     return float(margins[order[np.searchsorted(share, MIN_DENSITY - 1e-9)]])

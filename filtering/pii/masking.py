@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 
 from hanhua.filtering.config import PII_KINDS
+from hanhua.filtering.pii import traces
 from hanhua.filtering.pii.accounts import find_qq, find_wechat
 from hanhua.filtering.pii.codes import find_codes, find_passports, find_plates
 from hanhua.filtering.pii.found import WIDE, Found
@@ -16,7 +17,6 @@ from hanhua.filtering.pii.numbers import find_numbers
 from hanhua.filtering.pii.online import find_emails, find_ips, find_spoken_emails
 from hanhua.filtering.pii.phones import find_phones
 from hanhua.filtering.pii.spelled import find_spelled
-from hanhua.filtering.pii.traces import Traces
 
 # Each of one character: offsets stay.
 _NARROW = str.maketrans(WIDE, "".join(chr(ord(character) - 0xFEE0) for character in WIDE))
@@ -33,51 +33,51 @@ _NEAR_RUNS: tuple[Callable[[str, int, int], Iterator[Found]], ...] = (
     find_phones,
 )
 _Search = Callable[[str], Iterator[Found]]
-_BEFORE_NUMBERS: tuple[tuple[Traces, _Search], ...] = (
-    (Traces.EMAIL, find_emails),
-    (Traces.SPOKEN_EMAIL, find_spoken_emails),
+_BEFORE_NUMBERS: tuple[tuple[int, _Search], ...] = (
+    (traces.EMAIL, find_emails),
+    (traces.SPOKEN_EMAIL, find_spoken_emails),
 )
-_AFTER_NUMBERS: tuple[tuple[Traces, _Search], ...] = (
-    (Traces.PLATE, find_plates),
-    (Traces.IP, find_ips),
-    (Traces.SPELLED, find_spelled),
-    (Traces.QQ, find_qq),
-    (Traces.WECHAT, find_wechat),
+_AFTER_NUMBERS: tuple[tuple[int, _Search], ...] = (
+    (traces.PLATE, find_plates),
+    (traces.IP, find_ips),
+    (traces.SPELLED, find_spelled),
+    (traces.QQ, find_qq),
+    (traces.WECHAT, find_wechat),
 )
 
 
-def find_pii(text: str, traces: Traces = Traces.ALL) -> list[Found]:
+def find_pii(text: str, may: int = traces.ALL) -> list[Found]:
     """Return the personal data of a text, in order, without overlaps.
 
     A number counts only if it can be real: checksums, dates, issuer ranges and area codes hold, and nothing
-    in front of it calls it an order number or an ISBN. Full-width characters count as their narrow forms. traces: what
-    the text is known to hold at most.
+    in front of it calls it an order number or an ISBN. Full-width characters count as their narrow forms. may: the
+    finders that may find something (`traces`).
 
     >>> [f.tag for f in find_pii("手机１３８-００１３-８０００，订单号13800138000")]
     ['MOBILE']
     """
-    plain = text.translate(_NARROW) if traces == Traces.ALL and _HAS_WIDE.search(text) else text
+    plain = text.translate(_NARROW) if may == traces.ALL and _HAS_WIDE.search(text) else text
     found: list[Found] = []
     # Again until nothing is new: what was found no longer touches its neighbors.
-    while fresh := _find_once(plain, traces):
+    while fresh := _find_once(plain, may):
         for one in fresh:
             insort(found, one, key=lambda other: other.start)
-        plain, traces = _without(plain, fresh), Traces.ALL
+        plain, may = _without(plain, fresh), traces.ALL
     return found
 
 
-def _find_once(plain: str, traces: Traces) -> list[Found]:
+def _find_once(plain: str, may: int) -> list[Found]:
     found: list[Found] = []
     for trace, search in _BEFORE_NUMBERS:
-        if trace & traces:
+        if trace & may:
             _add_apart(found, search(plain))
-    if Traces.NUMBERS & traces:
+    if traces.NUMBERS & may:
         regions = list(_regions(plain))
         for finder in _NEAR_RUNS:
             for begin, stop in regions:
                 _add_apart(found, finder(plain, begin, stop))
     for trace, search in _AFTER_NUMBERS:
-        if trace & traces:
+        if trace & may:
             _add_apart(found, search(plain))
     return found
 
@@ -114,10 +114,10 @@ def _add_apart(found: list[Found], new: Iterator[Found]) -> None:
 
 
 def mask_pii(
-    text: str, *, kinds: Collection[str] = PII_KINDS, traces: Traces = Traces.ALL
+    text: str, *, kinds: Collection[str] = PII_KINDS, may: int = traces.ALL
 ) -> tuple[str, Counter[str]]:
     """Return the text with each datum replaced by its tag (`[MOBILE]`), and how many of each there were."""
-    found = [one for one in find_pii(text, traces) if one.tag in kinds] if traces else []
+    found = [one for one in find_pii(text, may) if one.tag in kinds] if may else []
     if not found:
         return text, Counter()
     pieces, at = [], 0

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.seeds import Seeds
 from hanhua.zh_text.folding import Folded, code_points
 from hanhua.zh_text.matcher import Hit, LexiconMatcher
 
@@ -36,7 +37,8 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
     for hit in hits:
         covered[hit.start : hit.end] = True
     end = int(folded.offsets[-1]) + 1
-    links = sum(sum(map(str.isalnum, link)) for link in _LINK.findall(draft.text, 0, end))
+    linked = "http" in draft.text or "www." in draft.text
+    links = sum(sum(map(str.isalnum, link)) for link in _LINK.findall(draft.text, 0, end)) if linked else 0
     ratio = draft.measure("boilerplate", min(1.0, (int(covered.sum()) + links) / max(len(covered), 1)))
     if limits.max_boilerplate_ratio is not None and ratio > limits.max_boilerplate_ratio:
         return reject("boilerplate", ratio)
@@ -48,8 +50,7 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
 
 def _hits(drafts: Drafts) -> list[list[Hit]]:
     """Return the labels in the beginning of each text."""
-    heads = [min(end - begin, HEAD) for begin, end in drafts.folds.bounds]
-    return drafts.folds.cut(heads).find(_labels().find_in)
+    return _beginnings().texts_with(drafts.folds, head=HEAD).find(_labels().find_in)
 
 
 def _line_ratio(text: str, covered: npt.NDArray[np.bool_], folded: Folded) -> float:
@@ -68,6 +69,11 @@ def _head(draft: Draft) -> Folded:
     """Return the beginning of the folded text: a page that is all labels is so from the start."""
     whole = draft.folded
     return whole if len(whole.text) <= HEAD else Folded(whole.text[:HEAD], whole.offsets[:HEAD])
+
+
+@cache
+def _beginnings() -> Seeds:
+    return Seeds(_labels().forms)
 
 
 @cache

@@ -12,7 +12,7 @@ from hanhua.filtering.joined import starts_of
 
 HEAD = 4096
 """Characters looked at; entropy grows with length, and hardly beyond that."""
-_CODE_BITS = np.uint64(21)
+_CODE_BITS = 21
 
 
 def entropy(draft: Draft, limits: QualityConfig) -> Verdict:
@@ -28,8 +28,9 @@ def entropy_bits(drafts: Drafts) -> list[float]:
     heads = [(begin, min(end, begin + HEAD)) for begin, end in drafts.folds.bounds]
     lengths = [end - begin for begin, end in heads]
     # Which text it is, above the character: sorted, not counted into a table of all characters of all texts.
-    keys = np.concatenate([drafts.folds.codes[begin:end] for begin, end in heads]).astype(np.uint64)
-    keys |= np.repeat(np.arange(len(heads), dtype=np.uint64) << _CODE_BITS, lengths)
+    keys = np.concatenate([drafts.folds.codes[begin:end] for begin, end in heads])
+    wide = np.uint32 if len(heads) < 1 << 32 - _CODE_BITS else np.uint64
+    keys = keys.astype(wide) | np.repeat(np.arange(len(heads), dtype=wide) << wide(_CODE_BITS), lengths)
     keys.sort()
     begins = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]])
     runs = np.searchsorted(begins, starts_of(lengths)).tolist()

@@ -45,6 +45,7 @@ _PHRASE_MARKS, _SENTENCE_ENDS = ",，、;；|｜/", "。！？"
 _PHRASES = re.compile(rf"[{_PHRASE_MARKS}\s]+")
 # Of how many characters the word is, in how many phrases at least, and in which share of them.
 _COMMON = ((4, 6, 0.8), (3, 6, 0.8), (2, 8, 0.9))
+_MIN_SHARE = min(share for _, _, share in _COMMON)
 _MIN_HAN_IN_COMMON = math.floor(min(width * share * least for width, least, share in _COMMON))
 # Characters of sentences, of which a list of keywords has none.
 _SENTENCE = re.compile("[了是就都也不这那我你他她]")
@@ -144,16 +145,17 @@ def markup_ratio(draft: Draft) -> float:
     if "<" not in head and "{" not in head:
         return 0.0
     prose = _FENCES.sub("", head)
-    if len(set(_ABOUT_CODE.findall(_MARKUP.sub("", prose)))) >= _MIN_ABOUT_CODE:
+    found = _MARKUP.findall(prose)
+    if not found or len(set(_ABOUT_CODE.findall(_MARKUP.sub("", prose)))) >= _MIN_ABOUT_CODE:
         return 0.0
     visible = len("".join(prose.split()))
-    return sum(len("".join(match.split())) for match in _MARKUP.findall(prose)) / max(visible, 1)
+    return sum(len("".join(match.split())) for match in found) / max(visible, 1)
 
 
 def injected_names(draft: Draft) -> float:
     """Return how often a gambling site or a drug is named together with what advertises it."""
     # A search for each beginning is several times faster than one for the pattern.
-    if not draft.view(_NAMES.begin_in) or not any(seed in draft.text for seed in _NAME_SEEDS):
+    if not draft.view(_may_name) or not any(seed in draft.text for seed in _NAME_SEEDS):
         return 0.0
     return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
 
@@ -164,7 +166,7 @@ def offer_words(draft: Draft) -> float:
     None in a text that speaks of offenses: news of the police quote such offers.
     """
     head = draft.text[:HEAD]
-    if not draft.view(_OFFERS.begin_in) or not any(seed in head for seed in _OFFER_SEEDS):
+    if not draft.view(_may_offer) or not any(seed in head for seed in _OFFER_SEEDS):
         return 0.0
     if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
         return 0.0
@@ -180,6 +182,14 @@ def keyword_ratio(draft: Draft) -> float:
     """
     lines = draft.view(_lines_of_phrases)
     return sum(len(line) for line in lines if _is_stuffed(line)) / max(min(len(draft.text), HEAD), 1)
+
+
+def _may_name(drafts: Drafts) -> list[bool]:
+    return _NAMES.begin_in(drafts.joined)
+
+
+def _may_offer(drafts: Drafts) -> list[bool]:
+    return _OFFERS.begin_in(drafts.joined)
 
 
 def _short_lines(drafts: Drafts) -> list[int]:
@@ -204,7 +214,7 @@ def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
     # Where a line begins beyond the head, it ends before it begins: nothing is counted.
     parting, ending, han = (
         np.searchsorted(places, ends) - np.searchsorted(places, lines.starts)
-        for places in (np.flatnonzero(kinds & kind) for kind in (_PARTS_PHRASES, _ENDS_SENTENCE, _IS_HAN))
+        for places in (np.flatnonzero((kinds & kind) > 0) for kind in (_PARTS_PHRASES, _ENDS_SENTENCE, _IS_HAN))
     )
     found: list[list[str]] = [[] for _ in texts.bounds]
     for line in np.flatnonzero((parting >= MIN_PHRASES - 1) & (ending <= 0) & (han >= _MIN_HAN_IN_COMMON)).tolist():
@@ -237,6 +247,9 @@ def _is_stuffed(line: str) -> bool:
         return False
     if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
         return False
+    # A longer word in common has its first two characters in common.
+    if max(_in_phrases(phrases, 2).values(), default=0) < _MIN_SHARE * len(phrases):
+        return False
     return any(
         len(phrases) >= least and _have_in_common(phrases, width, share * len(phrases))
         for width, least, share in _COMMON
@@ -245,8 +258,13 @@ def _is_stuffed(line: str) -> bool:
 
 def _have_in_common(phrases: list[str], width: int, least: float) -> bool:
     """Return whether a word of so many Chinese characters is in at least so many of the phrases."""
+    common = (word for word, count in _in_phrases(phrases, width).most_common(3) if count >= least)
+    return any(len(_HAN_ALONE.findall(word)) == width for word in common)
+
+
+def _in_phrases(phrases: list[str], width: int) -> Counter[str]:
+    """Return in how many of the phrases each run of so many characters is."""
     counts: Counter[str] = Counter()
     for phrase in phrases:
         counts.update({phrase[at : at + width] for at in range(len(phrase) - width + 1)})
-    common = (word for word, count in counts.most_common(3) if count >= least)
-    return any(len(_HAN_ALONE.findall(word)) == width for word in common)
+    return counts

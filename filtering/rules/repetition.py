@@ -12,7 +12,7 @@ import numpy as np
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
-from hanhua.filtering.shingles import Hashes, hash_ngrams, widen
+from hanhua.filtering.shingles import Hashes, hash_ngrams, widen_each
 
 NGRAM_OF_LETTERS = 60
 _SAMPLED_NGRAMS = 1 << 10
@@ -62,9 +62,12 @@ def _duplicate_line_ratio(text: str) -> float:
 
 def repeated_ngram_ratios(drafts: Drafts) -> list[float]:
     """Return the share of 13-grams of the folded texts that occurred before; 60-grams where words are spelled out."""
+    wide = widen_each(drafts.shingles) if "zh" in drafts.languages else drafts.shingles
     return [
-        _repeated_ratio(widen(draft.shingles) if draft.chinese else hash_ngrams(draft.folded_codes, NGRAM_OF_LETTERS))
-        for draft in drafts
+        _repeated_ratio(
+            wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS)
+        )
+        for number, language in enumerate(drafts.languages)
     ]
 
 

@@ -35,7 +35,7 @@ class LexiconMatcher:
             if form in seen:
                 raise ValueError(f"the terms {seen[form]!r} and {term!r} both fold to {form!r}")
             seen[form] = term
-        self.terms = tuple(terms)
+        self.terms, self.forms = tuple(terms), tuple(folded)
         self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(folded) if folded else None
 
     def find(self, folded: Folded) -> list[Hit]:
