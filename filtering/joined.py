@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +35,11 @@ class Joined:
         places = self.starts.tolist()
         return list(zip(places, places[1:], strict=False))
 
+    @property
+    def few(self) -> bool:
+        """Whether they are so few and short that looking at each costs less than looking at all in one go."""
+        return len(self.bounds) <= 2 and len(self.codes) <= 4000
+
     def of(self, number: int) -> Codes:
         """Return the code points of one text."""
         begin, end = self.bounds[number]
@@ -52,6 +56,15 @@ class Joined:
             return (edges[1:] - edges[:-1]).tolist()
         ends = np.minimum(self.starts[1:], self.starts[:-1] + head)
         return (np.searchsorted(places, ends) - np.searchsorted(places, self.starts[:-1])).tolist()
+
+    @cached_property
+    def text(self) -> str:
+        """All of them as one string."""
+        return self.codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+    def owners(self, places: Positions) -> Positions:
+        """Return which text each of some places is in."""
+        return np.searchsorted(self.starts, places, side="right") - 1
 
     @cached_property
     def text(self) -> str:

@@ -8,6 +8,7 @@ word itself, and initials count only together with other evidence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -23,6 +24,7 @@ from hanhua.zh_text.scripts import is_han
 
 MIN_HOMOPHONE_CHARACTERS = 3
 MIN_INITIALS = 3
+_LATIN_WORD = re.compile("[a-z]+")
 
 
 @cache
@@ -103,14 +105,5 @@ class DisguiseMatcher:
 
     def initials(self, folded: Folded) -> list[Hit]:
         """Return the Latin words that are a term's initials."""
-        found: list[Hit] = []
-        start = None
-        for at, character in enumerate(folded.text + " "):
-            if "a" <= character <= "z":
-                start = at if start is None else start
-            elif start is not None:
-                index = self._by_initials.get(folded.text[start:at])
-                if index is not None:
-                    found.append(Hit(index, start, at))
-                start = None
-        return found
+        words = ((self._by_initials.get(word[0]), *word.span()) for word in _LATIN_WORD.finditer(folded.text))
+        return [Hit(index, start, end) for index, start, end in words if index is not None]

@@ -8,9 +8,9 @@ texts in the band around .5, and what it says stands.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from hanhua.filtering.config import HarmConfig
 from hanhua.filtering.document import Draft, Drafts
-from hanhua.filtering.harm.classifier import MIN_CHARACTERS, HarmClassifier, read_windows
+from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
 from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.guard import Guard, build_guard
@@ -94,39 +94,47 @@ class LayeredScorer:
         plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
         windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
         for n, plan, margins_KW in zip(read, plans, self._reader.read(folds.codes, windows), strict=True):
-            text = _Read(partial(folds.folded, n), folds.of(n), plan, examined[n])
-            found = [self._of(*one, text) for one in zip(self._classifiers, margins_KW, strict=True)]
-            scores[n] = max([scores[n], *found], key=lambda one: one.score)
+            few = FEW_HANDICAP if _has_few(folds.of(n)) else 0.0
+            for number, classifier in enumerate(self._classifiers):
+                margin = density_margin(margins_KW[number], plan) - few
+                score = self._score(classifier.calibration, margin, examined[n], folds.bounds[n])
+                # Most texts stay below: no names, no spans.
+                if score >= 0.5:
+                    text = _Read(folds.folded(n), folds.of(n), plan, examined[n])
+                    scores[n] = max(scores[n], self._named(classifier, score, margins_KW[number], text), key=_by_score)
+                elif score > scores[n].score:
+                    scores[n] = HarmScore(examined[n].score.category, score, examined[n].score.spans)
         return scores
 
-    def _of(self, classifier: HarmClassifier, margins: Margins, text: _Read) -> HarmScore:
-        lexical = text.examined.score
-        margin = density_margin(margins, text.plan) - (FEW_HANDICAP if _has_few(text.codes) else 0.0)
+    def _score(self, calibration: Calibration, margin: float, examined: Examined, bounds: tuple[int, int]) -> float:
         if self._lexicon is None:
-            score = classifier.calibration.score(margin)
-        else:
-            score = classifier.calibration.score_beside_lexicon(margin + added_by(text.examined, len(text.codes)))
-        if score < 0.5:
-            # Most texts end here: no names, no spans.
-            return HarmScore(lexical.category, score, lexical.spans)
-        reading = read_windows(text.codes, text.plan)
+            return calibration.score(margin)
+        return calibration.score_beside_lexicon(margin + added_by(examined, bounds[1] - bounds[0]))
+
+    def _named(self, classifier: HarmClassifier, score: float, margins: Margins, text: _Read) -> HarmScore:
+        """Return a classifier's score of a harmful text with its category and the passages that it goes by."""
+        lexical, reading = text.examined.score, read_windows(text.codes, text.plan)
         assert reading is not None
         sure = lexical.category is not None and lexical.score >= NAMES_CATEGORY
         category = lexical.category if sure else classifier.name(reading, margins)
         if lexical.spans:
             return HarmScore(category, score, lexical.spans)
         least = min(classifier.calibration.threshold - _SHOWN_BELOW, float(np.max(margins)))
-        return HarmScore(category, score, classifier.spans(text.fold(), reading, margins, least))
+        return HarmScore(category, score, classifier.spans(text.folded, reading, margins, least))
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A text of which windows were read: its folded view, made when asked for, and what the lexicon found."""
+    """A text of which windows were read, and what the lexicon found in it."""
 
-    fold: Callable[[], Folded]
+    folded: Folded
     codes: Codes
     plan: Plan
     examined: Examined
+
+
+def _by_score(found: HarmScore) -> float:
+    return found.score
 
 
 def _is_classified(codes: Codes) -> bool:

@@ -17,6 +17,10 @@ from hanhua.filtering.linear.windows import Margins, Plan
 from hanhua.zh_text.folding import Codes
 
 
+PART_WINDOWS = 64
+"""Windows read at a time: what becomes of them stays in the cache of the core."""
+
+
 class Reader:
     """The weights of several models side by side. A model of fewer columns has each of its weights several times."""
 
@@ -47,10 +51,15 @@ class Reader:
         return found
 
     def _margins(self, windows_WL: Codes) -> Margins:
+        parts = (windows_WL[begin : begin + PART_WINDOWS] for begin in range(0, len(windows_WL), PART_WINDOWS))
+        return np.concatenate(list(map(self._of_part, parts)), axis=1)
+
+    def _of_part(self, windows_WL: Codes) -> Margins:
         columns_WN = window_columns(windows_WL)
-        columns_WN >>= self._unused_bits
+        if self._unused_bits:
+            columns_WN >>= self._unused_bits
         # Side by side in memory again, as a sum of many small numbers depends on their order.
-        weights_KWN = np.ascontiguousarray(self._weights.take(columns_WN, axis=0).transpose(2, 0, 1))
+        weights_KWN = np.ascontiguousarray(self._weights.take(columns_WN, axis=0, mode="clip").transpose(2, 0, 1))
         scale = np.float32(math.sqrt(max(columns_WN.shape[1], 1)))
         margins: Margins = weights_KWN.sum(axis=2) / scale + self._intercepts[:, None]
         return margins

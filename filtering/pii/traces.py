@@ -20,7 +20,7 @@ from hanhua.filtering.pii.codes import PROVINCES
 from hanhua.filtering.pii.found import WIDE
 from hanhua.filtering.pii.online import SPOKEN_BEGINNINGS
 from hanhua.filtering.pii.spelled import NUMERALS
-from hanhua.filtering.seeds import Seeds
+from hanhua.filtering.seeds import Family
 from hanhua.zh_text.folding import Codes, code_points
 
 
@@ -53,6 +53,8 @@ def traces(drafts: Drafts) -> list[int]:
     Text in full-width letters or digits may hold anything.
     """
     texts = drafts.joined
+    if texts.few:
+        return [ALL] * len(drafts)
     kinds_C = _table().take(texts.codes, mode="clip")
     is_of = {kind: (kinds_C & kind) > 0 for kind, _ in _KINDS}
     found = np.zeros(len(texts.bounds), dtype=np.int64)
@@ -67,11 +69,11 @@ def traces(drafts: Drafts) -> list[int]:
     ):
         found[texts.owners(places)] |= trace
     for trace, seeds in ((SPOKEN_EMAIL, _SPOKEN), (QQ, _QQ), (WECHAT, _WECHAT)):
-        found[np.array(seeds.counts(texts)) > 0] |= trace
+        found[np.array(seeds.begin_in(drafts))] |= trace
     return found.tolist()
 
 
-_SPOKEN, _QQ, _WECHAT = Seeds(SPOKEN_BEGINNINGS), Seeds(QQ_BEGINNINGS), Seeds(WECHAT_BEGINNINGS)
+_SPOKEN, _QQ, _WECHAT = Family(SPOKEN_BEGINNINGS), Family(QQ_BEGINNINGS), Family(WECHAT_BEGINNINGS)
 
 
 def _close(places: Positions, many: int, characters: int) -> Positions:

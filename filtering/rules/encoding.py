@@ -15,8 +15,7 @@ _TRAIL = "\xa0-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™�
 _AS_LATIN = re.compile(f"[à-ï][{_TRAIL}]{{2}}|[ÃÂ][{_TRAIL}]")
 _AS_LATIN_WITHOUT_CONTROLS = re.compile(f"[ãäåæçèéï][{_TRAIL}]")
 # U+FFFD in UTF-8 read as GBK, and uninitialized memory of a C program read as GBK.
-_KNOWN_WORDS = ("锟斤拷", "烫烫烫", "屯屯屯")
-_KNOWN = re.compile("|".join(_KNOWN_WORDS))
+_KNOWN = re.compile("锟斤拷|烫烫烫|屯屯屯")
 _MIN_MISREAD_SHARE = 0.08
 _HAN = re.compile(f"[{HAN}]")
 
@@ -36,7 +35,7 @@ def encoding(draft: Draft, limits: QualityConfig) -> Verdict:
 def _misread_characters(draft: Draft) -> int:
     text, profile = draft.text, draft.profile
     # Once is a mention of the phenomenon.
-    known = _KNOWN.findall(text) if profile.han and any(word in text for word in _KNOWN_WORDS) else []
+    known = _KNOWN.findall(text) if profile.han and ("锟斤拷" in text or "烫烫烫" in text or "屯屯屯" in text) else []
     found = sum(map(len, known)) if len(known) > 1 else 0
     if profile.latin_supplement:
         found += sum(map(len, _AS_LATIN.findall(text)))

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.joined import Positions
 from hanhua.filtering.rules.lines import filled_lines
-from hanhua.filtering.seeds import SPACES, Seeds
+from hanhua.filtering.seeds import SPACES, Family
 from hanhua.filtering.text_config import JunkConfig
 from hanhua.zh_text.folding import code_points
 from hanhua.zh_text.scripts import HAN
@@ -38,7 +39,7 @@ _NAME_SEEDS = (
     "娱乐", "棋牌", "游艺", "百家乐", "博彩", "彩票网", "投注", "菠菜", "时时彩", "老虎机", "赌场", "皇冠体育", "亚博",
     "威尼斯人", "葡京", "太阳城", "金沙", "银河", "伟哥", "万艾可", "壮阳", "催情", "迷情",
 )  # fmt: skip
-_NAMES = Seeds(_NAME_SEEDS)
+_NAMES = Family(_NAME_SEEDS)
 _INJECTED = re.compile(f"(?:{_NAME})[^。！？\\n]{{0,4}}?(?:{_SOLD_BY})", re.IGNORECASE)
 
 _PHRASE_MARKS, _SENTENCE_ENDS = ",，、;；|｜/", "。！？"
@@ -48,7 +49,8 @@ _COMMON = ((4, 6, 0.8), (3, 6, 0.8), (2, 8, 0.9))
 _MIN_SHARE = min(share for _, _, share in _COMMON)
 _MIN_HAN_IN_COMMON = math.floor(min(width * share * least for width, least, share in _COMMON))
 # Characters of sentences, of which a list of keywords has none.
-_SENTENCE = re.compile("[了是就都也不这那我你他她]")
+_SENTENCE_CHARACTERS = "了是就都也不这那我你他她"
+_SENTENCE = re.compile(f"[{_SENTENCE_CHARACTERS}]")
 _MAX_SENTENCE_RATIO = 0.04
 
 _FENCES = re.compile(r"```.*?(?:```|\Z)|^(?: {4}|\t).*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
@@ -68,7 +70,7 @@ _OFFERED = re.compile(
     "四六级证|驾驶?证|房产证|证件|公章)|办证刻章|刻章办证"
 )
 _OFFER_SEEDS = ("代开", "代办", "开具", "出售", "办理", "可开", "专业开", "优惠开", "对外开", "办证刻章", "刻章办证")
-_OFFERS = Seeds(_OFFER_SEEDS)
+_OFFERS = Family(_OFFER_SEEDS)
 _OFFER_WORDS = (
     "点数", "先验票", "验票后付款", "验证后付款", "来电", "详电", "致电", "电联", "联系人", "业务经理", "加微信",
     "加qq", "扣扣", "保真", "可查", "用不完", "进项较多", "进项多", "优惠", "量大", "从优", "长期有效", "不成功不收费",
@@ -89,9 +91,9 @@ _COMPONENTS = frozenset(
     "丶丨丿乀乁乚亅亠冂冖冫凵勹匚匸卩厶囗夂夊宀尢屮巛幺廴廾弋彐彑彡彳忄扌氵犭灬爫爿疒癶礻糸纟罒罓艹虍衤覀讠豕豸辶阝隶隹飠饣钅"
     "冎卝丆丩丬乛亍亻刂仌囘"
 )
-_PARTS_PHRASES, _ENDS_SENTENCE, _COMPONENT, _IS_HAN = (np.uint8(1 << bit) for bit in range(4))
-# All beyond is read as the last, which is Han.
-_TABLE_SIZE = 0x20001
+_PARTS_PHRASES, _ENDS_SENTENCE, _IN_SENTENCE, _COMPONENT, _IS_HAN = (np.uint8(1 << bit) for bit in range(5))
+# All beyond is read as the last, which is none of these.
+_TABLE_SIZE = 0x40001
 
 
 def junk(draft: Draft, limits: JunkConfig) -> Verdict:
@@ -123,15 +125,13 @@ def time_code_ratio(draft: Draft) -> float:
     """Return the share of lines that hold the time codes of subtitles or lyrics."""
     if not any(sign in draft.text for sign in _TIME_CODE_SIGNS) or draft.view(filled_lines) < MIN_LINES:
         return 0.0
-    return sum(_TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
+    return sum(":" in line and _TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
 
 
 def single_character_ratio(draft: Draft) -> float:
     """Return the share of lines that are one Chinese character and perhaps a mark."""
-    if draft.view(filled_lines) < MIN_LINES or not draft.view(_short_lines):
-        return 0.0
-    short = [line for line in draft.lines if len(line) <= 2]
-    return sum(len(_HAN_ALONE.findall(line)) == 1 for line in short) / len(draft.lines)
+    filled = draft.view(filled_lines)
+    return draft.view(_single_characters) / filled if filled >= MIN_LINES else 0.0
 
 
 def component_ratio(draft: Draft) -> float:
@@ -155,7 +155,7 @@ def markup_ratio(draft: Draft) -> float:
 def injected_names(draft: Draft) -> float:
     """Return how often a gambling site or a drug is named together with what advertises it."""
     # A search for each beginning is several times faster than one for the pattern.
-    if not draft.view(_may_name) or not any(seed in draft.text for seed in _NAME_SEEDS):
+    if not draft.view(_NAMES.begin_in) or not any(seed in draft.text for seed in _NAME_SEEDS):
         return 0.0
     return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
 
@@ -166,7 +166,7 @@ def offer_words(draft: Draft) -> float:
     None in a text that speaks of offenses: news of the police quote such offers.
     """
     head = draft.text[:HEAD]
-    if not draft.view(_may_offer) or not any(seed in head for seed in _OFFER_SEEDS):
+    if not draft.view(_OFFERS.begin_in) or not any(seed in head for seed in _OFFER_SEEDS):
         return 0.0
     if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
         return 0.0
@@ -184,40 +184,44 @@ def keyword_ratio(draft: Draft) -> float:
     return sum(len(line) for line in lines if _is_stuffed(line)) / max(min(len(draft.text), HEAD), 1)
 
 
-def _may_name(drafts: Drafts) -> list[bool]:
-    return _NAMES.begin_in(drafts.joined)
-
-
-def _may_offer(drafts: Drafts) -> list[bool]:
-    return _OFFERS.begin_in(drafts.joined)
-
-
-def _short_lines(drafts: Drafts) -> list[int]:
-    """Return how many lines of each text have one character or two."""
+def _single_characters(drafts: Drafts) -> list[int]:
+    """Return how many lines of each text are one Chinese character and perhaps a mark."""
     lines = drafts.lines
-    lengths = lines.stops - lines.begins
-    return lines.counts((lengths > 0) & (lengths <= 2))
+    return lines.counts((lines.stops - lines.begins <= 2) & (_count(drafts, _IS_HAN, lines.begins, lines.stops) == 1))
+
+
+def _count(drafts: Drafts, kind: np.uint8, begins: Positions, ends: Positions) -> Positions:
+    """Return how many characters of a kind are in each [begin, end) of the joined texts."""
+    places = np.flatnonzero((drafts.view(_kinds_of_all) & kind) > 0)
+    counts: Positions = np.searchsorted(places, ends) - np.searchsorted(places, begins)
+    return counts
+
+
+def _kinds_of_all(drafts: Drafts) -> npt.NDArray[np.uint8]:
+    return _kinds().take(drafts.joined.codes, mode="clip")
 
 
 def _components(drafts: Drafts) -> list[int]:
     """Return how many strokes and components the head of each text has."""
-    marks = _kinds().take(drafts.joined.codes, mode="clip") & _COMPONENT
-    return drafts.joined.counts(marks > 0, head=HEAD)
+    return drafts.joined.counts((drafts.view(_kinds_of_all) & _COMPONENT) > 0, head=HEAD)
 
 
 def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
-    """Return the lines of each text's head that have enough marks and characters, and no end of a sentence."""
+    """Return the lines of each text's head that may be stuffed, by the kinds of their characters alone."""
     texts, lines = drafts.joined, drafts.lines
-    kinds = _kinds().take(texts.codes, mode="clip")
     owners = np.repeat(np.arange(len(texts.bounds)), np.diff(lines.firsts))
-    ends = np.minimum(lines.ends, texts.starts[owners] + HEAD)
     # Where a line begins beyond the head, it ends before it begins: nothing is counted.
-    parting, ending, han = (
-        np.searchsorted(places, ends) - np.searchsorted(places, lines.starts)
-        for places in (np.flatnonzero((kinds & kind) > 0) for kind in (_PARTS_PHRASES, _ENDS_SENTENCE, _IS_HAN))
-    )
+    ends = np.minimum(lines.ends, texts.starts[owners] + HEAD)
+    phrases = _count(drafts, _PARTS_PHRASES, lines.starts, ends) + 1
+    may = (phrases >= MIN_PHRASES) & (ends - lines.starts <= MAX_PHRASE * phrases)
     found: list[list[str]] = [[] for _ in texts.bounds]
-    for line in np.flatnonzero((parting >= MIN_PHRASES - 1) & (ending <= 0) & (han >= _MIN_HAN_IN_COMMON)).tolist():
+    if not may.any():
+        return found
+    ending, spoken, han = (
+        _count(drafts, kind, lines.starts, ends) for kind in (_ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN)
+    )
+    may &= (ending <= 0) & (han >= _MIN_HAN_IN_COMMON) & (spoken <= _MAX_SENTENCE_RATIO * (ends - lines.starts))
+    for line in np.flatnonzero(may).tolist():
         owner = int(owners[line])
         begin = int(texts.starts[owner])
         found[owner].append(drafts.texts[owner][int(lines.starts[line]) - begin : int(ends[line]) - begin])
@@ -232,10 +236,10 @@ def _kinds() -> npt.NDArray[np.uint8]:
         (_PARTS_PHRASES, _PHRASE_MARKS + SPACES),
         (_ENDS_SENTENCE, _SENTENCE_ENDS),
         (_COMPONENT, "".join(_COMPONENTS)),
-        (_IS_HAN, "".join(_HAN_ALONE.findall("".join(map(chr, range(0x3000, 0xD800)))))),
+        (_IN_SENTENCE, _SENTENCE_CHARACTERS),
+        (_IS_HAN, "".join(_HAN_ALONE.findall("".join(map(chr, (*range(0x3000, 0xD800), *range(0xF900, 0x40000))))))),
     ):
         table[code_points(characters)] |= kind
-    table[0xF900:] |= _IS_HAN  # some are not, which costs a look at a line
     return table
 
 
