@@ -11,7 +11,7 @@ from hanhua.filtering.joined import Joined, JoinedFolds, fold_all, join
 from hanhua.filtering.profile import Profile, profiles
 from hanhua.filtering.shingles import SHINGLE, Hashes, hash_ngrams_of_each
 from hanhua.filtering.text_lines import Lines, find_lines
-from hanhua.zh_text.folding import Codes, Folded
+from hanhua.zh_text.folding import Codes, Folded, Offsets
 from hanhua.zh_text.segmentation import segment
 
 T = TypeVar("T")
@@ -59,9 +59,9 @@ class Drafts:
 
     def view(self, make: Callable[[Drafts], T]) -> T:
         """Return what `make` makes of these drafts, made when first asked for."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        made: T = self._made[make]
+        made: T | None = self._made.get(make)
+        if made is None:
+            made = self._made[make] = make(self)
         return made
 
     @cached_property
@@ -107,7 +107,9 @@ class Draft:
 
     def view(self, make: Callable[[Drafts], Sequence[T]]) -> T:
         """Return this draft's value of a view."""
-        return self._drafts.view(make)[self.number]
+        # Asked twenty times of every text.
+        made: Sequence[T] = self._drafts._made.get(make) or self._drafts.view(make)
+        return made[self.number]
 
     @property
     def chinese(self) -> bool:
@@ -123,6 +125,11 @@ class Draft:
     def folded_codes(self) -> Codes:
         """The code points of the folded text."""
         return self._drafts.folds.of(self.number)
+
+    @cached_property
+    def folded_offsets(self) -> Offsets:
+        """Where in the text each character of the folded text is from."""
+        return self._drafts.folds.offsets_of(self.number)
 
     @cached_property
     def shingles(self) -> Hashes:

@@ -130,9 +130,13 @@ class JoinedFolds(Joined):
 
     def folded(self, number: int) -> Folded:
         """Return the folded view of one text, with offsets into its own original."""
+        text = self.of(number).tobytes().decode("utf-32-le", "surrogatepass")
+        return Folded(text, self.offsets_of(number))
+
+    def offsets_of(self, number: int) -> Offsets:
+        """Return where in its original each character of a text is from."""
         begin, end = self.bounds[number]
-        text = self.codes[begin:end].tobytes().decode("utf-32-le", "surrogatepass")
-        return Folded(text, self.offsets[begin:end] - self.originals[number])
+        return self.offsets[begin:end] - self.originals[number]
 
 
 def fold_all(texts: Joined) -> JoinedFolds:

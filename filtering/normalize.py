@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from hanhua.filtering.document import Drafts
+from hanhua.zh_text.folding import code_points
 from hanhua.zh_text.scripts import HAN
 
 _NEW_LINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -22,6 +23,8 @@ _UNSEEN = re.compile(
 
 _MIN_LINES, _MIN_WIDTH, _MAX_WIDTH = 4, 16, 60
 _ENDS_SENTENCE = tuple("。！？…：；!?:;」』”）)】》.|")
+_SENTENCE_ENDS = code_points("".join(_ENDS_SENTENCE))
+_MAX_ENDING = 0.4
 _STARTS_ITEM = re.compile(r"[\s\-*+#>|`~\d一二三四五六七八九十百第（(【〔◎○●■□★①-⑳]")
 _PROSE = re.compile(f"[{HAN}，、。；：！？“”‘’「」『』（）《》…—·]")
 
@@ -62,7 +65,10 @@ def join_hard_wraps(text: str) -> str:
 
 
 def may_be_wrapped(drafts: Drafts) -> list[bool]:
-    """Return whether three lines in a row are of the same length, give or take two: without, nothing is joined."""
+    """Return whether three lines in a row are of the same length, give or take two, and one at most ends a sentence.
+
+    Without, nothing is joined: where two of any three lines end one, half of all do.
+    """
     lines = drafts.lines
     lengths = lines.ends - lines.starts
     # The last line of a text may be of any length, and what follows it is another text.
@@ -72,6 +78,10 @@ def may_be_wrapped(drafts: Drafts) -> list[bool]:
     widest = np.maximum(np.maximum(one, two), three)
     narrowest = np.minimum(np.minimum(one, two), three)
     alike = (widest - narrowest <= 2) & (widest >= _MIN_WIDTH) & (widest <= _MAX_WIDTH)
+    if not alike.any():
+        return [False] * len(drafts)
+    ends = np.isin(drafts.joined.codes.take(lines.ends - 1, mode="clip"), _SENTENCE_ENDS).astype(np.int8)
+    alike &= ends[:-2] + ends[1:-1] + ends[2:] <= 1
     return [count > 0 for count in lines.counts(alike)]
 
 
@@ -83,9 +93,9 @@ def _joined(block: list[str]) -> list[str]:
     width = max(full)
     if not _MIN_WIDTH <= width <= _MAX_WIDTH or min(full) < width - 2 or len(block[-1]) > width:
         return block
-    if any(_STARTS_ITEM.match(line) for line in block[1:]):
+    if sum(line.endswith(_ENDS_SENTENCE) for line in block[:-1]) > _MAX_ENDING * len(full):
         return block
-    if sum(line.endswith(_ENDS_SENTENCE) for line in block[:-1]) > 0.4 * len(full):
+    if any(_STARTS_ITEM.match(line) for line in block[1:]):
         return block
     whole = "".join(block)
     return [whole] if len(_PROSE.findall(whole)) >= 0.9 * len(whole) else block

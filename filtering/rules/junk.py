@@ -251,8 +251,11 @@ def _is_stuffed(line: str) -> bool:
         return False
     if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
         return False
-    # A longer word in common has its first two characters in common.
-    if max(_in_phrases(phrases, 2).values(), default=0) < _MIN_SHARE * len(phrases):
+    # Of a word in so many phrases the first two characters are in the line as often, and one of the first phrases has it.
+    least = _MIN_SHARE * len(phrases)
+    some = phrases[: math.floor(len(phrases) - least) + 1]
+    pairs = {phrase[at : at + 2] for phrase in some for at in range(len(phrase) - 1)}
+    if not any(line.count(pair) >= least for pair in pairs if not pair.isascii()):
         return False
     return any(
         len(phrases) >= least and _have_in_common(phrases, width, share * len(phrases))
@@ -262,13 +265,8 @@ def _is_stuffed(line: str) -> bool:
 
 def _have_in_common(phrases: list[str], width: int, least: float) -> bool:
     """Return whether a word of so many Chinese characters is in at least so many of the phrases."""
-    common = (word for word, count in _in_phrases(phrases, width).most_common(3) if count >= least)
-    return any(len(_HAN_ALONE.findall(word)) == width for word in common)
-
-
-def _in_phrases(phrases: list[str], width: int) -> Counter[str]:
-    """Return in how many of the phrases each run of so many characters is."""
     counts: Counter[str] = Counter()
     for phrase in phrases:
         counts.update({phrase[at : at + width] for at in range(len(phrase) - width + 1)})
-    return counts
+    common = (word for word, count in counts.most_common(3) if count >= least)
+    return any(len(_HAN_ALONE.findall(word)) == width for word in common)
