@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import doctest
 import inspect
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
+from made_pages import write_or_check
 
 import hanhua
 
@@ -89,16 +89,7 @@ def _stage(name: str) -> str:
 
 def main() -> None:
     """Write both pages, or with `--check` say which are stale."""
-    stale = {
-        path: text for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    }
-    if "--check" in sys.argv[1:]:
-        if stale:
-            names = ", ".join(f"docs/{path.name}" for path in stale)
-            sys.exit(f"stale: {names}; remake with: {COMMAND}")
-        return
-    for path, text in stale.items():
-        path.write_text(text, encoding="utf-8")
+    write_or_check(pages(), command=COMMAND)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ around its tables stands in `results_index.md.template` and its Chinese twin.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from made_pages import write_or_check
 
 FOLDER = Path(__file__).parent / "results"
 COMMAND = "python docs/results_index.py"
@@ -150,16 +150,7 @@ def _head(path: Path) -> Mapping[str, Any]:
 
 def main() -> None:
     """Write both indexes, or with `--check` say which are stale."""
-    stale = {
-        path: text for path, text in indexes().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    }
-    if "--check" in sys.argv[1:]:
-        if stale:
-            names = ", ".join(f"docs/results/{path.name}" for path in stale)
-            sys.exit(f"stale: {names}; remake with: {COMMAND}")
-        return
-    for path, text in stale.items():
-        path.write_text(text, encoding="utf-8")
+    write_or_check(indexes(), command=COMMAND)
 
 
 if __name__ == "__main__":

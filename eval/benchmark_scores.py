@@ -9,7 +9,7 @@ from typing import Any
 from hanhua.artifacts.manifest import library_versions
 from hanhua.eval.comparison.intervals import Interval, wilson
 from hanhua.eval.material import Questionnaire
-from hanhua.eval.tasks.definition import Size, Task
+from hanhua.eval.tasks.definition import OFFICIAL, Size, Task
 from hanhua.eval.tasks.items import Item, sha256_of_items
 from hanhua.eval.tasks.rows import LETTERS
 from hanhua.figures.flags import at_chance, one_letter
@@ -85,7 +85,7 @@ def describe_benchmark(questionnaire: Questionnaire) -> dict[str, Any]:
         **_variant(questionnaire),
         "shots_from": shots.origin,
         "leaked_examples": list(questionnaire.leaked),
-        "example": task.wording.heading + example.context,
+        "example": task.heading(example.subject) + example.context,
         "engine": library_versions(("lm_eval",)),
     }
 
@@ -98,7 +98,9 @@ def _variant(questionnaire: Questionnaire) -> dict[str, Any]:
         beside = f"scores published from lm_eval's {harness.name}, {shots}-shot"
         return {"shots": shots, "variant": "lm_eval", "comparable_with": beside}
     shots = max(len(solved) for solved in questionnaire.shots.by_subject.values())
-    return {"shots": shots, "variant": "ours", "comparable_with": task.comparable_with or None}
+    official = questionnaire.benchmark.task.endswith(OFFICIAL)
+    variant = "official" if official else "ours"
+    return {"shots": shots, "variant": variant, "comparable_with": task.comparable_with or None}
 
 
 def _extent(questionnaire: Questionnaire) -> dict[str, Any]:

@@ -26,7 +26,13 @@ _FROZEN = ConfigDict(extra="forbid", frozen=True)
 def _name_of(task: str) -> str:
     """Return what scores call a task that is given no name: `lm_eval:cmmlu` is cmmlu@lm_eval."""
     source, _, name = task.rpartition(":")
-    return f"{name}@lm_eval" if source == "lm_eval" else task if task.endswith("@lm_eval") else Path(task).stem
+    return (
+        f"{name}@lm_eval"
+        if source == "lm_eval"
+        else task
+        if task.endswith(("@lm_eval", "@official"))
+        else Path(task).stem
+    )
 
 
 class LanguageModeling(BaseModel):
@@ -75,8 +81,9 @@ class Benchmark(BaseModel):
 
     task: NameOrYaml = Field(
         default="choice4_zh",
-        description="Name of a shipped task (`hanhua eval --list-tasks`), `NAME@lm_eval` for lm_eval's own task on its "
-        "questions, `lm_eval:NAME` for any task or group of the installed lm_eval, or path of a YAML file",
+        description="Name of a shipped task (`hanhua eval --list-tasks`), `NAME@official` with its authors' prompt, "
+        "`NAME@lm_eval` for lm_eval's own task on its questions, `lm_eval:NAME` for any task or group of the installed "
+        "lm_eval, or path of a YAML file",
     )
     name: str = Field(
         default="", pattern=NAME_OR_NONE, description="Name in scores and reports; empty: the task's name"

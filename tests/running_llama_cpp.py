@@ -26,7 +26,7 @@ class LlamaCpp:
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in loras]
         self._server = xllamacpp.Server(params)
-        self._address = self._server.listening_address
+        self.address: str = self._server.listening_address
         self._plain = self.ids("a")[0]
 
     def ids(self, text: str, *, around: bool = False) -> list[int]:
@@ -54,6 +54,6 @@ class LlamaCpp:
 
     def _post(self, path: str, **body: Any) -> Any:
         data = json.dumps(body).encode()
-        request = urllib.request.Request(self._address + path, data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,18 @@ PACKAGES = tuple(f"{name}." for name, path in MODULES.items() if path.name == "_
 """Beginnings of the names of modules inside packages: `hanhua.filtering.` …"""
 
 
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
 def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -58,7 +69,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def imported_names(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the module and the names of each `from module import names`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom):
             yield str(node.module), [alias.name for alias in node.names]
 
@@ -92,9 +103,8 @@ def test_imports_flow_one_way(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_files_and_functions_are_small(module: str) -> None:
     path = MODULES[module]
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= MAX_FILE_LINES, f"{path}: more than {MAX_FILE_LINES} lines"
-    for node in ast.walk(ast.parse(text)):
+    assert text_of(path).count("\n") <= MAX_FILE_LINES, f"{path}: more than {MAX_FILE_LINES} lines"
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             assert lines <= MAX_FUNCTION_LINES, f"{path}:{node.lineno} {node.name}: {lines} lines"
@@ -103,7 +113,7 @@ def test_files_and_functions_are_small(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_named_for_what_they_hold(module: str) -> None:
     assert module.split(".")[-1] not in BANNED_NAMES
-    assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8"))), f"{module} has no docstring"
+    assert ast.get_docstring(tree_of(MODULES[module])), f"{module} has no docstring"
 
 
 def test_every_package_is_in_the_build_and_the_type_check() -> None:
@@ -157,7 +167,7 @@ def names_in(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_letters_of_shapes_are_explained(module: str) -> None:
     """`Shape suffixes: V vocabulary rows, D hidden size.` stands in the docstring of a module that names `rows_VD`."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    tree = tree_of(MODULES[module])
     letters = {letter for name in names_in(tree) if (found := SHAPED.fullmatch(name)) for letter in found[1]}
     head = ast.get_docstring(tree) or ""
     legend = re.search(r"^Shape suffix(?:es)?: (.*?)(?:\n\n|\Z)", head, re.DOTALL | re.MULTILINE)
@@ -239,9 +249,10 @@ def reached_from(entry: str) -> set[str]:
     return seen
 
 
+@cache
 def runtime_imports(module: str) -> set[str]:
     """Return what a module imports, submodules too (`from hanhua.x import y`), but for what is for type checkers."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    tree = tree_of(MODULES[module])
     for_types = {
         id(inner)
         for node in ast.walk(tree)
@@ -272,5 +283,5 @@ def imported_at_once(tree: ast.Module) -> Iterator[str]:
 
 def test_the_tokenizer_s_command_imports_nothing_that_only_unix_has() -> None:
     for module in reached_from("hanhua.cli.vocab_extension"):
-        found = set(imported_at_once(ast.parse(MODULES[module].read_text(encoding="utf-8"))))
+        found = set(imported_at_once(tree_of(MODULES[module])))
         assert not found & {"fcntl", "resource"}, f"{module} imports {found & {'fcntl', 'resource'}} at its top"

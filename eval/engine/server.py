@@ -98,28 +98,27 @@ class Server:
         greedy = bool(best) and all(found[n] >= max((best[n] or {"": found[n]}).values()) - 1e-9 for n in places)
         return Likelihood(np.array([found[n] for n in places], dtype=np.float64), greedy)
 
-    def first_log_probabilities(self, prompts: Sequence[Sequence[int]]) -> list[float] | None:
-        """Return the log-probability of the likeliest next token of each prompt; None if the server gives none."""
-        found = []
-        for ids in prompts:
-            given = {"prompt": list(ids), "max_tokens": 1, "temperature": 0, "logprobs": 1}
-            about = self._ask(given)[0].get("logprobs") or {}
-            if not about.get("token_logprobs"):
-                return None
-            found.append(float(about["token_logprobs"][0]))
-        return found
+    def first_log_probabilities(self, prompts: Sequence[Sequence[int]]) -> list[float | None]:
+        """Return the log-probability of the likeliest next token of each prompt, None where the server gives none.
+
+        llama.cpp gives none for a token that is a part of a character.
+        """
+        given = {"max_tokens": 1, "temperature": 0, "logprobs": 1}
+        answers = [self._ask({"prompt": list(ids), **given})[0].get("logprobs") or {} for ids in prompts]
+        return [next(iter(_log_probabilities(answer)), None) for answer in answers]
 
     def require_same_model(self, prompts: Sequence[Sequence[int]], expected: Sequence[float], *, folder: str) -> None:
         """Raise InputError when the server continues the prompts differently from the folder's weights."""
         found = self.first_log_probabilities(prompts)
-        if found is None:
+        differences = [abs(a - b) for a, b in zip(found, expected, strict=True) if a is not None]
+        if not differences:
             say(f"eval: {self.url} gives no log-probabilities: not compared with the weights in {folder}")
             return
-        difference = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(prompts)
+        difference = sum(differences) / len(differences)
         if difference > MAX_DIFFERENCE:
             raise InputError(
                 f"{self.url} serves another model as {self.model!r} than {folder} holds: the likeliest next tokens of "
-                f"{len(prompts)} prompts differ by {difference:.2f} nats in the mean (limit {MAX_DIFFERENCE})"
+                f"{len(differences)} prompts differ by {difference:.2f} nats in the mean (limit {MAX_DIFFERENCE})"
             )
 
     def _complete(self, ids: Sequence[int], sampling: Sampling) -> Generated:
@@ -174,3 +173,12 @@ def _request(url: str, given: dict[str, Any] | None) -> urllib.request.Request:
         raise InputError(
             f"{url}: not the address of a server ({error}); expected one such as http://localhost:8000"
         ) from None
+
+
+def _log_probabilities(about: dict[str, Any]) -> list[float]:
+    """Return those of the tokens of a completion, whichever of OpenAI's two forms a server answers with.
+
+    vLLM answers `/v1/completions` with lists of their own, llama.cpp with one entry per token as in chat completions.
+    """
+    found = about.get("token_logprobs") or [entry["logprob"] for entry in about.get("content") or []]
+    return [float(value) for value in found]

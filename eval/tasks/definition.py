@@ -21,6 +21,9 @@ from hanhua.mistakes import mistakes_of
 _HERE = Path(__file__).parent
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
+OFFICIAL = "@official"
+"""Behind a task's name: with its authors' prompt."""
+
 Parsed = TypeVar("Parsed", bound=BaseModel)
 Kind = Literal["letters", "cloze", "written"]
 Unpack = Literal["gaokao", "squad", "c3", "chid", "arc"]
@@ -32,7 +35,9 @@ class Prompt(BaseModel):
     model_config = _STRICT
 
     version: str = Field(description="Its name in scores, such as zh-1")
-    heading: str = Field(default="", description="Stands once, above examples and question")
+    heading: str = Field(
+        default="", description="Stands once, above examples and question; {{ subject }} is replaced by the subject"
+    )
     question: str = Field(description="Jinja over the row's columns, `question` and `lettered` (the options, A. to D.)")
     delimiter: str = Field(
         default="", description="Between prompt and answer; never a space before Chinese, which costs tokens"
@@ -82,6 +87,18 @@ class Size(BaseModel):
     subjects: int | None = Field(default=None, ge=1, description="Subjects")
 
 
+class Official(BaseModel):
+    """How a benchmark's authors ask it, where neither our prompt nor lm_eval's is theirs: `NAME@official`."""
+
+    model_config = _STRICT
+
+    prompt: Prompt
+    subject_names: str | None = Field(
+        default=None, description="File in `subjects/` with the names that the heading calls the subjects by"
+    )
+    comparable_with: str = Field(description="Published scores that its own may be compared with")
+
+
 class Task(BaseModel):
     """One benchmark."""
 
@@ -96,6 +113,8 @@ class Task(BaseModel):
     )
     data: Rows
     lm_eval: str | None = Field(default=None, description="The task of lm_eval on the same questions, `NAME@lm_eval`")
+    official: Official | None = Field(default=None, description="Its authors' prompt, `NAME@official`")
+    subject_names: str | None = Field(default=None, description="As in `official`, for the heading")
     comparable_with: str = Field(
         default="", description="Published scores that its own may be compared with; empty: none, the prompt is our own"
     )
@@ -137,6 +156,11 @@ class Task(BaseModel):
         """The prompt, read from its file where it is shared."""
         return self.prompt if isinstance(self.prompt, Prompt) else _shared_prompt(self.prompt)
 
+    def heading(self, subject: str) -> str:
+        """Return what stands above the questions of a subject."""
+        names = {} if self.subject_names is None else _subject_names(self.subject_names)
+        return self.wording.heading.replace("{{ subject }}", names.get(subject, subject.replace("_", " ")))
+
     @property
     def prompt_sha256(self) -> str:
         """Hash of all that decides how a row is asked and compared."""
@@ -146,7 +170,8 @@ class Task(BaseModel):
                 "max_new_tokens", "stops",
             }
         )  # fmt: skip
-        return fingerprint({**asked, "prompt": self.wording.model_dump()})
+        names = {} if self.subject_names is None else {"subjects": _subject_names(self.subject_names)}
+        return fingerprint({**asked, "prompt": self.wording.model_dump(), **names})
 
 
 def task_names() -> list[str]:
@@ -157,8 +182,11 @@ def task_names() -> list[str]:
 def load_task(name: str) -> Task:
     """Return a shipped task by name, or one's own by the path of its YAML file.
 
-    Raises UsageError for an unknown name, with the nearest one, and InputError for a file with mistakes.
+    `NAME@official` is the task as its authors ask it. Raises UsageError for an unknown name, with the nearest one, and
+    InputError for a file with mistakes.
     """
+    if name.endswith(OFFICIAL):
+        return _as_official(load_task(name.removesuffix(OFFICIAL)))
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         path = _HERE / "library" / f"{name}.yaml"
@@ -172,11 +200,27 @@ def load_task(name: str) -> Task:
     return task
 
 
+def _as_official(task: Task) -> Task:
+    if task.official is None:
+        known = ", ".join(f"{one}{OFFICIAL}" for one in task_names() if load_task(one).official)
+        raise UsageError(
+            f"{task.name}{OFFICIAL}: no prompt of its authors is known that differs from the others; known are {known}"
+        )
+    theirs = {name: getattr(task.official, name) for name in ("prompt", "subject_names", "comparable_with")}
+    return task.model_copy(update={"name": f"{task.name}{OFFICIAL}", "official": None, **theirs})
+
+
 def _suggestion(name: str) -> str:
     if (own := Path(f"{name}.yaml")).is_file():
         return f" (did you mean {own}?)"
     near = difflib.get_close_matches(name.lower().replace("-", "_"), task_names(), n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+@cache
+def _subject_names(name: str) -> dict[str, str]:
+    names: dict[str, str] = yaml.safe_load((_HERE / "subjects" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return names
 
 
 @cache

@@ -64,7 +64,6 @@ def make_tasks(task: Task, items: Sequence[Item], shots: Shots) -> dict[str, Ite
     settings: dict[str, Any] = {
         "output_type": "generate_until" if task.kind == "written" else "multiple_choice",
         "test_split": "test",
-        "description": wording.heading,
         "doc_to_text": "context",
         "doc_to_target": "answer",
         "target_delimiter": wording.delimiter,
@@ -78,12 +77,13 @@ def make_tasks(task: Task, items: Sequence[Item], shots: Shots) -> dict[str, Ite
     tasks = {}
     for subject, solved in shots.by_subject.items():
         splits: dict[str, Sequence[Item]] = {"test": [item for item in items if item.subject == subject]}
-        config = {**settings, "task": f"{task.name}/{subject}", "num_fewshot": len(solved)}
+        name, heading = f"{task.name}/{subject}", task.heading(subject)
+        config = {**settings, "task": name, "description": heading, "num_fewshot": len(solved)}
         if solved:
             splits["dev"] = solved
             config |= {"fewshot_split": "dev", "fewshot_config": {"sampler": "first_n"}}
         with quiet_lm_eval():
-            tasks[f"{task.name}/{subject}"] = ItemTask(config, splits)
+            tasks[name] = ItemTask(config, splits)
     return tasks
 
 

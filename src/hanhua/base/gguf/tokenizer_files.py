@@ -9,6 +9,7 @@ from hanhua.artifacts.files import write_durably, write_json
 from hanhua.base.gguf.header import read_gguf_header
 from hanhua.base.gguf.settings import check_architecture, read_shape
 from hanhua.base.gguf.vocabulary import GgufVocabulary, read_vocabulary
+from hanhua.byte_level_bpe import added_token, bpe_tokenizer_json
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
 """As the decoder of Llama 3's tokenizer.json; none of the options matters to decoding."""
@@ -57,40 +58,17 @@ def tokenizer_json(vocabulary: GgufVocabulary) -> dict[str, Any]:
     """
     ordinary = [id_ for id_ in range(len(vocabulary.tokens)) if not vocabulary.is_added(id_)]
     last = max(ordinary)
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [_added(vocabulary, id_) for id_ in range(len(vocabulary.tokens)) if vocabulary.is_added(id_)],
-        "normalizer": None,
-        "pre_tokenizer": vocabulary.pre_tokenizer.section(without=vocabulary.missing),
-        "post_processor": _post_processor(vocabulary),
-        "decoder": _BYTE_LEVEL,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": vocabulary.pre_tokenizer.ignore_merges,
-            "vocab": {token: id_ for id_, token in enumerate(vocabulary.tokens[: last + 1])},
-            "merges": [f"{left} {right}" for left, right in vocabulary.merges],
-        },
-    }
-
-
-def _added(vocabulary: GgufVocabulary, id_: int) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "content": vocabulary.tokens[id_],
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": vocabulary.is_special(id_),
-    }
+    added = [id_ for id_ in range(len(vocabulary.tokens)) if vocabulary.is_added(id_)]
+    return bpe_tokenizer_json(
+        {token: id_ for id_, token in enumerate(vocabulary.tokens[: last + 1])},
+        [f"{left} {right}" for left, right in vocabulary.merges],
+        added_tokens=[added_token(vocabulary.tokens[i], i, special=vocabulary.is_special(i)) for i in added],
+        normalizer=None,
+        pre_tokenizer=vocabulary.pre_tokenizer.section(without=vocabulary.missing),
+        post_processor=_post_processor(vocabulary),
+        decoder=_BYTE_LEVEL,
+        ignore_merges=vocabulary.pre_tokenizer.ignore_merges,
+    )
 
 
 def _post_processor(vocabulary: GgufVocabulary) -> dict[str, Any]:

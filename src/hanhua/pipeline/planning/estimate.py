@@ -35,6 +35,15 @@ BYTES_PER_DOCUMENT = 3000
 """Assumed of a Hub set's documents: FineWeb-2's Chinese and FineWeb-Edu pages are of this order."""
 BYTES_PER_TOKEN = {"zh": BASE_BYTES_PER_TOKEN, "en": 4.3, "other": 3.5}
 """Of Llama 3's tokenizer; English from docs/results/2026-11-23-quickstart-on-real-text.md."""
+CHINESE_OF_VOCABULARY = {
+    49_152: 0.541, 128_256: 1.084, 129_280: 1.429, 131_072: 0.987, 151_851: 1.299, 202_048: 1.277,
+}  # fmt: skip
+"""Characters of Chinese per token by the base's number of tokens: SmolLM2, Llama 3, DeepSeek, Tekken, Qwen, Llama 4.
+
+Held-out text of the quickstart (docs/results/2026-11-28-bases.md).
+"""
+MOST_PADDING = 1024
+"""Rows by which models are padded beyond their tokenizer; Qwen's by up to 213."""
 CORPUS_ON_DISK = 0.35
 """Size of a zstd Corpus over that of its text."""
 
@@ -82,7 +91,8 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
-    tokens = training_tokens(recipe, text_bytes)
+    per_token = chinese_bytes_per_token(shape)
+    tokens = training_tokens(recipe, text_bytes, per_token)
     training = None
     if recipe.continued_pretrain is not None and shape is not None and tokens is not None:
         training = estimate_training(
@@ -94,7 +104,7 @@ def estimate_recipe(recipe: Recipe) -> RecipeEstimate:
     return RecipeEstimate(
         stages={stage.stage: stage for stage in sorted(stages, key=lambda one: order.index(one.stage))},
         tokens=tokens,
-        passes=passes_over(recipe, text_bytes, tokens),
+        passes=passes_over(recipe, text_bytes, tokens, per_token),
         training=training,
         assumptions=() if training is None else training.assumptions,
     )
@@ -132,8 +142,19 @@ def corpus_bytes(corpus: CorpusConfig) -> float | None:
     return total if corpus.max_documents is None else min(total, corpus.max_documents * BYTES_PER_DOCUMENT)
 
 
-def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> int | None:
-    """Return the tokens a run trains on: `max_tokens`, or `epochs` over the corpus of the largest weight."""
+def chinese_bytes_per_token(shape: ModelShape | None) -> float:
+    """Return about how many bytes of Chinese text the base's tokenizer has per token; Llama 3's where it is unknown."""
+    rows = 128_256 if shape is None else shape.vocab_size
+    known = [tokens for tokens in CHINESE_OF_VOCABULARY if 0 <= rows - tokens < MOST_PADDING]
+    tokens = max(known, default=128_256)
+    return BASE_BYTES_PER_TOKEN * CHINESE_OF_VOCABULARY[tokens] / CHINESE_OF_VOCABULARY[128_256]
+
+
+def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None], chinese_per_token: float) -> int | None:
+    """Return the tokens a run trains on: `max_tokens`, or `epochs` over the corpus of the largest weight.
+
+    chinese_per_token: bytes of Chinese per token of the base.
+    """
     config = recipe.continued_pretrain
     if config is None:
         return None
@@ -144,22 +165,26 @@ def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None]) -> i
     size = text_bytes.get(largest)
     if size is None:
         return None
-    tokens = size / BYTES_PER_TOKEN[recipe.corpora[largest].language] / extended_gain(recipe)
+    per_token = {**BYTES_PER_TOKEN, "zh": chinese_per_token}
+    tokens = size / per_token[recipe.corpora[largest].language] / extended_gain(recipe)
     return int(config.epochs * tokens * sum(weights.values()) / weights[largest])
 
 
-def passes_over(recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None) -> dict[str, float]:
+def passes_over(
+    recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None, chinese_per_token: float
+) -> dict[str, float]:
     """Return the number of passes of training over each corpus of known size."""
     if recipe.continued_pretrain is None or tokens is None:
         return {}
     weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
     whole = sum(weights.values())
+    per_token = {**BYTES_PER_TOKEN, "zh": chinese_per_token}
     found = {}
     for name, size in text_bytes.items():
         corpus = recipe.corpora[name]
         gain = extended_gain(recipe) if corpus.language == "zh" else 1.0
         if size and whole:
-            found[name] = tokens * weights.get(name, 0.0) / whole * BYTES_PER_TOKEN[corpus.language] * gain / size
+            found[name] = tokens * weights.get(name, 0.0) / whole * per_token[corpus.language] * gain / size
     return found
 
 

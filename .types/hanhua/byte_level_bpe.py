@@ -1,0 +1,1 @@
+../../src/hanhua/byte_level_bpe.py
