@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,7 @@ class Joined:
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
         """Where each text begins and ends."""
-        places = self.starts.tolist()
-        return list(zip(places, places[1:], strict=False))
+        return list(pairwise(self.starts.tolist()))
 
     @property
     def few(self) -> bool:
@@ -47,43 +47,20 @@ class Joined:
 
     def counts(self, marks: Marks, *, head: int | None = None) -> list[int]:
         """Return, of each text, how many of its characters, or of the first `head`, are marked. marks: [C]."""
-        return self.counts_at(np.flatnonzero(marks), head=head)
+        ends = self.starts[1:] if head is None else np.minimum(self.starts[1:], self.starts[:-1] + head)
+        places = np.flatnonzero(marks)
+        counts: list[int] = (np.searchsorted(places, ends) - np.searchsorted(places, self.starts[:-1])).tolist()
+        return counts
 
-    def counts_at(self, places: Positions, *, head: int | None = None) -> list[int]:
-        """Return, of each text, how many of some places, in order, are in it, or in its first `head` characters."""
-        if head is None or not len(places):
-            edges = np.searchsorted(places, self.starts)
-            return (edges[1:] - edges[:-1]).tolist()
-        ends = np.minimum(self.starts[1:], self.starts[:-1] + head)
-        return (np.searchsorted(places, ends) - np.searchsorted(places, self.starts[:-1])).tolist()
+    def owners(self, places: Positions) -> Positions:
+        """Return which text each of some places is in."""
+        owners: Positions = np.searchsorted(self.starts, places, side="right") - 1
+        return owners
 
     @cached_property
     def text(self) -> str:
         """All of them as one string."""
         return self.codes.tobytes().decode("utf-32-le", "surrogatepass")
-
-    def owners(self, places: Positions) -> Positions:
-        """Return which text each of some places is in."""
-        return np.searchsorted(self.starts, places, side="right") - 1
-
-    @cached_property
-    def text(self) -> str:
-        """All of them as one string."""
-        return self.codes.tobytes().decode("utf-32-le", "surrogatepass")
-
-    def owners(self, places: Positions) -> Positions:
-        """Return which text each of some places is in."""
-        return np.searchsorted(self.starts, places, side="right") - 1
-
-    def of_pairs(self, make: Callable[[Codes, Codes], Any]) -> Any:
-        """Return what `make` makes of every two neighbors, made when first asked for; the ends of texts meet too."""
-        if make not in self._pairs:
-            self._pairs[make] = make(self.codes[:-1], self.codes[1:])
-        return self._pairs[make]
-
-    @cached_property
-    def _pairs(self) -> dict[Any, Any]:
-        return {}
 
     def cut(self, lengths: Sequence[int]) -> Joined:
         """Return the first so many characters of each text."""
@@ -136,7 +113,8 @@ class JoinedFolds(Joined):
     def offsets_of(self, number: int) -> Offsets:
         """Return where in its original each character of a text is from."""
         begin, end = self.bounds[number]
-        return self.offsets[begin:end] - self.originals[number]
+        offsets: Offsets = self.offsets[begin:end] - self.originals[number]
+        return offsets
 
 
 def fold_all(texts: Joined) -> JoinedFolds:

@@ -164,8 +164,8 @@ class Judge:
     def _signatures(self, drafts: Drafts) -> list[bytes]:
         near = self._config.duplicates
         folds, shingles = drafts.folds, list(drafts.shingles)
-        for number, language in enumerate(drafts.languages):
-            width = near.shingle_characters if language == "zh" else near.shingle_characters_other
+        for number, draft in enumerate(drafts):
+            width = near.shingle_characters if draft.chinese else near.shingle_characters_other
             if width != SHINGLE:
                 shingles[number] = hash_ngrams(folds.of(number), width)
         return signatures(shingles, hashes=near.bands * near.rows)

@@ -7,6 +7,7 @@ neighbors of all texts are looked up in one table instead, and the few that are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -82,16 +83,21 @@ class Seeds:
         return texts.cut([min(n, head or n) if wanted else 0 for n, wanted in zip(lengths, searched, strict=True)])
 
 
+_families: list[list[str]] = []
+
+
+@cache
+def _seeds_of_all() -> Seeds:
+    return Seeds(*_families)
+
+
 class Family:
     """The seeds of one search through texts as they are; they are looked up together with those of all families."""
 
-    _all: list[Iterable[str]] = []
-    _seeds: list[Seeds] = []
-
     def __init__(self, beginnings: Iterable[str]) -> None:
-        self._bit = 1 << len(self._all)
-        self._all.append(list(beginnings))
-        self._seeds.clear()
+        self._bit = 1 << len(_families)
+        _families.append(list(beginnings))
+        _seeds_of_all.cache_clear()
 
     def begin_in(self, drafts: Drafts) -> list[bool]:
         """Return whether one of them may stand in each text; a view."""
@@ -101,9 +107,7 @@ class Family:
 
 
 def _bits(drafts: Drafts) -> list[int]:
-    if not Family._seeds:
-        Family._seeds.append(Seeds(*Family._all))
-    return Family._seeds[0].bits(drafts.joined)
+    return _seeds_of_all().bits(drafts.joined)
 
 
 def pairs(firsts: Iterable[str], seconds: Iterable[str]) -> list[str]:
@@ -116,7 +120,8 @@ def _columns(seeds: Sequence[str], size: int) -> list[Codes]:
 
 
 def _hashes(firsts: Codes | Hashes, seconds: Codes) -> Hashes:
-    return (((firsts * _BASE) ^ seconds) * _BASE >> _SHIFT).astype(np.uint16)
+    hashes: Hashes = (((firsts * _BASE) ^ seconds) * _BASE >> _SHIFT).astype(np.uint16)
+    return hashes
 
 
 def _keys(*codes: Codes) -> npt.NDArray[np.uint64]:

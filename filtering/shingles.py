@@ -48,7 +48,7 @@ def hash_ngrams(codes: Codes, n: int) -> Hashes:
 
 def hash_ngrams_of_each(codes: Codes, bounds: Sequence[tuple[int, int]], n: int) -> list[Hashes]:
     """Return `hash_ngrams` of each [begin, end) of an array, hashed in one go."""
-    hashes = hash_ngrams(codes, n) if len(codes) >= n else codes
+    hashes = hash_ngrams(codes, n)
     return [
         hashes[begin : end - n + 1] if end - begin >= n else hash_ngrams(codes[begin:end], n) for begin, end in bounds
     ]

@@ -19,10 +19,10 @@ _TABLE_SIZE = 0x3001
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of joined texts, in order, as `split("\\n")` has them.
+    """The lines of joined texts, in order, as a split at line feeds has them.
 
-    starts, ends [L]: where each stands in the joined texts, without its line feed. firsts [D + 1]: the number of the first
-    line of each text, and that of all lines.
+    starts, ends [L]: where each stands in the joined texts, without its line feed. firsts [D + 1]: the number of the
+    first line of each text, and that of all lines.
     """
 
     texts: Joined
@@ -49,7 +49,8 @@ class Lines:
 
     def counts(self, marks: Marks) -> list[int]:
         """Return, of each text, how many of its lines are marked. marks: [L]."""
-        return np.diff(np.searchsorted(np.flatnonzero(marks), self.firsts)).tolist()
+        counts: list[int] = np.diff(np.searchsorted(np.flatnonzero(marks), self.firsts)).tolist()
+        return counts
 
     @cached_property
     def filled(self) -> list[int]:

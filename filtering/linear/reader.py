@@ -16,7 +16,6 @@ from hanhua.filtering.linear.margins import Weights, unused_bits
 from hanhua.filtering.linear.windows import Margins, Plan
 from hanhua.zh_text.folding import Codes
 
-
 PART_WINDOWS = 64
 """Windows read at a time: what becomes of them stays in the cache of the core."""
 

@@ -113,9 +113,7 @@ def _add_apart(found: list[Found], new: Iterator[Found]) -> None:
             found.insert(at, one)
 
 
-def mask_pii(
-    text: str, *, kinds: Collection[str] = PII_KINDS, may: int = traces.ALL
-) -> tuple[str, Counter[str]]:
+def mask_pii(text: str, *, kinds: Collection[str] = PII_KINDS, may: int = traces.ALL) -> tuple[str, Counter[str]]:
     """Return the text with each datum replaced by its tag (`[MOBILE]`), and how many of each there were."""
     found = [one for one in find_pii(text, may) if one.tag in kinds] if may else []
     if not found:

@@ -23,7 +23,6 @@ from hanhua.filtering.pii.spelled import NUMERALS
 from hanhua.filtering.seeds import Family
 from hanhua.zh_text.folding import Codes, code_points
 
-
 EMAIL, SPOKEN_EMAIL, NUMBERS, PLATE, IP, SPELLED, QQ, WECHAT = (1 << number for number in range(8))
 """The finders, as bits."""
 ALL = 255
@@ -70,7 +69,8 @@ def traces(drafts: Drafts) -> list[int]:
         found[texts.owners(places)] |= trace
     for trace, seeds in ((SPOKEN_EMAIL, _SPOKEN), (QQ, _QQ), (WECHAT, _WECHAT)):
         found[np.array(seeds.begin_in(drafts))] |= trace
-    return found.tolist()
+    bits: list[int] = found.tolist()
+    return bits
 
 
 _SPOKEN, _QQ, _WECHAT = Family(SPOKEN_BEGINNINGS), Family(QQ_BEGINNINGS), Family(WECHAT_BEGINNINGS)

@@ -217,9 +217,7 @@ def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in texts.bounds]
     if not may.any():
         return found
-    ending, spoken, han = (
-        _count(drafts, kind, lines.starts, ends) for kind in (_ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN)
-    )
+    ending, spoken, han = (_count(drafts, kind, lines.starts, ends) for kind in (_ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN))
     may &= (ending <= 0) & (han >= _MIN_HAN_IN_COMMON) & (spoken <= _MAX_SENTENCE_RATIO * (ends - lines.starts))
     for line in np.flatnonzero(may).tolist():
         owner = int(owners[line])
@@ -251,7 +249,7 @@ def _is_stuffed(line: str) -> bool:
         return False
     if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
         return False
-    # Of a word in so many phrases the first two characters are in the line as often, and one of the first phrases has it.
+    # Of a word in so many phrases the first two characters are in the line as often, and in one of the first phrases.
     least = _MIN_SHARE * len(phrases)
     some = phrases[: math.floor(len(phrases) - least) + 1]
     pairs = {phrase[at : at + 2] for phrase in some for at in range(len(phrase) - 1)}

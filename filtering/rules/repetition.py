@@ -41,7 +41,8 @@ def run_ratios(drafts: Drafts) -> list[float]:
     # Of three equal letters in a row the first is in the text, and the last too.
     before = np.searchsorted(places, folds.starts[:-1])
     counts = np.maximum(np.searchsorted(places, folds.starts[1:] - 2) - before, 0)
-    return (counts / np.maximum(np.diff(folds.starts), 1)).tolist()
+    ratios: list[float] = (counts / np.maximum(np.diff(folds.starts), 1)).tolist()
+    return ratios
 
 
 def duplicate_line_ratios(drafts: Drafts) -> list[float]:
@@ -64,9 +65,7 @@ def repeated_ngram_ratios(drafts: Drafts) -> list[float]:
     """Return the share of 13-grams of the folded texts that occurred before; 60-grams where words are spelled out."""
     wide = widen_each(drafts.shingles) if "zh" in drafts.languages else drafts.shingles
     return [
-        _repeated_ratio(
-            wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS)
-        )
+        _repeated_ratio(wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS))
         for number, language in enumerate(drafts.languages)
     ]
 

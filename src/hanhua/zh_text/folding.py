@@ -125,7 +125,8 @@ def _may_hold_spellings(folded: Codes, starts: Offsets) -> list[int]:
     firsts, seconds = _spelling_characters()
     places = np.flatnonzero(firsts.take(folded[:-1], mode="clip"))
     places = places[seconds.take(folded[1:][places], mode="clip")]
-    return np.unique(np.searchsorted(starts, places, side="right") - 1).tolist()
+    texts: list[int] = np.unique(np.searchsorted(starts, places, side="right") - 1).tolist()
+    return texts
 
 
 @cache
