@@ -1,4 +1,6 @@
-"""Prints how fast this build, an earlier one and datatrove's FineWeb2 filters judge documents of web length, in one run.
+"""Prints how fast this build, an earlier one and datatrove's FineWeb2 filters judge documents of web length.
+
+All in one run:
 
     git worktree add --detach /tmp/before COMMIT
     python benchmarks/filtering_web_length.py --data $DATA --before /tmp/before [--documents 2000] [--rounds 3]
