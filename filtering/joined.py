@@ -1,8 +1,7 @@
 """Several texts as one array of code points, so that one numpy call serves them all.
 
 On a text of a thousand characters a call of numpy costs as much as its work; on twenty such texts, a twentieth.
-
-Shape suffixes: D documents, C characters of all of them.
+Sizes are in brackets: D documents, C characters of all of them.
 """
 
 from __future__ import annotations

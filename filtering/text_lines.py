@@ -1,6 +1,6 @@
 """Where the lines of texts are, for several texts at once.
 
-Shape suffixes: D documents, C characters, L lines of all of them.
+Sizes are in brackets: D documents, C characters, L lines of all of them.
 """
 
 from __future__ import annotations

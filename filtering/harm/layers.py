@@ -93,15 +93,17 @@ class LayeredScorer:
         places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
         plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
         windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
-        for n, plan, margins_KW in zip(read, plans, self._reader.read(folds.codes, windows), strict=True):
+        for n, plan, margins_of_each in zip(read, plans, self._reader.read(folds.codes, windows), strict=True):
             few = FEW_HANDICAP if _has_few(folds.of(n)) else 0.0
             for number, classifier in enumerate(self._classifiers):
-                margin = density_margin(margins_KW[number], plan) - few
+                margin = density_margin(margins_of_each[number], plan) - few
                 score = self._score(classifier.calibration, margin, examined[n], folds.bounds[n])
                 # Most texts stay below: no names, no spans.
                 if score >= 0.5:
                     text = _Read(folds.folded(n), folds.of(n), plan, examined[n])
-                    scores[n] = max(scores[n], self._named(classifier, score, margins_KW[number], text), key=_by_score)
+                    scores[n] = max(
+                        scores[n], self._named(classifier, score, margins_of_each[number], text), key=_by_score
+                    )
                 elif score > scores[n].score:
                     scores[n] = HarmScore(examined[n].score.category, score, examined[n].score.spans)
         return scores
