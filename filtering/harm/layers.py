@@ -24,11 +24,12 @@ from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.guard import Guard, build_guard
 from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.harm.scorer import Examined, LexiconScorer
+from hanhua.filtering.joined import JoinedFolds
 from hanhua.filtering.linear.features import WINDOW_CHARACTERS
 from hanhua.filtering.linear.reader import Reader
 from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
 from hanhua.services import HarmScore
-from hanhua.zh_text.folding import Codes, Folded
+from hanhua.zh_text.folding import Codes
 
 ALGORITHM = "layers-3"
 SHIPPED = ("general", "hate")
@@ -93,25 +94,28 @@ class LayeredScorer:
         places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
         plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
         windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
-        for n, plan, margins_of_each in zip(read, plans, self._reader.read(folds.codes, windows), strict=True):
-            few = FEW_HANDICAP if _has_few(folds.of(n)) else 0.0
-            for number, classifier in enumerate(self._classifiers):
-                margin = density_margin(margins_of_each[number], plan) - few
-                score = self._score(classifier.calibration, margin, examined[n], folds.bounds[n])
-                # Most texts stay below: no names, no spans.
-                if score >= 0.5:
-                    text = _Read(folds.folded(n), folds.of(n), plan, examined[n])
-                    scores[n] = max(
-                        scores[n], self._named(classifier, score, margins_of_each[number], text), key=_by_score
-                    )
-                elif score > scores[n].score:
-                    scores[n] = HarmScore(examined[n].score.category, score, examined[n].score.spans)
+        margins = self._reader.read(folds.codes, windows)
+        for n, plan, of_classifiers in zip(read, plans, margins, strict=True):
+            text = _Read(folds, n, plan, examined[n])
+            scores[n] = self._best(scores[n], of_classifiers, text)
         return scores
 
-    def _score(self, calibration: Calibration, margin: float, examined: Examined, bounds: tuple[int, int]) -> float:
+    def _best(self, best: HarmScore, margins: Margins, text: _Read) -> HarmScore:
+        """Return the largest of the lexicon's score and the classifiers', whose margins are rows; the first of equal ones."""
+        few = FEW_HANDICAP if _has_few(text.codes) else 0.0
+        for classifier, of_windows in zip(self._classifiers, margins, strict=True):
+            score = self._score(classifier.calibration, density_margin(of_windows, text.plan) - few, text)
+            if score >= 0.5 and score > best.score:
+                best = self._named(classifier, score, of_windows, text)
+            elif score > best.score:
+                # Most texts end here: no names, no spans.
+                best = HarmScore(text.examined.score.category, score, text.examined.score.spans)
+        return best
+
+    def _score(self, calibration: Calibration, margin: float, text: _Read) -> float:
         if self._lexicon is None:
             return calibration.score(margin)
-        return calibration.score_beside_lexicon(margin + added_by(examined, bounds[1] - bounds[0]))
+        return calibration.score_beside_lexicon(margin + added_by(text.examined, len(text.codes)))
 
     def _named(self, classifier: HarmClassifier, score: float, margins: Margins, text: _Read) -> HarmScore:
         """Return a classifier's score of a harmful text with its category and the passages that it goes by."""
@@ -122,21 +126,21 @@ class LayeredScorer:
         if lexical.spans:
             return HarmScore(category, score, lexical.spans)
         least = min(classifier.calibration.threshold - _SHOWN_BELOW, float(np.max(margins)))
-        return HarmScore(category, score, classifier.spans(text.folded, reading, margins, least))
+        return HarmScore(category, score, classifier.spans(text.folds.folded(text.number), reading, margins, least))
 
 
 @dataclass(frozen=True)
 class _Read:
     """A text of which windows were read, and what the lexicon found in it."""
 
-    folded: Folded
-    codes: Codes
+    folds: JoinedFolds
+    number: int
     plan: Plan
     examined: Examined
 
-
-def _by_score(found: HarmScore) -> float:
-    return found.score
+    @property
+    def codes(self) -> Codes:
+        return self.folds.of(self.number)
 
 
 def _is_classified(codes: Codes) -> bool:
