@@ -101,7 +101,7 @@ class LayeredScorer:
         return scores
 
     def _best(self, best: HarmScore, margins: Margins, text: _Read) -> HarmScore:
-        """Return the largest score, the first of equal ones: the lexicon's and the classifiers', a row of margins each."""
+        """Return the largest score, the first of equal ones. margins: a row for each classifier."""
         few = FEW_HANDICAP if _has_few(text.codes) else 0.0
         for classifier, of_windows in zip(self._classifiers, margins, strict=True):
             score = self._score(classifier.calibration, density_margin(of_windows, text.plan) - few, text)
