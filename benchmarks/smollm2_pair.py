@@ -17,6 +17,7 @@ from pathlib import Path
 
 import smollm2_arms_training as training
 import torch
+from measurement import add_json_option, write_measurement
 from smollm2_arms_data import PackedSet
 from smollm2_arms_training import Arm, Bench
 
@@ -59,7 +60,8 @@ def main() -> None:
         seed=given.seed,
     )
     name = f"{'extended' if given.new else 'unextended'} seed {given.seed}"
-    bench.run(Arm("e", name, given.new, config, train_bytes=given.train_bytes, micro=1))
+    found = bench.run(Arm("e", name, given.new, config, train_bytes=given.train_bytes, micro=1))
+    write_measurement(__file__, given, found)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--points", type=int, default=8, help="points of the curve")
     parser.add_argument("--threads", type=int, default=1)
+    add_json_option(parser)
     return parser.parse_args()
 
 

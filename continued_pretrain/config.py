@@ -18,6 +18,8 @@ Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "s
 
 STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product matters: the sequences per step."""
+LATER = ("old_segmentation", "row_distillation")
+"""Settings that came later, and are left out of keys where they are off: what was trained before keeps its key."""
 
 
 class LoraSettings(BaseModel):
@@ -43,6 +45,39 @@ class LoraSettings(BaseModel):
     )
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", description="Linear layers to adapt, by name (q_proj, …); all-linear: all except lm_head"
+    )
+
+
+class OldSegmentationSettings(BaseModel):
+    """A share of the training text spelled in the base's own tokens, so that the old pieces keep working."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(
+        default=0.3, gt=0, lt=1, description="Share of the documents, or of the new tokens, spelled as the base does"
+    )
+    by: Literal["documents", "tokens"] = Field(
+        default="tokens",
+        description="tokens: each new token by itself is taken apart. documents: whole documents alternate",
+    )
+
+
+class RowDistillationSettings(BaseModel):
+    """New rows fitted before training: the frozen model reads each text in old and in new tokens and must think alike.
+
+    Sources: Token Distillation (arXiv 2505.20133) for the input rows, ALM (arXiv 2503.20083) for the output rows.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(
+        default=200, ge=1, description="Steps of fitting, each on the texts of one step of training, in its order"
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of the fitted rows")
+    outputs: bool = Field(
+        default=True,
+        description="Fit output rows too, to the probability that the old spelling gives the same text; false: only "
+        "input rows. Where both matrices are one, its rows are fitted to both",
     )
 
 
@@ -218,6 +253,14 @@ class ContinuedPretrainConfig(BaseModel):
         description="ddp: the whole model in every process. fsdp2: weights sharded over processes. auto: ddp if it "
         "fits",
     )
+    old_segmentation: OldSegmentationSettings | None = Field(
+        default=None, description="Share of the text spelled in the base's own tokens; null: none. Needs new tokens"
+    )
+    row_distillation: RowDistillationSettings | None = Field(
+        default=None,
+        description="New rows fitted to what the model makes of their pieces before anything else is trained; null: "
+        "they begin as resize left them",
+    )
     chat_corpora: tuple[str, ...] = Field(
         default=(),
         description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
@@ -271,6 +314,7 @@ class ContinuedPretrainConfig(BaseModel):
                 f"merge is false and trainable is {self.trainable}: an adapter alone serves only without new rows, "
                 "so use trainable: lora"
             )
+        self._check_new_tokens()
         if self.quantize != "none" and self.mode == "full":
             raise ValueError("quantize freezes the layers in 4-bit, so they cannot all be trained: use adapters")
         self._check_phases()
@@ -282,6 +326,13 @@ class ContinuedPretrainConfig(BaseModel):
                 "(sequence_length x micro_batch_size x gradient_accumulation_steps)"
             )
         return self
+
+    def _check_new_tokens(self) -> None:
+        if self.old_segmentation is not None and self.bpe_dropout:
+            raise ValueError("old_segmentation and bpe_dropout both take tokens apart: use one of them")
+        if self.row_distillation is not None and (self.mode == "lora" or self.continue_from is not None):
+            why = "trainable: lora leaves rows as they are" if self.mode == "lora" else "continue_from brings its rows"
+            raise ValueError(f"row_distillation fits new rows, but {why}: leave one of them out")
 
     def _check_phases(self) -> None:
         if self.phases and abs(sum(phase.tokens_ratio for phase in self.phases) - 1) > 1e-6:
@@ -318,8 +369,9 @@ class ContinuedPretrainConfig(BaseModel):
         The number of processes, each of which makes steps of that size, is not included either: the facts record it.
         """
         sequences = self.micro_batch_size * self.gradient_accumulation_steps
+        off = {name for name in LATER if getattr(self, name) is None}
         return {
-            **self.model_dump(mode="json", exclude=execution_settings() | STEP),
+            **self.model_dump(mode="json", exclude=execution_settings() | STEP | off),
             "process_step_sequences": sequences,
         }
 

@@ -51,6 +51,11 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
         """The layers between the two matrices of words."""
         return self._parts[0]
 
+    @property
+    def head(self) -> Any:
+        """The output layer, whose weight is the frozen matrix where rows are held apart."""
+        return self._parts[2]
+
     def forward(
         self,
         input_ids_BL: Tensor,

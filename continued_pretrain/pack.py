@@ -23,6 +23,7 @@ from hanhua.artifacts.files import fsync_folder, read_json, sha256_of, write_jso
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.bits import token_to_bytes
 from hanhua.continued_pretrain.bpe_dropout import DropoutEncoder
+from hanhua.continued_pretrain.old_segmentation import OldSegmentation, OldSpeller
 from hanhua.continued_pretrain.selection import Selection, select_documents
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import InputError
@@ -146,12 +147,14 @@ def pack_corpora(
     workers: int | None = None,
     bpe_dropout: float = 0.0,
     chat_corpora: Sequence[str] = (),
+    old: OldSegmentation | None = None,
 ) -> dict[str, PackedCorpus]:
     """Tokenize the train split of a Corpus into `work`, one row of tokens per corpus; reuse it when it is there.
 
     enough_tokens: stop drawing documents of a corpus when this many tokens are sure to be reached; None
     takes all. languages: only documents in one of these. workers: processes, None by the size of the text; they
-    change nothing. chat_corpora: those whose texts spell out special tokens that are meant.
+    change nothing. chat_corpora: those whose texts spell out special tokens that are meant. old: a share of the text in
+    the base's tokens.
     What was packed is found again by content: the Corpus, the tokenizer's own bytes and the choice of documents
     (a name would not notice a grown vocabulary).
     """
@@ -166,6 +169,7 @@ def pack_corpora(
         "seed": seed,
         "bpe_dropout": bpe_dropout,
         "chat_corpora": sorted(chat_corpora),
+        **({} if old is None else {"old_segmentation": old}),
     }
     folder = work / f"packed-{fingerprint(key)[:16]}"
     if not folder.is_dir():
@@ -176,7 +180,7 @@ def pack_corpora(
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
         size = sum(path.stat().st_size for path in corpus.glob("part-*"))
         chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
-        encoder = (tokenizer_folder, seed, bpe_dropout, frozenset(chat_corpora))
+        encoder = (tokenizer_folder, seed, bpe_dropout, old, frozenset(chat_corpora))
         _tokenize(corpus, selection, aside, encoder=encoder, workers=chosen)
         aside.rename(folder)
         fsync_folder(work)
@@ -208,7 +212,7 @@ def _tokenize(
     selection: Selection,
     out: Path,
     *,
-    encoder: tuple[Path, int, float, frozenset[str]],
+    encoder: tuple[Path, int, float, OldSegmentation | None, frozenset[str]],
     workers: int,
 ) -> None:
     names = sorted(selection.languages)
@@ -245,11 +249,12 @@ def _tokenize(
 class _Encoder:
     """A tokenizer with its marks; made once in each process."""
 
-    def __init__(self, folder: Path, seed: int, bpe_dropout: float) -> None:
+    def __init__(self, folder: Path, seed: int, bpe_dropout: float, old: OldSegmentation | None = None) -> None:
         self.tokenizer, self.marks, self.seed = load_tokenizer(folder), document_marks(folder), seed
         self.in_chat = load_tokenizer(folder)
         self.in_chat.encode_special_tokens = False
         self.dropout = DropoutEncoder(folder, self.tokenizer, rate=bpe_dropout) if bpe_dropout else None
+        self.old = None if old is None else OldSpeller(folder, old)
 
 
 def _encode(encoder: _Encoder, documents: list[tuple[str, str, bool]]) -> list[npt.NDArray[np.uint32]]:
@@ -265,6 +270,8 @@ def _encode(encoder: _Encoder, documents: list[tuple[str, str, bool]]) -> list[n
         found = tokenizer.encode_batch_fast([documents[i][1] for i in places], add_special_tokens=False)
         for i, encoding in zip(places, found, strict=True):
             rows[i] = encoding.ids
+            if encoder.old is not None and not in_chat:
+                rows[i] = encoder.old.spelled(*documents[i][:2], rows[i])
     return [np.array([encoder.marks.bos, *ids, encoder.marks.eos], dtype=np.uint32) for ids in rows]
 
 

@@ -8,17 +8,33 @@ from pathlib import Path
 from hanhua.artifacts import Artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.mixture import Mixture, resolve_weights, run_sequences
+from hanhua.continued_pretrain.old_segmentation import OldSegmentation
 from hanhua.continued_pretrain.pack import PackedCorpus, pack_corpora, token_characters
 from hanhua.continued_pretrain.phases import order_phases
 from hanhua.continued_pretrain.retention.replay_order import ReplayOrder, plan_replay_order
 from hanhua.continued_pretrain.training_data import TrainingData
+from hanhua.errors import InputError
 from hanhua.model_folder import check_sizes
 
 
 def prepare_data(
-    config: ContinuedPretrainConfig, corpus: Artifact, model: Path, work: Path, *, batch_sequences: int
+    config: ContinuedPretrainConfig,
+    corpus: Artifact,
+    model: Path,
+    work: Path,
+    *,
+    batch_sequences: int,
+    first_new_id: int | None = None,
 ) -> TrainingData:
-    """Tokenize what the run needs of a Corpus with the model's tokenizer and decide the order."""
+    """Tokenize what the run needs of a Corpus with the model's tokenizer and decide the order.
+
+    first_new_id: where the base's vocabulary ends; old_segmentation needs it. Raises InputError without new tokens.
+    """
+    old = None
+    if config.old_segmentation is not None:
+        if first_new_id is None:
+            raise InputError("old_segmentation: the model has no new tokens, so all text is spelled as the base does")
+        old = OldSegmentation(config.old_segmentation, first_new_id, config.seed)
     packed = pack_corpora(
         corpus.path,
         corpus_hash=corpus.content_hash,
@@ -29,6 +45,7 @@ def prepare_data(
         workers=config.workers,
         bpe_dropout=config.bpe_dropout,
         chat_corpora=config.chat_corpora,
+        old=old,
     )
     rows = check_sizes(model, first_new_id=None)
     order = plan_mixture(config, packed, batch_sequences=batch_sequences)

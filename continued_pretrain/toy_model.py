@@ -40,7 +40,7 @@ def make_toy_model(config: ToySettings, tokenizer: str, corpus: Artifact | None,
     """Make the toy model in `out/model`, trained on the English train documents of `corpus` if there are any."""
     start = out / "work" / "start"
     with reproducible(config.threads):
-        _write_start(config, resolve_base_tokenizer(tokenizer), start)
+        write_start(config, resolve_base_tokenizer(tokenizer), start)
         data = None if corpus is None else _english(config, corpus, start, out / "work")
         shutil.rmtree(out / "model", ignore_errors=True)
         if data is None:
@@ -52,8 +52,11 @@ def make_toy_model(config: ToySettings, tokenizer: str, corpus: Artifact | None,
     return {"toy": True, "name": name, **model_facts(out / "model"), **trained}
 
 
-def _write_start(config: ToySettings, tokenizer: Path, folder: Path) -> None:
-    """Write the seeded, untrained model with its tokenizer and generation config."""
+def write_start(config: ToySettings, tokenizer: Path, folder: Path) -> None:
+    """Write a seeded, untrained model with the tokenizer of a folder and a generation config.
+
+    A toy model's start, and that of a base which `hanhua evidence` makes; training settings in config are not used.
+    """
     from transformers import LlamaConfig, LlamaForCausalLM
 
     shutil.rmtree(folder, ignore_errors=True)

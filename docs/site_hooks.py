@@ -15,6 +15,7 @@ from results_index import indexes, page_head, read_results
 PAGES = (
     "index",
     "quickstart",
+    "view",
     "gguf",
     "worth-it",
     "recipes",
@@ -22,6 +23,7 @@ PAGES = (
     "vocab-extension",
     "filtering",
     "harmful-content",
+    "labeling",
     "training",
     "coming-from",
     "hardware",
@@ -36,6 +38,7 @@ PAGES = (
     "results/index",
 )
 DOCS = Path(__file__).parent
+REFERENCE = "`hanhua recipes reference`"
 
 
 def on_config(config: Any) -> Any:
@@ -61,9 +64,15 @@ def on_page_context(context: Any, *, page: Any, config: Any, **more: Any) -> Any
 
 
 def on_page_markdown(markdown: str, *, page: Any, **more: Any) -> str:
-    """Put below a result's title its commit, machine and commands, and what has superseded it."""
+    """Put below a result's title its commit, machine and commands, and what has superseded it.
+
+    Elsewhere, link the command that prints the configuration reference to its page: only the site has that.
+    """
     folder, _, name = page.file.src_uri.rpartition("/")
-    if folder != "results" or name.startswith("index."):
+    if folder != "results":
+        ending = ".zh-CN.md" if name.endswith(".zh-CN.md") else ".md"
+        return markdown.replace(REFERENCE, f"[{REFERENCE}](configuration{ending})")
+    if name.startswith("index."):
         return markdown
     title, _, body = markdown.lstrip().partition("\n")
     return f"{title}\n\n{page_head(name.removesuffix('.md'), read_results())}\n{body}"

@@ -67,10 +67,11 @@ class TextFiles:
                 yield text
 
 
-def sources_of(patterns: Iterable[str | Path]) -> tuple[str, ...]:
+def sources_of(patterns: Iterable[str | Path], *, split: str = "train") -> tuple[str, ...]:
     """Return the files behind paths, folders and globs, and Hub data sets, sorted and each once.
 
-    Of a Corpus artifact the parts alone: what was rejected lies in the same folder.
+    Of a Corpus artifact the parts alone: what was rejected lies in the same folder. split: of a folder of several that
+    `save_to_disk` wrote.
     """
     found: set[str] = set()
     for pattern in patterns:
@@ -79,5 +80,5 @@ def sources_of(patterns: Iterable[str | Path]) -> tuple[str, ...]:
         elif (Path(pattern) / MANIFEST).is_file():
             found |= {str(path) for path in Path(pattern).glob("part-*.jsonl.zst")}
         else:
-            found |= {str(path) for path in expand_paths(pattern)}
+            found |= {str(path) for path in expand_paths(pattern, split=split)}
     return tuple(sorted(found))

@@ -20,6 +20,7 @@ from hanhua.filtering.linear.features import cut_windows, window_columns
 from hanhua.filtering.linear.files import Kind, load_model, save_model
 from hanhua.filtering.linear.margins import Weights, is_table_size, sigmoid, unused_bits, window_margins
 from hanhua.filtering.linear.windows import plan_windows
+from hanhua.filtering.quality_model.structure import FEATURES, Layout, layout_of
 from hanhua.zh_text.folding import Codes
 
 KIND = Kind("quality model", config="quality.json", command="train-quality", format="quality-linear-1")
@@ -27,18 +28,27 @@ KIND = Kind("quality model", config="quality.json", command="train-quality", for
 
 @dataclass(frozen=True)
 class QualityModel:
-    """weights: [2^bits], one an n-gram. slope, offset: probability of good = sigmoid(slope · margin + offset)."""
+    """weights: [2^bits], one an n-gram. slope, offset: probability of good = sigmoid(slope · margin + offset).
+
+    layout: the same of margin and layout together, where the model learned from layout too and the text is at hand.
+    """
 
     weights: Weights
     intercept: float
     slope: float
     offset: float
     facts: Mapping[str, Any]
+    layout: Layout | None = None
 
-    def score(self, folded: Codes) -> float:
-        """Return the probability that a text, given as folded code points, is good; .5 for one without letters."""
+    def score(self, folded: Codes, text: str | None = None) -> float:
+        """Return the probability that a text is good, given as folded code points and as it is.
+
+        It is .5 for one without letters.
+        """
         if not len(folded):
             return 0.5
+        if self.layout is not None and text is not None:
+            return sigmoid(self.layout.logit(self.margin(folded), layout_of(text)))
         return sigmoid(self.slope * self.margin(folded) + self.offset)
 
     def margin(self, folded: Codes) -> float:
@@ -69,4 +79,11 @@ def load_quality_model(folder: Path) -> QualityModel:
 
 def _model(config: Mapping[str, Any], tensors: Mapping[str, Weights]) -> QualityModel:
     numbers = {name: float(config[name]) for name in ("intercept", "slope", "offset")}
-    return QualityModel(weights=tensors["weights"], **numbers, facts=config.get("facts", {}))
+    given = config.get("layout")
+    layout = None
+    if given is not None:
+        rows = {name: tuple(map(float, given[name])) for name in ("means", "scales", "weights")}
+        layout = Layout(**rows, intercept=float(given["intercept"]))
+        if {len(row) for row in rows.values()} != {len(FEATURES) + 1}:
+            raise ValueError("its layout has other features than this version")
+    return QualityModel(weights=tensors["weights"], **numbers, facts=config.get("facts", {}), layout=layout)

@@ -11,5 +11,5 @@ def quality_score(draft: Draft, limits: QualityConfig, *, model: QualityModel) -
     """Reject Chinese documents whose probability of being good is below `min_model_score`."""
     if not draft.chinese:
         return KEEP
-    score = draft.measure("quality.score", model.score(draft.folded_codes))
+    score = draft.measure("quality.score", model.score(draft.folded_codes, draft.text))
     return reject("quality.score", score) if score < limits.min_model_score else KEEP

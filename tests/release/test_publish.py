@@ -221,6 +221,17 @@ def test_the_license_policy_rules_what_is_public(
         assert publisher(*arguments).code == 0, "private, it may go"
 
 
+def test_a_labeled_set_of_the_filter_is_looked_at_too(
+    publisher: Publisher, hub: HubServer, made: Callable[..., Artifact], agreement: Path
+) -> None:
+    sets = (CorpusLine(name="owner/toxic", license="cc-by-nc-4.0", source="owner/toxic"),)
+    release = made(**real(labeled_sets=sets))
+    arguments = (release.path, "--repo-id", "tester/Llama-3-8B-zh", "--agreement", agreement)
+    answer = publisher(*arguments, "--public")
+    assert answer.code == 2 and hub.requests == []
+    assert "labeled set owner/toxic is cc-by-nc-4.0, which forbids commercial use: leave owner/toxic out" in answer.err
+
+
 def test_an_unmet_gate_keeps_it_private(
     publisher: Publisher, hub: HubServer, made: Callable[..., Artifact], agreement: Path
 ) -> None:

@@ -172,9 +172,14 @@ def test_the_card_of_a_real_base_is_ranked_and_linked(inputs: dict[str, Artifact
 
 
 def test_without_scores_the_card_claims_none(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    """And with an audit of the filter it says, in both languages, what that found."""
     rest = {name: artifact for name, artifact in inputs.items() if name not in ("scores", "tokenizer")}
-    made = tiny_release.make(tiny_release.job(), rest, tmp_path / "out")
+    share = {"value": 0.625, "low": 0.5, "high": 0.75}
+    audit = {"judged": 200, "precision": share, "recall": share, "good_lost": None, "left": share}
+    made = tiny_release.make(tiny_release.job(audit=audit), rest, tmp_path / "out")
     card = (made.path / "README.md").read_text(encoding="utf-8")
+    assert "audited by hand on 200 documents" in card and "it rejected 62.5% (50.0% to 75.0%)" in card
+    assert "共抽取 200 篇" in card and "去掉了 62.5% (50.0% 至 75.0%)" in card
     assert "Not evaluated" in card and "**not measured**" in card and "未评测" in card
     assert not (made.path / "results" / "scores.json").exists()
     assert made.facts["evaluated"] is False

@@ -100,6 +100,16 @@ def report(tmp_path: Path, inputs: Mapping[str, Artifact], job: ReportJob = JOB)
     return Page((tmp_path / "report.html").read_text(encoding="utf-8")), read_json(tmp_path / "report.json")
 
 
+def test_an_audit_of_the_filter_is_shown(run: dict[str, Artifact], page: Page, tmp_path: Path) -> None:
+    assert "Audit by hand" not in page.text()
+    share = {"value": 0.625, "low": 0.5, "high": 0.75}
+    found = {"documents": 5000, "judged": 200, "precision": share, "recall": share, "good_lost": None, "left": share}
+    shown, data = report(tmp_path, {"corpus": run["corpus"]}, JOB.model_copy(update={"audit": found}))
+    assert "200 documents judged, drawn from 5,000" in shown.text()
+    assert "recall: of the unwanted, rejected62.5% (50.0% to 75.0%)" in shown.text()
+    assert data["audit"]["recall"] == share
+
+
 def test_the_page_is_whole_and_loads_nothing(page: Page) -> None:
     assert page.open == []
     for tag in ("script", "iframe", "object", "embed", "link", "img", "form", "base", "metadata"):

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanhua.cli.filter_audit import EXAMPLE as AUDIT_EXAMPLE
+from hanhua.cli.filter_audit import audit
 from hanhua.cli.filter_cluster import cluster
 from hanhua.cli.filter_harm import score, train_harm
 from hanhua.cli.filter_judge import EXAMPLE as JUDGE_EXAMPLE
 from hanhua.cli.filter_judge import judge
+from hanhua.cli.filter_label import EXAMPLE as LABEL_EXAMPLE
+from hanhua.cli.filter_label import label
 from hanhua.cli.filter_options import (
     Benchmarks,
     Conversion,
@@ -49,6 +53,8 @@ app.command(
 )(train_quality)
 app.command(epilog="Example: hanhua filter cluster zh=texts/ --executor ray --tasks 64 --out parts")(cluster)
 app.command(epilog=JUDGE_EXAMPLE)(judge)
+app.command(epilog=LABEL_EXAMPLE)(label)
+app.command(epilog=AUDIT_EXAMPLE)(audit)
 
 
 @app.command(epilog="Example: hanhua filter run zh=texts/*.jsonl.zst en=books.txt --language en=en --out clean")

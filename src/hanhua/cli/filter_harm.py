@@ -7,17 +7,51 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhua.cli.options import AsJson
+from hanhua.cli.options import AsJson, Split
 from hanhua.cli.output import require_new
 
 if TYPE_CHECKING:
     from hanhua.filtering.config import HarmConfig
+    from hanhua.filtering.harm.labeled_sets import LabeledSet
     from hanhua.filtering.harm.training import LabelledText
     from hanhua.services import HarmScore
 
 FILES = ".jsonl, .json, .txt, .parquet, also .gz, .zst"
 HARMLESS_LABELS = frozenset({"", "0", "none", "benign", "normal", "harmless", "clean", "safe", "false", "无害", "正常"})
 TextField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its text")]
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ID",
+        help="Labeled data set of the Hub, or a folder of one; its license is kept with the weights; repeatable",
+    ),
+]
+LabelField = Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")]
+Category = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Category of texts with --harmful-label (default: each label is a category itself)"
+    ),
+]
+HarmfulLabel = Annotated[
+    str, typer.Option(metavar="VALUE", help="Label that marks a harmful text, when --category is given")
+]
+
+Benign = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE", help="File of benign documents: half are trained on, half set the threshold; repeatable"
+    ),
+]
+BenignDocuments = Annotated[int, typer.Option(metavar="N", min=1, help="Documents read per benign file")]
+ColumnBits = Annotated[
+    int, typer.Option(metavar="N", min=10, max=20, help="Size of the classifier: 2^N weights; N = 20 is 2 MB")
+]
+MaxFalseAlarms = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="Maximum share of harmless examples that are rejected")
+]
 
 
 def score(
@@ -66,46 +100,43 @@ def score_as_json(text: str, found: HarmScore) -> dict[str, Any]:
 
 
 def train_harm(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the classifier")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help=f"Labeled texts: {FILES}")] = None,
+    sets: Sets = None,
+    split: Split = "train",
     text_field: TextField = "text",
-    label_field: Annotated[str, typer.Option(metavar="NAME", help="Field of a record that holds its label")] = "label",
-    category: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Category of texts with --harmful-label (default: each label is a category itself)"
-        ),
-    ] = None,
-    harmful_label: Annotated[
-        str, typer.Option(metavar="VALUE", help="Label that marks a harmful text, when --category is given")
-    ] = "1",
-    benign: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="File of benign documents: half are trained on, half set the threshold; repeatable"
-        ),
-    ] = None,
-    benign_documents: Annotated[int, typer.Option(metavar="N", min=1, help="Documents read per benign file")] = 600,
-    column_bits: Annotated[
-        int, typer.Option(metavar="N", min=10, max=20, help="Size of the classifier: 2^N weights; N = 20 is 2 MB")
-    ] = 18,
-    max_false_alarms: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Maximum share of harmless examples that are rejected")
-    ] = 0.01,
+    label_field: LabelField = "label",
+    category: Category = None,
+    harmful_label: HarmfulLabel = "1",
+    benign: Benign = None,
+    benign_documents: BenignDocuments = 600,
+    column_bits: ColumnBits = 18,
+    max_false_alarms: MaxFalseAlarms = 0.01,
     as_json: AsJson = False,
 ) -> None:
     """Train a classifier of harmful text; use it with `filter score --classifier` or `harm: {classifiers: [DIR]}`.
 
     A label is a category, or 0, none, benign or harmless. With --category, --harmful-label marks the harmful texts.
     """
+    from hanhua.errors import UsageError
     from hanhua.filtering.harm.classifier_files import save_classifier
     from hanhua.filtering.harm.training import Settings, train_classifier
 
     require_new(out)
-    examples = [one for file in files for one in _labeled(file, text_field, label_field, category, harmful_label)]
+    opened = open_sets(sets or [], split)
+    named = [*map(str, files or []), *(source for one in opened for source in one.sources)]
+    if not named:
+        raise UsageError("nothing to learn from: name files of labeled texts, or a data set with --set")
+    examples = [
+        one for file in named for one in _labeled(file, text_field, label_field, category, harmful_label, split)
+    ]
     harmless = _benign(benign or [], text_field, benign_documents)
     settings = Settings(column_bits=column_bits, max_false_alarms=max_false_alarms)
-    facts = {"files": [file.name for file in files], "benign_files": list(harmless)}
+    facts = {
+        "files": [file.name for file in files or []],
+        "benign_files": list(harmless),
+        "sets": [one.stated() for one in opened],
+    }
     model = train_classifier(examples, harmless, facts=facts, settings=settings)
     save_classifier(model, out)
     if as_json:
@@ -114,6 +145,17 @@ def train_harm(
         print_json({"categories": list(model.categories), **model.facts})
     else:
         _print_figures(model.facts, model.categories, out)
+
+
+def open_sets(names: list[str], split: str) -> list[LabeledSet]:
+    """Return labeled sets, and say which license each states."""
+    from hanhua.filtering.harm.labeled_sets import open_labeled_set
+    from hanhua.progress import say
+
+    opened = [open_labeled_set(name, split=split) for name in names]
+    for one in opened:
+        say(f"{one.name}: license {one.license or 'not stated'}; kept with the weights, and looked at before a release")
+    return opened
 
 
 def harm_config(classifiers: list[Path], guard: str | None, device: str) -> HarmConfig:
@@ -130,7 +172,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _labeled(
-    file: Path, text_field: str, label_field: str, category: str | None, harmful_label: str
+    file: str, text_field: str, label_field: str, category: str | None, harmful_label: str, split: str
 ) -> list[LabelledText]:
     from hanhua.documents.readers import read_records
     from hanhua.errors import InputError
@@ -138,7 +180,7 @@ def _labeled(
     from hanhua.filtering.harm.training import LabelledText
 
     found: list[LabelledText] = []
-    for record in read_records(file, text_field=text_field):
+    for record in read_records(file, text_field=text_field, split=split):
         if label_field not in record.fields:
             raise InputError(f"{file} record {record.number}: no field {label_field!r}; name it with --label-field")
         label = str(record.fields[label_field]).strip()

@@ -10,6 +10,7 @@ import typer
 
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
+from hanhua.cli import evidence as evidence_cli
 from hanhua.cli import filter as filter_cli
 from hanhua.cli import find_lr as find_lr_cli
 from hanhua.cli import init as init_cli
@@ -18,6 +19,7 @@ from hanhua.cli import publish as publish_cli
 from hanhua.cli import restore as restore_cli
 from hanhua.cli import runs as runs_cli
 from hanhua.cli import train as train_cli
+from hanhua.cli import view as view_cli
 from hanhua.cli.entry import run_command
 from hanhua.cli.options import HELP, AsJson, Overrides, RecipeName, Runs, Strict, Until, program
 from hanhua.cli.printing import print_json, print_table
@@ -40,6 +42,7 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(filter_cli.app, name="filter")
 app.command("train", epilog=train_cli.EXAMPLE)(train_cli.train)
 app.command("find-lr", epilog=find_lr_cli.EXAMPLE)(find_lr_cli.find_lr)
+app.command("evidence", epilog=evidence_cli.EXAMPLE)(evidence_cli.evidence)
 app.command("eval", epilog=eval_cli.EXAMPLE)(eval_cli.evaluate)
 app.command("restore", cls=ManyFiles, epilog=restore_cli.EXAMPLE)(restore_cli.restore)
 app.command("chat", epilog=chat_cli.EXAMPLE)(chat_cli.chat)
@@ -51,6 +54,7 @@ app.command(epilog="Example: hanhua reproduce runs/quickstart")(runs_cli.reprodu
 app.command("init", epilog=init_cli.EXAMPLE)(init_cli.init)
 app.command("plan", epilog=plan_cli.EXAMPLE)(plan_cli.plan)
 app.command("publish", epilog=publish_cli.EXAMPLE)(publish_cli.publish)
+app.command("view", epilog=view_cli.EXAMPLE)(view_cli.view)
 
 
 @app.command(epilog="Example: hanhua run quickstart -s corpora.zh.path=my_texts.jsonl.zst")

@@ -1,1 +1,1 @@
-"""Searches over several short runs: how to begin new rows, how much of a chat vector to add."""
+"""Searches over several short runs (how to begin new rows, how much of a chat vector to add); comparisons of arms."""

@@ -9,6 +9,7 @@ import yaml
 
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.errors import MissingExtra
+from hanhua.figures.audit_figures import audit_shares
 from hanhua.figures.corpus_figures import compression_of
 from hanhua.figures.run_models import in_order
 from hanhua.release.card_facts import CardFacts
@@ -111,5 +112,6 @@ def _context(job: ReleaseJob, name: str, found: CardFacts) -> dict[str, Any]:
         "harm": harm_rows(scores.get("safety") or {}, released=released),
         "corpora": [corpus_row(corpus, found.facts) for corpus in job.corpora],
         "masked": masked_of(found.facts),
+        "audit": job.audit and {"judged": job.audit["judged"], **audit_shares(job.audit)},
         "restricted": [c.name for c in job.corpora if corpus_use(c.license) != "open"],
     }

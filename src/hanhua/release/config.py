@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanhua.config_fields import LocalPath
+
 ReleaseKind = Literal["model", "adapter", "tokenizer"]
 
 
@@ -36,4 +38,8 @@ class ReleaseConfig(BaseModel):
     model_name: str | None = Field(
         default=None,
         description="Name on the model card; a Llama's begins with 'Llama 3'; null: made from the recipe's name",
+    )
+    audit: LocalPath | None = Field(
+        default=None,
+        description="What `hanhua filter audit` made (its folder or audit.json), for the card; null: none",
     )

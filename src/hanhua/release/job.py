@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePath, PureWindowsPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from hanhua.artifacts.files import read_json
 from hanhua.base_tokenizer import LLAMA3
 from hanhua.documents.readers import is_remote
 from hanhua.errors import UsageError
+from hanhua.figures.audit_figures import read_audit
 from hanhua.gguf_location import is_gguf_name, locate_gguf
 from hanhua.hub_names import is_hub_id
 from hanhua.release.licenses import Family, default_model_name, family_of
@@ -55,11 +57,17 @@ class ReleaseJob(BaseModel):
     toy: bool = False
     toy_tokenizer: str = LLAMA3
     corpora: tuple[CorpusLine, ...] = ()
+    audit: dict[str, Any] | None = None
+    labeled_sets: tuple[CorpusLine, ...] = ()
 
     @field_validator("base_name", "toy_tokenizer")
     @classmethod
     def _tells_of_no_folder(cls, name: str) -> str:
         return name if is_hub_id(name) else last_part(name)
+
+    def key_config(self) -> dict[str, Any]:
+        """Return what decides the output; an audit, and sets that classifiers learned from, only where there are."""
+        return self.model_dump(exclude={name for name in ("audit", "labeled_sets") if not getattr(self, name)})
 
     def released_name(self) -> str:
         """Return the model's name on the card."""
@@ -75,6 +83,7 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
         raise ValueError("this recipe has no release section")
     assert base is not None  # a release has something to release, and that has a base
     settings = release.model_dump()
+    settings["audit"] = read_audit(release.audit)
     # A toy model's only Llama material is its tokenizer, and that alone brings the license with it.
     source = base.model or base.tokenizer
     file = locate_gguf(source) if is_gguf_name(source) else None
@@ -98,7 +107,18 @@ def release_job(recipe: RecipeView) -> ReleaseJob:
             )
             for name, c in recipe.corpora.items()
         ),
+        labeled_sets=_labeled_sets(recipe),
     )
+
+
+def _labeled_sets(recipe: RecipeView) -> tuple[CorpusLine, ...]:
+    """Return the public sets that the filter's own classifiers learned from, as their folders state them."""
+    filtering = recipe.section("filtering")
+    if filtering is None:
+        return ()
+    files = [Path(folder) / "classifier.json" for folder in filtering.harm.classifiers]
+    stated = [one for file in files for one in read_json(file).get("facts", {}).get("sets", [])]
+    return tuple(CorpusLine(name=one["name"], license=one["license"], source=one["name"], weight=1.0) for one in stated)
 
 
 def without_revision(name: str) -> str:

@@ -130,19 +130,23 @@ def _findings(artifact: Artifact, job: ReleaseJob, duties: Sequence[Duty], *, pu
         found += [Finding("duty", duty.name, duty.remedy) for duty in duties if not duty.met]
     if public and job.license_policy == "commercial":
         found += [_policy_finding(c) for c in artifact.facts["corpora"] if c["use"] != "open"]
+        sets = artifact.facts.get("labeled_sets", [])
+        found += [_policy_finding(c, of_filter=True) for c in sets if c["use"] != "open"]
     if public:
         remedy = "publish privately, or train until it is met; the gate is in the recipe under eval.gates"
         found += [Finding("gate", gate, remedy) for gate in artifact.facts["unmet_gates"]]
     return found
 
 
-def _policy_finding(corpus: Mapping[str, str]) -> Finding:
+def _policy_finding(corpus: Mapping[str, str], *, of_filter: bool = False) -> Finding:
+    """Return what forbids a corpus, or a labeled set that a classifier of the filter learned from."""
     name = corpus["name"]
+    kind = "labeled set" if of_filter else "corpus"
     if corpus["use"] == "unlabelled":
-        what = f"corpus {name} has no license"
-        remedy = f"state it in the recipe (corpora.{name}.license)"
+        what = f"{kind} {name} has no license"
+        remedy = "train the classifier without it" if of_filter else f"state it in the recipe (corpora.{name}.license)"
     else:
-        what = f"corpus {name} is {corpus['license']}, which forbids commercial use"
+        what = f"{kind} {name} is {corpus['license']}, which forbids commercial use"
         remedy = f"leave {name} out"
     return Finding(
         "policy", what, f"{remedy}, or publish privately, or set release.license_policy: research and release again"

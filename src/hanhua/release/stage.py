@@ -161,6 +161,7 @@ def _write_entries(out: Path, scores: Mapping[str, Any], *, model: str) -> None:
 
 
 def _facts(job: ReleaseJob, name: str, contents: Contents) -> dict[str, Any]:
+    sets = [{"name": c.name, "license": c.license, "use": corpus_use(c.license)} for c in job.labeled_sets]
     return {
         "kind": job.kind,
         "model_name": name,
@@ -172,4 +173,5 @@ def _facts(job: ReleaseJob, name: str, contents: Contents) -> dict[str, Any]:
         "weight_bytes": contents.weight_bytes,
         "weight_files": list(contents.weight_files),
         "corpora": [{"name": c.name, "license": c.license, "use": corpus_use(c.license)} for c in job.corpora],
+        **({"labeled_sets": sets} if sets else {}),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanhua.config_fields import LocalPath
+
 
 class ReportConfig(BaseModel):
     """The HTML report."""
@@ -12,4 +14,7 @@ class ReportConfig(BaseModel):
 
     samples_per_reason: int = Field(
         default=3, ge=0, description="Number of rejected documents shown per reason, masked"
+    )
+    audit: LocalPath | None = Field(
+        default=None, description="What `hanhua filter audit` made (its folder or audit.json), to be shown; null: none"
     )

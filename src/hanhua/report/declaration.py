@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hanhua.config_fields import without_folders
+from hanhua.figures.audit_figures import read_audit
 from hanhua.report.config import ReportConfig
 from hanhua.report.job import ReportJob
 from hanhua.stage import EVERYTHING, RecipeView, Stage
@@ -15,6 +16,7 @@ def configure(recipe: RecipeView) -> ReportJob:
     return ReportJob(
         name=recipe.name,
         samples_per_reason=config.samples_per_reason,
+        audit=read_audit(config.audit),
         toy=base is not None and base.toy is not None,
         recipe=without_folders(recipe.as_json()),
         made_by={stage.makes: stage.name for stage in recipe.stages},
@@ -27,7 +29,7 @@ STAGE = Stage(
     makes="report",
     section=ReportConfig,
     function="hanhua.report.stage:write_report",
-    output_version=2,
+    output_version=3,
     inputs=EVERYTHING,
     services=("harm", "masker"),
     libraries=("jinja2", "matplotlib"),

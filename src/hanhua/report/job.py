@@ -31,3 +31,8 @@ class ReportJob(BaseModel):
     stages: tuple[StageCost, ...] = Field(default=(), description="Stages with their times; differs from run to run")
     made_by: dict[str, str] = Field(default_factory=dict, description="Kind of artifact → the stage that makes it")
     headlines: dict[str, str] = Field(default_factory=dict, description="Kind → what it adds to the headline table")
+    audit: dict[str, Any] | None = Field(default=None, description="What an audit of the filter found")
+
+    def key_config(self) -> dict[str, Any]:
+        """Return what decides the output; an audit only where there is one."""
+        return self.model_dump(exclude={"audit"} if self.audit is None else None)

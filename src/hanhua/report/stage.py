@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hanhua.artifacts.files import write_durably, write_json
 from hanhua.artifacts.manifest import Artifact
 from hanhua.errors import MissingExtra
+from hanhua.figures.audit_figures import audit_shares
 from hanhua.figures.headline import TOY_NOTICE, columns_of, headline_rows
 from hanhua.figures.scores_file import read_scores
 from hanhua.figures.shown_texts import fit_to_show, printable_data
@@ -95,6 +96,7 @@ def report_figures(config: ReportJob, inputs: Mapping[str, Artifact], *, service
         "headline": [vars(row) for row in headline],
         "headline_models": columns_of(headline),
         "gates": found.get("gates") or [],
+        **({"audit": {**config.audit, "shown": audit_shares(config.audit)}} if config.audit else {}),
         "filtering": corpus and filtering_figures(corpus, order=order, per_reason=per_kind, services=services),
         "vocabulary": vocabulary_figures(inputs.get("tokenizer"), scores, order=order, services=services),
         "training": adapted and training_figures(adapted, order=order),

@@ -143,3 +143,21 @@ def test_resize_writes_a_model_transformers_loads(base: Path, made: Path, tmp_pa
     weights = [tmp_path / folder / "model.safetensors" for folder in ("zh", "from python")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert run("resize", "--model", model, "--tokenizer", made, "--out", tmp_path / "zh") == 2
+
+
+def test_split_is_the_one_read_of_a_folder_with_several(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that `save_to_disk` wrote holds each split in a folder of its own."""
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}', encoding="utf-8")
+    for split, text in (("train", "我们去图书馆看书。"), ("test", "今天天气很好，大家都出来走路。")):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "texts.jsonl").write_text(json.dumps({"text": text * 4}) + "\n", encoding="utf-8")
+    characters = {}
+    for split in ("train", "test"):
+        assert run("measure", base, "--texts", tmp_path, "--split", split, "--json") == 0
+        characters[split] = capsys.readouterr().out
+        assert f"{split}/texts.jsonl" in characters[split]
+    assert characters["train"] != characters["test"]
+    assert run("measure", base, "--texts", tmp_path, "--split", "validation") == 2
+    assert "it has train, test" in capsys.readouterr().err

@@ -158,7 +158,7 @@ def learn_folder(
     from hanhua.base_tokenizer import resolve_base_tokenizer
     from hanhua.vocab_extension.texts import sources_of
 
-    places = {pattern: sources_of([pattern]) for pattern in patterns}
+    places = {pattern: sources_of([pattern], split=reading.split) for pattern in patterns}
     folder = resolve_base_tokenizer(base)
     with new_folder(out) as partial:
         learned, verified = learn_into(partial, config, places, folder, reading, workers=workers)

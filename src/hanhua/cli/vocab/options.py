@@ -64,4 +64,4 @@ def texts_by_source(patterns: list[str] | None, text_field: str, split: str) -> 
     """Return the texts of each source, by its name."""
     from hanhua.vocab_extension.texts import TextFiles, sources_of
 
-    return {source: TextFiles((source,), text_field, split) for source in sources_of(patterns or ())}
+    return {source: TextFiles((source,), text_field, split) for source in sources_of(patterns or (), split=split)}

@@ -50,7 +50,7 @@ def probe(
 
     require_training()
     settings = _settings(config, init, steps=steps, seeds=seeds, text_field=text_field, split=split)
-    sources = sources_of(corpus)
+    sources = sources_of(corpus, split=split)
     with TemporaryDirectory(prefix="probe-") as aside:
         work = Path(aside) if out is None else out / "work"
         probed = run_probe(settings, model=model_source(model), tokenizer=tokenizer, sources=sources, work=work)

@@ -141,7 +141,7 @@ def _read(corpus: list[str] | None, texts: list[str] | None, text_field: str, sp
     from hanhua.progress import say
     from hanhua.vocab_extension.texts import TextFiles, sources_of
 
-    sources = sources_of(corpus or ())
+    sources = sources_of(corpus or (), split=split)
     measured = texts_by_source(texts, text_field, split)
     both = [name for name in measured if name in sources]
     if both:

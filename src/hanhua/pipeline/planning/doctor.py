@@ -21,6 +21,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cluster": ("datatrove", "orjson", "ray"),
     "classifier": ("sklearn", "scipy"),
     "report": ("jinja2", "matplotlib"),
+    "view": ("jinja2", "starlette", "uvicorn"),
     "export": ("gguf",),
     "llama-cpp": ("gguf", "llama_cpp"),
     "docs": ("mkdocs", "material"),

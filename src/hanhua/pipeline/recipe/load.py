@@ -19,7 +19,7 @@ from hanhua.pipeline.recipe.nulls import without_nulls
 from hanhua.pipeline.recipe.salvage import UNKNOWN, Salvage
 from hanhua.pipeline.recipe.schema import Recipe, recipe_class
 from hanhua.pipeline.recipe.shipped import shipped_recipes
-from hanhua.pipeline.recipe.source_positions import Place, Tree, read_tree
+from hanhua.pipeline.recipe.source_positions import Place, Tree, read_tree, tree_of
 
 _SECRET_NAME = re.compile(r"token|secret|passw|credential|api_?key|access_?key|private_?key|_key$", re.IGNORECASE)
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -42,13 +42,16 @@ Check = Callable[[Recipe, Tree], None]
 """Notes, in the tree, what is wrong with a recipe as far as it is known."""
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = (), *, checks: Sequence[Check] = ()) -> LoadedRecipe:
+def load_recipe(
+    path: Path, overrides: Sequence[str] = (), *, checks: Sequence[Check] = (), text: str | None = None
+) -> LoadedRecipe:
     """Read, merge and check a recipe.
 
     checks: more of them, whose mistakes are told with all others (`READINESS`, for `hanhua validate`).
+    text: of a recipe that is not in a file yet, in place of what `path` holds.
     Raises RecipeError that lists every mistake with its line and column.
     """
-    tree = _merge_parents(path, seen=())
+    tree = _merge_parents(path, seen=(), text=text)
     for override in overrides:
         set_override(tree, override)
     _fill_environment(tree)
@@ -87,8 +90,8 @@ def _recipes_in(folder: Path) -> list[Path]:
         return []
 
 
-def _merge_parents(path: Path, seen: tuple[Path, ...]) -> Tree:
-    tree = read_tree(path)
+def _merge_parents(path: Path, seen: tuple[Path, ...], text: str | None = None) -> Tree:
+    tree = read_tree(path) if text is None else tree_of(text, path)
     parent = tree.data.pop("extends", None)
     if parent is None:
         return tree

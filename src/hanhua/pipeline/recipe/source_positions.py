@@ -95,16 +95,21 @@ class Tree:
 
 
 def read_tree(path: Path) -> Tree:
-    """Parse one YAML file; raise RecipeError for a file that is missing or not a mapping.
-
-    What is not YAML is among the mistakes of the tree, which then holds what could be read.
-    """
+    """Parse one YAML file; raise RecipeError for a file that is missing or not a mapping."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RecipeError([f"{path}: no such file"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError([f"{path}: cannot be read as UTF-8 text ({error})"]) from error
+    return tree_of(text, path)
+
+
+def tree_of(text: str, path: Path) -> Tree:
+    """Parse the text of a YAML file; raise RecipeError when it is no mapping.
+
+    What is not YAML is among the mistakes of the tree, which then holds what could be read.
+    """
     found = mended(text.removeprefix("\ufeff"))
     slips = [f"{path}:{slip.line}:{slip.column}: {slip.message}" for slip in found.slips]
     node = yaml.compose(found.text, Loader=RecipeLoader)

@@ -1,0 +1,1 @@
+"""Preregistered comparisons: `hanhua evidence` says what it will do, does it, and judges once."""
