@@ -105,7 +105,7 @@ def time_ours(texts: list[str], preset: str) -> tuple[float, int]:
     ):
         judge.judge(text, language="zh")
     began = time.process_time()
-    kept = sum(judge.judge(text, language="zh").verdict.keep for text in texts)
+    kept = sum(judged.verdict.keep for judged in judge.judge_all(texts, ["zh"] * len(texts)))
     return time.process_time() - began, kept
 
 

@@ -54,7 +54,7 @@ def measure(path: Path, judge: Judge, config: FilteringConfig, documents: int) -
     megabytes = sum(len(text.encode("utf-8", "replace")) for text in texts) / 1e6
     language = "zh" if path.name.startswith("zh") else "other"
     began = time.process_time()
-    judged = [judge.judge(text, language=language) for text in texts]
+    judged = judge.judge_all(texts, [language] * len(texts))
     reasons = Counter(one.verdict.reason for one in judged if not one.verdict.keep)
     kept = [one for one in judged if one.verdict.keep]
     reasons += copies(kept, config)

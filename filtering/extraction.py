@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 
+from hanhua.filtering.document import Drafts
 from hanhua.zh_text.scripts import HAN
 
 # The radicals of the block without a compatibility form that are the forms of today's characters.
@@ -21,6 +22,7 @@ _RADICALS = {
     **{ord(radical): character for radical, character in _SUPPLEMENT.items()},
 }
 _RADICAL = "\u2e80-\u2ef3\u2f00-\u2fd5"
+_FIRST_RADICAL, _LAST_RADICAL = 0x2E80, 0x2FD5
 _HAS_RADICAL = re.compile(f"[{_RADICAL}]")
 # With a character or a mark of running text on a side; a list of radicals has neither.
 _WITHIN = re.compile(f"[{_RADICAL}]+")
@@ -33,6 +35,13 @@ _TYPOGRAPHIC = (
 )
 _ENTITIES = re.compile(f"(?:&(?:{_TYPOGRAPHIC});)+")
 _CODE = re.compile("`|<code|<pre|&lt;(?=[a-z/])", re.IGNORECASE)
+
+
+def may_need_repair(drafts: Drafts) -> list[bool]:
+    """Return whether each text has a radical or the mark of an entity; a view."""
+    codes = drafts.joined.codes
+    radicals = drafts.joined.counts((codes >= _FIRST_RADICAL) & (codes <= _LAST_RADICAL))
+    return [count > 0 or "&" in text for count, text in zip(radicals, drafts.texts, strict=True)]
 
 
 def repair_extraction(text: str) -> str:

@@ -6,7 +6,7 @@ any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,15 +15,15 @@ import xxhash
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.decontamination.index import benchmark
 from hanhua.filtering.decontamination.kept_index import build_index
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
-from hanhua.filtering.extraction import repair_extraction
+from hanhua.filtering.extraction import may_need_repair, repair_extraction
 from hanhua.filtering.harm import build_harm_scorer
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalize import clean, join_hard_wraps, may_be_wrapped
 from hanhua.filtering.pii import find_pii, mask_pii
-from hanhua.filtering.pii.spelled import may_be_spelled
+from hanhua.filtering.pii.traces import traces
 from hanhua.filtering.quality_model.model import load_quality_model
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.empty import empty
@@ -36,10 +36,12 @@ from hanhua.filtering.rules.lines import lines
 from hanhua.filtering.rules.quality_score import quality_score
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
-from hanhua.filtering.rules.words import words
-from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signature
+from hanhua.filtering.rules.words import any_word_limit, words
+from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signatures
 from hanhua.zh_text.conversion import open_converter
 
+GROUP_CHARACTERS = 24_000
+"""Characters judged together: enough that numpy's calls cost little, so few that what they make stays in the cache."""
 Rule = Callable[[Draft], Verdict]
 
 
@@ -72,7 +74,7 @@ class Judged:
 
 
 class Judge:
-    """Judges texts one by one."""
+    """Judges texts, several together: what they say of one does not depend on the others."""
 
     def __init__(self, config: FilteringConfig) -> None:
         self._config = config
@@ -81,29 +83,54 @@ class Judge:
 
     def judge(self, text: str, *, language: str) -> Judged:
         """Clean the text up, apply the rules in order until one rejects it, then mask and hash it."""
-        repaired = self._repaired(Draft(text, language=language))
-        draft = self._normalized(repaired)
+        return self._judge_group([text], [language])[0]
+
+    def judge_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
+        """Judge several, in order: the same as one by one, at a fraction of the cost where they are short."""
+        judged: list[Judged] = []
+        for begin, end in _groups(texts):
+            judged += self._judge_group(texts[begin:end], languages[begin:end])
+        return judged
+
+    def _judge_group(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
+        drafts, repaired = self._prepared(Drafts(texts, languages))
+        return [self._judged(draft, repaired=number in repaired) for number, draft in enumerate(drafts)]
+
+    def _judged(self, draft: Draft, *, repaired: bool) -> Judged:
         for rule in self._rules:
             verdict = rule(draft)
             if not verdict.keep:
                 return Judged(draft.text, verdict, questions=draft.questions, measured=draft.measured)
         masked, counts = self._masked(draft)
+        profile = draft.profile
         return Judged(
             masked,
             KEEP,
-            script=draft.profile.script if draft.chinese else "",
+            script=profile.script if draft.chinese else "",
             masked=dict(counts),
             digest=xxhash.xxh3_128_digest("".join(draft.text.split()).encode()),
-            signature=self._signature(draft),
-            letters=draft.profile.letters + draft.profile.digits,
+            signature=draft.view(self._signatures) if self._config.duplicates.near else b"",
+            letters=profile.letters + profile.digits,
             lines=self._lines(masked),
-            repaired=repaired.text != text,
+            repaired=repaired,
             measured=draft.measured,
         )
 
-    def judge_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[Judged]:
-        """Judge several, in order."""
-        return [self.judge(text, language=language) for text, language in zip(texts, languages, strict=True)]
+    def _prepared(self, drafts: Drafts) -> tuple[list[Draft], set[int]]:
+        """Return the drafts of the texts as they are judged, and the numbers of those with a wrong decoding undone."""
+        prepared, repaired, changed = list(drafts), set(), {}
+        for number, draft in enumerate(prepared):
+            right = self._repaired(draft)
+            text = self._normalized(right)
+            if right is not draft:
+                repaired.add(number)
+            if text != draft.text:
+                changed[number] = text
+        if changed:
+            again = Drafts(list(changed.values()), [drafts.languages[number] for number in changed])
+            for number, draft in zip(changed, again, strict=True):
+                prepared[number] = draft
+        return prepared, repaired
 
     def _repaired(self, draft: Draft) -> Draft:
         """Undo a wrong decoding. First of all: clean-up would drop the control characters it needs."""
@@ -112,39 +139,48 @@ class Judge:
         text = repair_mojibake(draft.text, draft.profile)
         return draft if text == draft.text else Draft(text, language=draft.language)
 
-    def _normalized(self, draft: Draft) -> Draft:
-        text = draft.text
+    def _normalized(self, draft: Draft) -> str:
+        text, settings = draft.text, self._config.text
         if draft.profile.unclean:
             # A lone surrogate cannot be written as UTF-8, whatever the preset.
-            text = clean(text) if self._config.text.clean else text.encode("utf-8", "replace").decode("utf-8")
-        if self._config.text.repair_extraction and draft.chinese:
+            text = clean(text) if settings.clean else text.encode("utf-8", "replace").decode("utf-8")
+        if not draft.chinese:
+            return text
+        if settings.repair_extraction and draft.view(may_need_repair):
             text = repair_extraction(text)
-        if (
-            self._config.text.join_hard_wraps
-            and draft.chinese
-            and (draft.profile.unclean or may_be_wrapped(draft.codes))
-        ):
+        if settings.join_hard_wraps and (draft.profile.unclean or draft.view(may_be_wrapped)):
             text = join_hard_wraps(text)
-        if self._converter is not None and draft.chinese:
-            text = self._converter(text)
-        return draft if text == draft.text else Draft(text, language=draft.language)
+        return text if self._converter is None else self._converter(text)
 
     def _lines(self, text: str) -> bytes:
         return line_hashes(text).tobytes() if self._config.duplicates.max_line_documents is not None else b""
 
     def _masked(self, draft: Draft) -> tuple[str, Mapping[str, int]]:
         pii = self._config.pii
-        if pii.mode != "mask" or not _may_hold_personal(draft):
+        if pii.mode != "mask":
             return draft.text, {}
-        return mask_pii(draft.text, kinds=pii.kinds)
+        return mask_pii(draft.text, kinds=pii.kinds, may=draft.view(traces))
 
-    def _signature(self, draft: Draft) -> bytes:
+    def _signatures(self, drafts: Drafts) -> list[bytes]:
         near = self._config.duplicates
-        if not near.near:
-            return b""
-        width = near.shingle_characters if draft.chinese else near.shingle_characters_other
-        shingles = draft.shingles if width == SHINGLE else hash_ngrams(draft.folded_codes, width)
-        return signature(shingles, hashes=near.bands * near.rows).tobytes()
+        folds, shingles = drafts.folds, list(drafts.shingles)
+        for number, draft in enumerate(drafts):
+            width = near.shingle_characters if draft.chinese else near.shingle_characters_other
+            if width != SHINGLE:
+                shingles[number] = hash_ngrams(folds.of(number), width)
+        return signatures(shingles, hashes=near.bands * near.rows)
+
+
+def _groups(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield which texts, [begin, end), are judged together."""
+    begin = characters = 0
+    for number, text in enumerate(texts):
+        characters += len(text)
+        if characters >= GROUP_CHARACTERS:
+            yield begin, number + 1
+            begin, characters = number + 1, 0
+    if begin < len(texts):
+        yield begin, len(texts)
 
 
 def rules_of(config: FilteringConfig) -> list[Rule]:
@@ -163,7 +199,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: repetition(draft, quality),
         lambda draft: entropy(draft, quality),
         lambda draft: lines(draft, quality),
-        lambda draft: words(draft, quality),
+        *([lambda draft: words(draft, quality)] if any_word_limit(quality) else []),
         lambda draft: boilerplate(draft, quality),
     ]
     if quality.model is not None:
@@ -181,14 +217,6 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
     return rules
 
 
-def _may_hold_personal(draft: Draft) -> bool:
-    """Return whether a text has digits, letters of an alphabet, or a number in Chinese numerals."""
-    profile = draft.profile
-    return profile.digits + profile.latin + profile.other_letters > 0 or may_be_spelled(draft.text)
-
-
 def _personal(draft: Draft, kinds: Collection[str]) -> Verdict:
-    if not _may_hold_personal(draft):
-        return KEEP
-    found = [one for one in find_pii(draft.text) if one.tag in kinds]
+    found = [one for one in find_pii(draft.text, draft.view(traces)) if one.tag in kinds]
     return reject(f"pii.{found[0].tag.lower()}", len(found)) if found else KEEP

@@ -32,10 +32,9 @@ _HAN = re.compile(f"[{HAN}]")
 def repair_mojibake(text: str, profile: Profile) -> str:
     """Return the text as it was meant; the same text when that is not certain.
 
-    >>> from hanhua.zh_text.folding import code_points
-    >>> from hanhua.filtering.profile import profile_codes
+    >>> from hanhua.filtering.profile import profile_of
     >>> text = "æˆ‘ä»¬åœ¨è¿™é‡Œ"
-    >>> repair_mojibake(text, profile_codes(code_points(text)))
+    >>> repair_mojibake(text, profile_of(text))
     '我们在这里'
     """
     if profile.latin_supplement > MIN_MISREAD_SHARE * profile.letters:

@@ -9,7 +9,8 @@ import re
 
 import numpy as np
 
-from hanhua.zh_text.folding import Codes
+from hanhua.filtering.document import Drafts
+from hanhua.zh_text.folding import code_points
 from hanhua.zh_text.scripts import HAN
 
 _NEW_LINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -20,9 +21,10 @@ _UNSEEN = re.compile(
     "\ue000-\uf8ff\ufffe\uffff\U000f0000-\U0010ffff]"
 )
 
-_LINE_FEED = 10
 _MIN_LINES, _MIN_WIDTH, _MAX_WIDTH = 4, 16, 60
 _ENDS_SENTENCE = tuple("。！？…：；!?:;」』”）)】》.|")
+_SENTENCE_ENDS = code_points("".join(_ENDS_SENTENCE))
+_MAX_ENDING = 0.4
 _STARTS_ITEM = re.compile(r"[\s\-*+#>|`~\d一二三四五六七八九十百第（(【〔◎○●■□★①-⑳]")
 _PROSE = re.compile(f"[{HAN}，、。；：！？“”‘’「」『』（）《》…—·]")
 
@@ -62,18 +64,25 @@ def join_hard_wraps(text: str) -> str:
     return "\n".join(out[:-1])
 
 
-def may_be_wrapped(codes: Codes) -> bool:
-    """Return whether three lines in a row are of the same length, give or take two: without, nothing is joined."""
-    ends = np.flatnonzero(codes == _LINE_FEED)
-    if len(ends) < _MIN_LINES - 1:
-        return False
-    lengths = ends.copy()
-    lengths[1:] -= ends[:-1] + 1
+def may_be_wrapped(drafts: Drafts) -> list[bool]:
+    """Return whether three lines in a row are of the same length, give or take two, and one at most ends a sentence.
+
+    Without, nothing is joined: where two of any three lines end one, half of all do.
+    """
+    lines = drafts.lines
+    lengths = lines.ends - lines.starts
+    # The last line of a text may be of any length, and what follows it is another text.
+    lengths[lines.firsts[1:] - 1] = -_MAX_WIDTH
     # Where each run of three begins: numpy's sliding windows cost several times as much.
     one, two, three = lengths[:-2], lengths[1:-1], lengths[2:]
     widest = np.maximum(np.maximum(one, two), three)
     narrowest = np.minimum(np.minimum(one, two), three)
-    return bool(((widest - narrowest <= 2) & (widest >= _MIN_WIDTH) & (widest <= _MAX_WIDTH)).any())
+    alike = (widest - narrowest <= 2) & (widest >= _MIN_WIDTH) & (widest <= _MAX_WIDTH)
+    if not alike.any():
+        return [False] * len(drafts)
+    ends = np.isin(drafts.joined.codes.take(lines.ends - 1, mode="clip"), _SENTENCE_ENDS).astype(np.int8)
+    alike &= ends[:-2] + ends[1:-1] + ends[2:] <= 1
+    return [count > 0 for count in lines.counts(alike)]
 
 
 def _joined(block: list[str]) -> list[str]:
@@ -84,9 +93,9 @@ def _joined(block: list[str]) -> list[str]:
     width = max(full)
     if not _MIN_WIDTH <= width <= _MAX_WIDTH or min(full) < width - 2 or len(block[-1]) > width:
         return block
-    if any(_STARTS_ITEM.match(line) for line in block[1:]):
+    if sum(line.endswith(_ENDS_SENTENCE) for line in block[:-1]) > _MAX_ENDING * len(full):
         return block
-    if sum(line.endswith(_ENDS_SENTENCE) for line in block[:-1]) > 0.4 * len(full):
+    if any(_STARTS_ITEM.match(line) for line in block[1:]):
         return block
     whole = "".join(block)
     return [whole] if len(_PROSE.findall(whole)) >= 0.9 * len(whole) else block

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
@@ -9,7 +11,6 @@ from rensa import RMinHash
 from hanhua.zh_text.folding import Codes
 
 Hashes = npt.NDArray[np.uint64]
-Signature = npt.NDArray[np.uint32]
 
 # Odd 64-bit constants: the golden ratio, and the finalizer of moremur (Pelle Evensen).
 _BASE = 0x9E3779B97F4A7C15
@@ -45,6 +46,14 @@ def hash_ngrams(codes: Codes, n: int) -> Hashes:
     return _mix(result)
 
 
+def hash_ngrams_of_each(codes: Codes, bounds: Sequence[tuple[int, int]], n: int) -> list[Hashes]:
+    """Return `hash_ngrams` of each [begin, end) of an array, hashed in one go."""
+    hashes = hash_ngrams(codes, n)
+    return [
+        hashes[begin : end - n + 1] if end - begin >= n else hash_ngrams(codes[begin:end], n) for begin, end in bounds
+    ]
+
+
 def _mix(hashes: Hashes) -> Hashes:
     hashes ^= hashes >> np.uint64(27)
     hashes *= _MIX[0]
@@ -63,12 +72,23 @@ def widen(shingles: Hashes) -> Hashes:
     return wide
 
 
-def signature(shingles: Hashes, *, hashes: int) -> Signature:
-    """Return the MinHash signature of a set of shingles.
+def widen_each(shingles: Sequence[Hashes]) -> list[Hashes]:
+    """Return `widen` of each, in one go."""
+    ends = np.cumsum(list(map(len, shingles))).tolist()
+    wide, lost = widen(np.concatenate(shingles)), 2 * (SHINGLE - 1)
+    return [
+        wide[end - len(one) : end - lost] if len(one) > lost else one for one, end in zip(shingles, ends, strict=True)
+    ]
 
-    Each of its `hashes` numbers is equal in two texts with the probability of their Jaccard similarity.
+
+def signatures(shingles: Sequence[Hashes], *, hashes: int) -> list[bytes]:
+    """Return the MinHash signature, uint32 each, of each set of shingles.
+
+    Each of its `hashes` numbers is equal in two texts with the probability of their Jaccard similarity; all are 0 of
+    an empty set.
     """
-    if len(shingles) == 0:
-        return np.zeros(hashes, dtype=np.uint32)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(shingles, [0, len(shingles)], hashes, _SEED)
-    return np.array(matrix.to_rows()[0], dtype=np.uint32)
+    ends = np.cumsum([0, *map(len, shingles)]).tolist()
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(shingles), ends, hashes, _SEED)
+    rows = np.array(matrix.to_rows(), dtype=np.uint32)
+    rows[np.diff(ends) == 0] = 0
+    return [row.tobytes() for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,10 @@ class RuleFilter(BaseFilter):  # type: ignore[misc]
 
     name = "汉 hanhua rules"
 
-    def __init__(self, config: FilteringConfig, *, language: str = "zh", exclusion_writer: Any = None) -> None:
-        super().__init__(exclusion_writer)
+    def __init__(
+        self, config: FilteringConfig, *, language: str = "zh", exclusion_writer: Any = None, batch_size: int = 64
+    ) -> None:
+        super().__init__(exclusion_writer, batch_size)
         self.config, self.language = config, language
         self._judge: Judge | None = None
 
@@ -82,14 +84,20 @@ class RuleFilter(BaseFilter):  # type: ignore[misc]
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """Return True, or False with the reason the filter itself gives."""
+        return self.filter_batch([doc])[0]
+
+    def filter_batch(self, batch: Sequence[Document]) -> list[bool | tuple[bool, str]]:
+        """Return the same of several documents, which are judged together."""
         if self._judge is None:
             self._judge = Judge(self.config)
-        judged = self._judge.judge(doc.text, language=doc.metadata.get("language", self.language))
-        doc.text = judged.text
-        if not judged.verdict.keep:
-            return False, judged.verdict.reason
-        doc.metadata["script"] = judged.script
-        return True
+        languages = [doc.metadata.get("language", self.language) for doc in batch]
+        results: list[bool | tuple[bool, str]] = []
+        for doc, judged in zip(batch, self._judge.judge_all([doc.text for doc in batch], languages), strict=True):
+            doc.text = judged.text
+            if judged.verdict.keep:
+                doc.metadata["script"] = judged.script
+            results.append(True if judged.verdict.keep else (False, judged.verdict.reason))
+        return results
 
 
 class VerdictWriter(PipelineStep):  # type: ignore[misc]

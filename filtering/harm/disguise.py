@@ -8,19 +8,23 @@ word itself, and initials count only together with other evidence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
 import daachorse
 
+from hanhua.filtering.joined import Joined
+from hanhua.filtering.seeds import Seeds
 from hanhua.zh_text.folding import Folded, fold
 from hanhua.zh_text.matcher import Hit
-from hanhua.zh_text.pinyin import readings, syllable_text
+from hanhua.zh_text.pinyin import readings, syllable_codes, syllable_text
 from hanhua.zh_text.scripts import is_han
 
 MIN_HOMOPHONE_CHARACTERS = 3
 MIN_INITIALS = 3
+_LATIN_WORD = re.compile("[a-z]+")
 
 
 @cache
@@ -78,30 +82,28 @@ class DisguiseMatcher:
                     self._by_initials.setdefault(letters, index)
         sounds = list(self._by_sound)
         self._indices = [self._by_sound[sound] for sound in sounds]
+        self._beginnings = Seeds(sounds)
         self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(sounds) if sounds else None
 
-    def homophones(self, folded: Folded, terms: tuple[str, ...]) -> list[Hit]:
+    def texts_with(self, folded: Joined, *, longest: int) -> Joined:
+        """Return the texts, with nothing of those that cannot have a homophone or are longer than that."""
+        sounds = Joined(syllable_codes(folded.codes), folded.starts)
+        kept = self._beginnings.texts_with(sounds, longest=longest)
+        return folded.cut([end - begin for begin, end in kept.bounds])
+
+    def homophones(self, folded: str, terms: tuple[str, ...]) -> list[Hit]:
         """Return the places that sound like a term, are not it, and have one of its characters in place."""
         if self._automaton is None:
             return []
         found: list[Hit] = []
-        for start, end, number in self._automaton.find_overlapping(syllable_text(folded.text)):
+        for start, end, number in self._automaton.find_overlapping(syllable_text(folded)):
             index = self._indices[number]
-            same = sum(a == b for a, b in zip(folded.text[start:end], terms[index], strict=True))
+            same = sum(a == b for a, b in zip(folded[start:end], terms[index], strict=True))
             if 0 < same < end - start:
                 found.append(Hit(index, start, end))
         return found
 
     def initials(self, folded: Folded) -> list[Hit]:
         """Return the Latin words that are a term's initials."""
-        found: list[Hit] = []
-        start = None
-        for at, character in enumerate(folded.text + " "):
-            if "a" <= character <= "z":
-                start = at if start is None else start
-            elif start is not None:
-                index = self._by_initials.get(folded.text[start:at])
-                if index is not None:
-                    found.append(Hit(index, start, at))
-                start = None
-        return found
+        words = ((self._by_initials.get(word[0]), *word.span()) for word in _LATIN_WORD.finditer(folded.text))
+        return [Hit(index, start, end) for index, start, end in words if index is not None]

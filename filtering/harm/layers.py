@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -16,16 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from hanhua.filtering.config import HarmConfig
-from hanhua.filtering.harm.classifier import HarmClassifier, Reading, read_windows
+from hanhua.filtering.document import Draft, Drafts
+from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier, read_windows
 from hanhua.filtering.harm.classifier_files import load_classifier
 from hanhua.filtering.harm.combination import added_by
 from hanhua.filtering.harm.guard import Guard, build_guard
 from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.harm.scorer import Examined, LexiconScorer
+from hanhua.filtering.joined import JoinedFolds
 from hanhua.filtering.linear.features import WINDOW_CHARACTERS
-from hanhua.filtering.linear.windows import density_margin, plan_windows
+from hanhua.filtering.linear.reader import Reader
+from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
 from hanhua.services import HarmScore
-from hanhua.zh_text.folding import Codes, Folded, code_points, fold
+from hanhua.zh_text.folding import Codes
 
 ALGORITHM = "layers-3"
 SHIPPED = ("general", "hate")
@@ -54,6 +58,7 @@ class LayeredScorer:
         guard: Guard | None = None,
     ) -> None:
         self._lexicon, self._classifiers, self._guard = lexicon, tuple(classifiers), guard
+        self._reader = Reader([(one.weights, one.intercept) for one in classifiers]) if classifiers else None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,49 +73,92 @@ class LayeredScorer:
         >>> build_harm_scorer().score("信誉菠菜平台首充送，加➕薇信abc123领彩金").category
         'gambling'
         """
-        return self.score_folded(fold(text), text)
+        return self.score_draft(Draft(text))
 
-    def score_folded(self, folded: Folded, text: str, codes: Codes | None = None) -> HarmScore:
-        """Score a text whose folded view is at hand; codes: the folded view's code points, where they are too."""
-        examined = self._lexicon.examine(folded, text) if self._lexicon else Examined(_NOTHING, [])
-        found = self._classified(folded, examined, codes)
+    def score_draft(self, draft: Draft) -> HarmScore:
+        """Score a draft: by the layers together with those around it; the guard is asked about it alone."""
+        found = draft.view(self._scores)
         if self._guard is not None and self._guard.min_score <= found.score < self._guard.max_score:
-            return self._guard.judge(text, found)
+            return self._guard.judge(draft.text, found)
         return found
 
-    def _classified(self, folded: Folded, examined: Examined, codes: Codes | None) -> HarmScore:
-        codes = code_points(folded.text) if codes is None else codes
-        distinct = len(set(folded.text)) if len(codes) <= WINDOW_CHARACTERS else FEW_DISTINCT
-        said_again = distinct < FEW_DISTINCT and len(codes) > MAX_SAID_AGAIN * distinct
-        judged = self._classifiers and distinct >= MIN_DISTINCT and not said_again
-        reading = read_windows(codes, plan_windows(len(codes), examined.hits)) if judged else None
-        if reading is None:
-            return examined.score
-        scores = [
-            examined.score,
-            *(self._of(one, folded, reading, examined, few=distinct < FEW_DISTINCT) for one in self._classifiers),
-        ]
-        return max(scores, key=lambda found: found.score)
+    def _scores(self, drafts: Drafts) -> list[HarmScore]:
+        """Return what lexicon and classifiers make of each text; a view."""
+        nothing = [Examined(_NOTHING, [])] * len(drafts)
+        examined = drafts.view(self._lexicon.examine_each) if self._lexicon else nothing
+        scores = [one.score for one in examined]
+        if self._reader is None:
+            return scores
+        folds = drafts.folds
+        read = [n for n in range(len(drafts)) if _is_classified(folds.of(n))]
+        places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
+        plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
+        windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
+        margins = self._reader.read(folds.codes, windows)
+        for n, plan, of_classifiers in zip(read, plans, margins, strict=True):
+            text = _Read(folds, n, plan, examined[n])
+            scores[n] = self._best(scores[n], of_classifiers, text)
+        return scores
 
-    def _of(
-        self, classifier: HarmClassifier, folded: Folded, reading: Reading, examined: Examined, *, few: bool
-    ) -> HarmScore:
-        lexical = examined.score
-        margins = classifier.window_margins(reading)
-        margin = density_margin(margins, reading.plan) - (FEW_HANDICAP if few else 0.0)
+    def _best(self, best: HarmScore, margins: Margins, text: _Read) -> HarmScore:
+        """Return the largest score, the first of equal ones. margins: a row for each classifier."""
+        few = FEW_HANDICAP if _has_few(text.codes) else 0.0
+        for classifier, of_windows in zip(self._classifiers, margins, strict=True):
+            score = self._score(classifier.calibration, density_margin(of_windows, text.plan) - few, text)
+            if score >= 0.5 and score > best.score:
+                best = self._named(classifier, score, of_windows, text)
+            elif score > best.score:
+                # Most texts end here: no names, no spans.
+                best = HarmScore(text.examined.score.category, score, text.examined.score.spans)
+        return best
+
+    def _score(self, calibration: Calibration, margin: float, text: _Read) -> float:
         if self._lexicon is None:
-            score = classifier.calibration.score(margin)
-        else:
-            score = classifier.calibration.score_beside_lexicon(margin + added_by(examined, len(folded.text)))
-        if score < 0.5:
-            # Most texts end here: no names, no spans.
-            return HarmScore(lexical.category, score, lexical.spans)
+            return calibration.score(margin)
+        return calibration.score_beside_lexicon(margin + added_by(text.examined, len(text.codes)))
+
+    def _named(self, classifier: HarmClassifier, score: float, margins: Margins, text: _Read) -> HarmScore:
+        """Return a classifier's score of a harmful text with its category and the passages that it goes by."""
+        lexical, reading = text.examined.score, read_windows(text.codes, text.plan)
+        assert reading is not None
         sure = lexical.category is not None and lexical.score >= NAMES_CATEGORY
         category = lexical.category if sure else classifier.name(reading, margins)
         if lexical.spans:
             return HarmScore(category, score, lexical.spans)
         least = min(classifier.calibration.threshold - _SHOWN_BELOW, float(np.max(margins)))
-        return HarmScore(category, score, classifier.spans(folded, reading, margins, least))
+        return HarmScore(category, score, classifier.spans(text.folds.folded(text.number), reading, margins, least))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A text of which windows were read, and what the lexicon found in it."""
+
+    folds: JoinedFolds
+    number: int
+    plan: Plan
+    examined: Examined
+
+    @property
+    def codes(self) -> Codes:
+        return self.folds.of(self.number)
+
+
+def _is_classified(codes: Codes) -> bool:
+    """Return whether a text has enough different characters to be classified, and is no term said again and again."""
+    if len(codes) < MIN_CHARACTERS:
+        return False
+    if not _has_few(codes):
+        return True
+    distinct = _distinct(codes)
+    return distinct >= MIN_DISTINCT and len(codes) <= MAX_SAID_AGAIN * distinct
+
+
+def _has_few(codes: Codes) -> bool:
+    return len(codes) <= WINDOW_CHARACTERS and _distinct(codes) < FEW_DISTINCT
+
+
+def _distinct(codes: Codes) -> int:
+    return len(set(codes.tolist()))
 
 
 def build_harm_scorer(config: HarmConfig | None = None) -> LayeredScorer:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 
+from hanhua.filtering.document import Drafts
 from hanhua.filtering.harm.classifier import merge_spans
 from hanhua.filtering.harm.evidence import Evidence, EvidenceFinder, whole_words
 from hanhua.filtering.harm.lexicon import Lexicon, Sense, load_lexicon
@@ -67,6 +69,15 @@ class _Region:
 
 
 @dataclass(frozen=True)
+class _Passage:
+    """The folded text of a region, and the evidence of its categories and of the shared lists in it."""
+
+    part: Folded
+    categories: frozenset[str]
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
 class _Window:
     """What one window holds of one category; the spans are of the original."""
 
@@ -97,16 +108,30 @@ class LexiconScorer:
 
     def examine(self, folded: Folded, text: str) -> Examined:
         """Score a text whose folded view is at hand."""
-        strong = self._strong.hits(folded)
-        if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS:
-            strong = sorted([*strong, *self._strong.homophones(folded)], key=lambda hit: (hit.end, hit.start))
+        alike = self._strong.homophones(folded.text) if len(folded.text) <= MAX_HOMOPHONES_CHARACTERS else []
+        return self._examined([*self._strong.hits(folded.text), *alike], lambda: folded, text)
+
+    def examine_each(self, drafts: Drafts) -> list[Examined]:
+        """Score several texts; a view."""
+        folds = drafts.folds
+        strong = self._strong.hits_of_each(folds)
+        alike = self._strong.homophones_of_each(folds, longest=MAX_HOMOPHONES_CHARACTERS)
+        return [
+            self._examined([*strong[number], *alike[number]], partial(folds.folded, number), text)
+            for number, text in enumerate(drafts.texts)
+        ]
+
+    def _examined(self, strong: list[Hit], fold: Callable[[], Folded], text: str) -> Examined:
         if len(strong) < MIN_STRONG_TERMS:
             return Examined(_NOTHING, [hit.start for hit in strong], words=len(strong))
-        regions = self._close_together(strong)
-        found, context = self._best(regions, folded, text, checked=False)
+        folded = fold()
+        strong = sorted(strong, key=lambda hit: (hit.end, hit.start))
+        passages = [self._passage(region, folded, text) for region in self._close_together(strong)]
+        found, context = self._best(passages, len(folded.text))
         # Word boundaries can only take evidence away.
         if found.score >= 0.5:
-            found, context = self._best(regions, folded, text, checked=True)
+            checked = [replace(one, evidence=whole_words(one.part, one.evidence)) for one in passages]
+            found, context = self._best(checked, len(folded.text))
         return Examined(found, [hit.start for hit in strong], context, _count_words(folded.text, strong))
 
     def _close_together(self, hits: Iterable[Hit]) -> list[_Region]:
@@ -123,17 +148,19 @@ class LexiconScorer:
                     regions.append(_Region(begin, hit.end + WINDOW_CHARACTERS, frozenset({name})))
         return _joined(regions)
 
-    def _best(self, regions: list[_Region], folded: Folded, text: str, *, checked: bool) -> tuple[HarmScore, float]:
+    def _passage(self, region: _Region, folded: Folded, text: str) -> _Passage:
+        part = Folded(folded.text[region.start : region.end], folded.offsets[region.start : region.end])
+        asked = {*region.categories, *SHARED}
+        evidence = [one for one in self._all.evidence(text, part) if one.sense.list_name in asked]
+        return _Passage(part, region.categories, evidence)
+
+    def _best(self, passages: list[_Passage], characters: int) -> tuple[HarmScore, float]:
         windows: dict[str, list[_Window]] = defaultdict(list)
-        for region in regions:
-            part = Folded(folded.text[region.start : region.end], folded.offsets[region.start : region.end])
-            evidence = self._all.evidence(text, part)
-            if checked:
-                evidence = whole_words(part, evidence)
+        for passage in passages:
             for name in self._categories:
-                if name in region.categories:
-                    windows[name] += _windows(name, evidence, part)
-        scores = [_category_score(name, found, len(folded.text)) for name, found in windows.items() if found]
+                if name in passage.categories:
+                    windows[name] += _windows(name, passage.evidence, passage.part)
+        scores = [_category_score(name, found, characters) for name, found in windows.items() if found]
         return max(scores, key=lambda found: found[0].score, default=(_NOTHING, 0.0))
 
 

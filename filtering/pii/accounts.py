@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from hanhua.filtering.pii.context import is_arithmetic, is_called_phone, is_quantity
 from hanhua.filtering.pii.found import Found
+from hanhua.filtering.seeds import SPACES, pairs
 
 _ADD = "(?:加|➕|[+＋])"
 _QQ = re.compile(
@@ -33,15 +34,26 @@ _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _HAS_MARK = re.compile(r"[0-9_]")
 
 
-def find_accounts(text: str) -> Iterator[Found]:
-    """Yield what is called a QQ number or a WeChat name; an official account (公众号) belongs to nobody."""
-    lower = text.lower()
-    if len(lower) != len(text):  # İ becomes two characters: places would not be the same
-        lower = text.translate(_ASCII_LOWER)
-    for match in _matches(_QQ, text, lower, _QQ_SEEDS):
+QQ_BEGINNINGS = [
+    "QQ", "qq", "扣扣", "企鹅", *pairs("加➕+＋", f"QqＱｑ扣{SPACES}"), *pairs("QqＱｑ扣", f":：{SPACES}")
+]  # fmt: skip
+WECHAT_BEGINNINGS = [
+    "微信", "薇信", "徽信", "We", "we", *pairs("VvWw", "Xx"), *pairs("VvＶ", "信"), *pairs("微薇", "❤♥💗心"),
+    *pairs("薇", f":：{SPACES}"), *pairs("加➕+＋", f"VvＶWw威卫薇{SPACES}"),
+]  # fmt: skip
+"""How the two patterns may begin, two characters of each."""
+
+
+def find_qq(text: str) -> Iterator[Found]:
+    """Yield what is called a QQ number."""
+    for match in _matches(_QQ, text, _QQ_SEEDS):
         if _is_qq(text, match):
             yield Found(*match.span("id"), "QQ")
-    for match in _matches(_WECHAT, text, lower, _WECHAT_SEEDS):
+
+
+def find_wechat(text: str) -> Iterator[Found]:
+    """Yield what is called the name of a WeChat account; an official account (公众号) belongs to nobody."""
+    for match in _matches(_WECHAT, text, _WECHAT_SEEDS):
         said = match["said"]
         called = "号" in said or "號" in said
         # 微信 Android, 微信：Windows: a name is one with a digit, or what is called a name (微信号).
@@ -61,8 +73,11 @@ def _is_qq(text: str, match: re.Match[str]) -> bool:
     return True
 
 
-def _matches(pattern: re.Pattern[str], text: str, lower: str, seeds: tuple[str, ...]) -> Iterator[re.Match[str]]:
+def _matches(pattern: re.Pattern[str], text: str, seeds: tuple[str, ...]) -> Iterator[re.Match[str]]:
     """Yield the matches of a pattern, in order, where one of its seeds stands; none overlaps the one before."""
+    lower = text.lower()
+    if len(lower) != len(text):  # İ becomes two characters: places would not be the same
+        lower = text.translate(_ASCII_LOWER)
     places: set[int] = set()
     for seed in seeds:
         at = lower.find(seed)

@@ -18,8 +18,10 @@ _CALLED_PASSPORT = re.compile(
 )
 # 普通护照 E/G, 公务 P/S/D and their e-passports, Hong Kong K/H, Macau MA/MB, Taiwan's nine digits, permits C/W/H/M/T.
 _PASSPORT = re.compile(r"(?:[EGPSDKHCWMT][A-Z]?\d{7,10}|MA\d{7}|\d{8,9})(?![0-9A-Za-z])")
+PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+"""Characters that plates begin with; a capital follows."""
 _PLATE = re.compile(
-    "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·•.\\- ]?"
+    f"[{PROVINCES}][A-HJ-NP-Z][·•.\\- ]?"
     "(?:[DF][A-HJ-NP-Z0-9][0-9]{4}|[0-9]{5}[DF]|[A-HJ-NP-Z0-9]{4}[A-HJ-NP-Z0-9挂学警港澳])(?![0-9A-Za-z])"
 )
 _MIN_PLATE_DIGITS = 3

@@ -9,18 +9,18 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 
 from hanhua.filtering.config import PII_KINDS
-from hanhua.filtering.pii.accounts import find_accounts
+from hanhua.filtering.pii import traces
+from hanhua.filtering.pii.accounts import find_qq, find_wechat
 from hanhua.filtering.pii.codes import find_codes, find_passports, find_plates
-from hanhua.filtering.pii.found import Found
+from hanhua.filtering.pii.found import WIDE, Found
 from hanhua.filtering.pii.numbers import find_numbers
 from hanhua.filtering.pii.online import find_emails, find_ips, find_spoken_emails
 from hanhua.filtering.pii.phones import find_phones
 from hanhua.filtering.pii.spelled import find_spelled
 
-# Letters, digits and the marks within numbers, each of one character: offsets stay.
-_WIDE = "".join(map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))) + "＠．－＋"
-_NARROW = str.maketrans(_WIDE, "".join(chr(ord(character) - 0xFEE0) for character in _WIDE))
-_HAS_WIDE = re.compile(f"[{_WIDE}]")
+# Each of one character: offsets stay.
+_NARROW = str.maketrans(WIDE, "".join(chr(ord(character) - 0xFEE0) for character in WIDE))
+_HAS_WIDE = re.compile(f"[{WIDE}]")
 # Five digits with at most two marks between any two; only around such a run is looked for long numbers.
 _RUN = re.compile("[0-9](?:[ \u00a0\u3000\\-‐–—()（）.]{0,2}[0-9xX]){4,}")
 _AROUND = 24
@@ -32,43 +32,53 @@ _NEAR_RUNS: tuple[Callable[[str, int, int], Iterator[Found]], ...] = (
     find_passports,
     find_phones,
 )
-_WITH_DIGITS: tuple[Callable[[str], Iterator[Found]], ...] = (find_plates, find_ips)
-_HAS_DIGIT = re.compile("[0-9]")
+_Search = Callable[[str], Iterator[Found]]
+_BEFORE_NUMBERS: tuple[tuple[int, _Search], ...] = (
+    (traces.EMAIL, find_emails),
+    (traces.SPOKEN_EMAIL, find_spoken_emails),
+)
+_AFTER_NUMBERS: tuple[tuple[int, _Search], ...] = (
+    (traces.PLATE, find_plates),
+    (traces.IP, find_ips),
+    (traces.SPELLED, find_spelled),
+    (traces.QQ, find_qq),
+    (traces.WECHAT, find_wechat),
+)
 
 
-def find_pii(text: str) -> list[Found]:
+def find_pii(text: str, may: int = traces.ALL) -> list[Found]:
     """Return the personal data of a text, in order, without overlaps.
 
     A number counts only if it can be real: checksums, dates, issuer ranges and area codes hold, and nothing
-    in front of it calls it an order number or an ISBN. Full-width characters count as their narrow forms.
+    in front of it calls it an order number or an ISBN. Full-width characters count as their narrow forms. may: the
+    finders that may find something (`traces`).
 
     >>> [f.tag for f in find_pii("手机１３８-００１３-８０００，订单号13800138000")]
     ['MOBILE']
     """
-    plain = text.translate(_NARROW) if _HAS_WIDE.search(text) else text
+    plain = text.translate(_NARROW) if may == traces.ALL and _HAS_WIDE.search(text) else text
     found: list[Found] = []
     # Again until nothing is new: what was found no longer touches its neighbors.
-    while fresh := _find_once(plain):
+    while fresh := _find_once(plain, may):
         for one in fresh:
             insort(found, one, key=lambda other: other.start)
-        plain = _without(plain, fresh)
+        plain, may = _without(plain, fresh), traces.ALL
     return found
 
 
-def _find_once(plain: str) -> list[Found]:
+def _find_once(plain: str, may: int) -> list[Found]:
     found: list[Found] = []
-    if "@" in plain:
-        _add_apart(found, find_emails(plain))
-    _add_apart(found, find_spoken_emails(plain))
-    regions = list(_regions(plain))
-    for finder in _NEAR_RUNS:
-        for begin, stop in regions:
-            _add_apart(found, finder(plain, begin, stop))
-    if _HAS_DIGIT.search(plain):
-        for search in _WITH_DIGITS:
+    for trace, search in _BEFORE_NUMBERS:
+        if trace & may:
             _add_apart(found, search(plain))
-    _add_apart(found, find_spelled(plain))
-    _add_apart(found, find_accounts(plain))
+    if traces.NUMBERS & may:
+        regions = list(_regions(plain))
+        for finder in _NEAR_RUNS:
+            for begin, stop in regions:
+                _add_apart(found, finder(plain, begin, stop))
+    for trace, search in _AFTER_NUMBERS:
+        if trace & may:
+            _add_apart(found, search(plain))
     return found
 
 
@@ -103,9 +113,9 @@ def _add_apart(found: list[Found], new: Iterator[Found]) -> None:
             found.insert(at, one)
 
 
-def mask_pii(text: str, *, kinds: Collection[str] = PII_KINDS) -> tuple[str, Counter[str]]:
+def mask_pii(text: str, *, kinds: Collection[str] = PII_KINDS, may: int = traces.ALL) -> tuple[str, Counter[str]]:
     """Return the text with each datum replaced by its tag (`[MOBILE]`), and how many of each there were."""
-    found = [one for one in find_pii(text) if one.tag in kinds]
+    found = [one for one in find_pii(text, may) if one.tag in kinds] if may else []
     if not found:
         return text, Counter()
     pieces, at = [], 0

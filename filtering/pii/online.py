@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from hanhua.filtering.pii.found import Found
+from hanhua.filtering.seeds import SPACES, pairs
 
 _DOMAIN = re.compile(r"\s?@\s?(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![A-Za-z0-9\-])")
 _LOCAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}$")
@@ -45,10 +46,14 @@ _PUBLIC = frozenset(
     ]
 )
 # 小明[at]example.com, (at), 【艾特】; and # for the mark where a mail service follows.
+# Begins with one set of characters for both: so it is found, or not, in a fraction of the time.
 _SPOKEN_AT = re.compile(
-    r"(?:[\[({<（【〔]\s?(?:at|@|艾特|圈a|a圈)\s?[\])}>）】〕]|[#＃](?=(?:qq|163|126|139|189|gmail|sina|sohu|foxmail|hotmail|outlook)\b))\s?",
+    r"[\[({<（【〔#＃](?:(?<![#＃])\s?(?:at|@|艾特|圈a|a圈)\s?[\])}>）】〕]"
+    r"|(?<=[#＃])(?=(?:qq|163|126|139|189|gmail|sina|sohu|foxmail|hotmail|outlook)\b))\s?",
     re.IGNORECASE,
 )
+SPOKEN_BEGINNINGS = [*pairs("[({<（【〔", f"aA@艾圈{SPACES}"), *pairs("#＃", "qQ1gGsSſfFhHoO")]
+"""How the marks of spoken addresses begin."""
 _SPOKEN_DOMAIN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9\-]{0,62}(?:\s?(?:\.|[\[({（【](?:dot|点)[\])}）】])\s?[A-Za-z0-9\-]{1,63}){0,3}"
     r"\s?(?:\.|[\[({（【](?:dot|点)[\])}）】])\s?[A-Za-z]{2,24}(?![A-Za-z0-9\-])",

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
-from hanhua.zh_text.folding import Folded
-from hanhua.zh_text.matcher import LexiconMatcher
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.seeds import Seeds
+from hanhua.zh_text.folding import Offsets, code_points
+from hanhua.zh_text.matcher import Hit, LexiconMatcher
 
 MIN_LABELS = 3
 MIN_LINES = 4
@@ -28,28 +29,34 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
     off = limits.max_boilerplate_ratio is None and limits.max_boilerplate_line_ratio is None
     if off or not draft.chinese:
         return KEEP
-    folded = _head(draft)
-    hits = _labels().find(folded)
+    hits = draft.view(_hits)
     if len({hit.term for hit in hits}) < MIN_LABELS:
         return KEEP
-    covered = np.zeros(len(folded.text), dtype=bool)
+    offsets = draft.folded_offsets[:HEAD]
+    covered = np.zeros(len(offsets), dtype=bool)
     for hit in hits:
         covered[hit.start : hit.end] = True
-    end = int(folded.offsets[-1]) + 1
-    links = sum(sum(map(str.isalnum, link)) for link in _LINK.findall(draft.text, 0, end))
+    end = int(offsets[-1]) + 1
+    linked = "http" in draft.text or "www." in draft.text
+    links = sum(sum(map(str.isalnum, link)) for link in _LINK.findall(draft.text, 0, end)) if linked else 0
     ratio = draft.measure("boilerplate", min(1.0, (int(covered.sum()) + links) / max(len(covered), 1)))
     if limits.max_boilerplate_ratio is not None and ratio > limits.max_boilerplate_ratio:
         return reject("boilerplate", ratio)
-    ratio = draft.measure("boilerplate.lines", _line_ratio(draft.text[:end], covered, folded))
+    ratio = draft.measure("boilerplate.lines", _line_ratio(draft.text[:end], covered, offsets))
     if limits.max_boilerplate_line_ratio is not None and ratio > limits.max_boilerplate_line_ratio:
         return reject("boilerplate.lines", ratio)
     return KEEP
 
 
-def _line_ratio(text: str, covered: npt.NDArray[np.bool_], folded: Folded) -> float:
+def _hits(drafts: Drafts) -> list[list[Hit]]:
+    """Return the labels in the beginning of each text: a page that is all labels is so from the start."""
+    return _beginnings().texts_with(drafts.folds, head=HEAD).find(_labels().find_in)
+
+
+def _line_ratio(text: str, covered: npt.NDArray[np.bool_], offsets: Offsets) -> float:
     """Return the share of lines of which labels cover the most; links and lines without letters do not count."""
-    breaks = [at for at, character in enumerate(text) if character == "\n"]
-    line_of = np.searchsorted(breaks, folded.offsets)
+    breaks = np.flatnonzero(code_points(text) == ord("\n"))
+    line_of = np.searchsorted(breaks, offsets)
     letters = np.bincount(line_of, minlength=len(breaks) + 1)
     labels = np.bincount(line_of, weights=covered, minlength=len(breaks) + 1)
     with_letters = letters > 0
@@ -58,10 +65,9 @@ def _line_ratio(text: str, covered: npt.NDArray[np.bool_], folded: Folded) -> fl
     return float(np.count_nonzero(labels[with_letters] > 0.5 * letters[with_letters]) / np.count_nonzero(with_letters))
 
 
-def _head(draft: Draft) -> Folded:
-    """Return the beginning of the folded text: a page that is all labels is so from the start."""
-    whole = draft.folded
-    return whole if len(whole.text) <= HEAD else Folded(whole.text[:HEAD], whole.offsets[:HEAD])
+@cache
+def _beginnings() -> Seeds:
+    return Seeds(_labels().forms)
 
 
 @cache

@@ -35,7 +35,7 @@ def encoding(draft: Draft, limits: QualityConfig) -> Verdict:
 def _misread_characters(draft: Draft) -> int:
     text, profile = draft.text, draft.profile
     # Once is a mention of the phenomenon.
-    known = _KNOWN.findall(text) if profile.han else []
+    known = _KNOWN.findall(text) if profile.han and ("锟斤拷" in text or "烫烫烫" in text or "屯屯屯" in text) else []
     found = sum(map(len, known)) if len(known) > 1 else 0
     if profile.latin_supplement:
         found += sum(map(len, _AS_LATIN.findall(text)))

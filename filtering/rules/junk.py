@@ -6,12 +6,21 @@ about a casino, a tutorial on HTML, a lecture on radicals.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
+import numpy as np
+import numpy.typing as npt
+
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.joined import Positions
+from hanhua.filtering.rules.lines import filled_lines
+from hanhua.filtering.seeds import SPACES, Family
 from hanhua.filtering.text_config import JunkConfig
+from hanhua.zh_text.folding import code_points
 from hanhua.zh_text.scripts import HAN
 
 HEAD = 20_000
@@ -27,37 +36,21 @@ _SOLD_BY = (
     "入口|备用|代理|专卖|正品|货到付款|多少钱|哪里(?:有|能)?[买卖]|购买"
 )
 _NAME_SEEDS = (
-    "娱乐",
-    "棋牌",
-    "游艺",
-    "百家乐",
-    "博彩",
-    "彩票网",
-    "投注",
-    "菠菜",
-    "时时彩",
-    "老虎机",
-    "赌场",
-    "皇冠体育",
-    "亚博",
-    "威尼斯人",
-    "葡京",
-    "太阳城",
-    "金沙",
-    "银河",
-    "伟哥",
-    "万艾可",
-    "壮阳",
-    "催情",
-    "迷情",
-)
+    "娱乐", "棋牌", "游艺", "百家乐", "博彩", "彩票网", "投注", "菠菜", "时时彩", "老虎机", "赌场", "皇冠体育", "亚博",
+    "威尼斯人", "葡京", "太阳城", "金沙", "银河", "伟哥", "万艾可", "壮阳", "催情", "迷情",
+)  # fmt: skip
+_NAMES = Family(_NAME_SEEDS)
 _INJECTED = re.compile(f"(?:{_NAME})[^。！？\\n]{{0,4}}?(?:{_SOLD_BY})", re.IGNORECASE)
 
-_PHRASES = re.compile("[,，、;；|｜/\\s]+")
+_PHRASE_MARKS, _SENTENCE_ENDS = ",，、;；|｜/", "。！？"
+_PHRASES = re.compile(rf"[{_PHRASE_MARKS}\s]+")
 # Of how many characters the word is, in how many phrases at least, and in which share of them.
 _COMMON = ((4, 6, 0.8), (3, 6, 0.8), (2, 8, 0.9))
+_MIN_SHARE = min(share for _, _, share in _COMMON)
+_MIN_HAN_IN_COMMON = math.floor(min(width * share * least for width, least, share in _COMMON))
 # Characters of sentences, of which a list of keywords has none.
-_SENTENCE = re.compile("[了是就都也不这那我你他她]")
+_SENTENCE_CHARACTERS = "了是就都也不这那我你他她"
+_SENTENCE = re.compile(f"[{_SENTENCE_CHARACTERS}]")
 _MAX_SENTENCE_RATIO = 0.04
 
 _FENCES = re.compile(r"```.*?(?:```|\Z)|^(?: {4}|\t).*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
@@ -77,6 +70,7 @@ _OFFERED = re.compile(
     "四六级证|驾驶?证|房产证|证件|公章)|办证刻章|刻章办证"
 )
 _OFFER_SEEDS = ("代开", "代办", "开具", "出售", "办理", "可开", "专业开", "优惠开", "对外开", "办证刻章", "刻章办证")
+_OFFERS = Family(_OFFER_SEEDS)
 _OFFER_WORDS = (
     "点数", "先验票", "验票后付款", "验证后付款", "来电", "详电", "致电", "电联", "联系人", "业务经理", "加微信",
     "加qq", "扣扣", "保真", "可查", "用不完", "进项较多", "进项多", "优惠", "量大", "从优", "长期有效", "不成功不收费",
@@ -90,12 +84,16 @@ _MAX_ABOUT_CRIME = 1
 _TIME_CODE = re.compile(
     r"\d{1,2}:\d{2}:\d{2}[,.]\d{2,3}\s*-->|^Dialogue:\s*\d+,\d+:\d{2}:\d{2}|^\[\d{1,2}:\d{2}(?:[.:]\d{2,3})?\]"
 )
+_TIME_CODE_SIGNS = ("-->", "Dialogue:", "[")
 _HAN_ALONE = re.compile(f"[{HAN}]")
 # Strokes and components that are hardly ever written as characters of their own.
 _COMPONENTS = frozenset(
     "丶丨丿乀乁乚亅亠冂冖冫凵勹匚匸卩厶囗夂夊宀尢屮巛幺廴廾弋彐彑彡彳忄扌氵犭灬爫爿疒癶礻糸纟罒罓艹虍衤覀讠豕豸辶阝隶隹飠饣钅"
     "冎卝丆丩丬乛亍亻刂仌囘"
 )
+_PARTS_PHRASES, _ENDS_SENTENCE, _IN_SENTENCE, _COMPONENT, _IS_HAN = (np.uint8(1 << bit) for bit in range(5))
+# All beyond is read as the last, which is none of these.
+_TABLE_SIZE = 0x40001
 
 
 def junk(draft: Draft, limits: JunkConfig) -> Verdict:
@@ -125,26 +123,20 @@ def _measures(limits: JunkConfig) -> tuple[tuple[str, float | None, Callable[[Dr
 
 def time_code_ratio(draft: Draft) -> float:
     """Return the share of lines that hold the time codes of subtitles or lyrics."""
-    if ":" not in draft.text or len(draft.lines) < MIN_LINES:
+    if not any(sign in draft.text for sign in _TIME_CODE_SIGNS) or draft.view(filled_lines) < MIN_LINES:
         return 0.0
-    return sum(_TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
+    return sum(":" in line and _TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
 
 
 def single_character_ratio(draft: Draft) -> float:
     """Return the share of lines that are one Chinese character and perhaps a mark."""
-    if len(draft.lines) < MIN_LINES:
-        return 0.0
-    short = [line for line in draft.lines if len(line) <= 2]
-    return sum(len(_HAN_ALONE.findall(line)) == 1 for line in short) / len(draft.lines)
+    filled = draft.view(filled_lines)
+    return draft.view(_single_characters) / filled if filled >= MIN_LINES else 0.0
 
 
 def component_ratio(draft: Draft) -> float:
     """Return the share of strokes and components among the Chinese characters."""
-    if not draft.profile.han:
-        return 0.0
-    head = draft.text[:HEAD]
-    found = sum(map(head.count, _COMPONENTS.intersection(head)))
-    return found / min(draft.profile.han, HEAD)
+    return draft.view(_components) / min(draft.profile.han, HEAD) if draft.profile.han else 0.0
 
 
 def markup_ratio(draft: Draft) -> float:
@@ -153,16 +145,17 @@ def markup_ratio(draft: Draft) -> float:
     if "<" not in head and "{" not in head:
         return 0.0
     prose = _FENCES.sub("", head)
-    if len(set(_ABOUT_CODE.findall(_MARKUP.sub("", prose)))) >= _MIN_ABOUT_CODE:
+    found = _MARKUP.findall(prose)
+    if not found or len(set(_ABOUT_CODE.findall(_MARKUP.sub("", prose)))) >= _MIN_ABOUT_CODE:
         return 0.0
     visible = len("".join(prose.split()))
-    return sum(len("".join(match.split())) for match in _MARKUP.findall(prose)) / max(visible, 1)
+    return sum(len("".join(match.split())) for match in found) / max(visible, 1)
 
 
 def injected_names(draft: Draft) -> float:
     """Return how often a gambling site or a drug is named together with what advertises it."""
     # A search for each beginning is several times faster than one for the pattern.
-    if not any(seed in draft.text for seed in _NAME_SEEDS):
+    if not draft.view(_NAMES.begin_in) or not any(seed in draft.text for seed in _NAME_SEEDS):
         return 0.0
     return float(len(_INJECTED.findall(draft.text, 0, HEAD)))
 
@@ -173,11 +166,9 @@ def offer_words(draft: Draft) -> float:
     None in a text that speaks of offenses: news of the police quote such offers.
     """
     head = draft.text[:HEAD]
-    if (
-        not any(seed in head for seed in _OFFER_SEEDS)
-        or not _OFFERED.search(head)
-        or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME
-    ):
+    if not draft.view(_OFFERS.begin_in) or not any(seed in head for seed in _OFFER_SEEDS):
+        return 0.0
+    if not _OFFERED.search(head) or len(_ABOUT_CRIME.findall(head)) > _MAX_ABOUT_CRIME:
         return 0.0
     lower = head.lower()
     return float(sum(word in lower for word in _OFFER_WORDS))
@@ -189,18 +180,80 @@ def keyword_ratio(draft: Draft) -> float:
     >>> keyword_ratio(Draft("北京搬家，北京搬家公司，北京搬家电话，北京搬家价格，北京搬家哪家好，北京长途搬家"))
     1.0
     """
-    head = draft.text[:HEAD]
-    stuffed = sum(len(line) for line in head.split("\n") if _is_stuffed(line))
-    return stuffed / max(len(head), 1)
+    lines = draft.view(_lines_of_phrases)
+    return sum(len(line) for line in lines if _is_stuffed(line)) / max(min(len(draft.text), HEAD), 1)
+
+
+def _single_characters(drafts: Drafts) -> list[int]:
+    """Return how many lines of each text are one Chinese character and perhaps a mark."""
+    lines = drafts.lines
+    return lines.counts((lines.stops - lines.begins <= 2) & (_count(drafts, _IS_HAN, lines.begins, lines.stops) == 1))
+
+
+def _count(drafts: Drafts, kind: np.uint8, begins: Positions, ends: Positions) -> Positions:
+    """Return how many characters of a kind are in each [begin, end) of the joined texts."""
+    places = np.flatnonzero((drafts.view(_kinds_of_all) & kind) > 0)
+    counts: Positions = np.searchsorted(places, ends) - np.searchsorted(places, begins)
+    return counts
+
+
+def _kinds_of_all(drafts: Drafts) -> npt.NDArray[np.uint8]:
+    return _kinds().take(drafts.joined.codes, mode="clip")
+
+
+def _components(drafts: Drafts) -> list[int]:
+    """Return how many strokes and components the head of each text has."""
+    return drafts.joined.counts((drafts.view(_kinds_of_all) & _COMPONENT) > 0, head=HEAD)
+
+
+def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
+    """Return the lines of each text's head that may be stuffed, by the kinds of their characters alone."""
+    texts, lines = drafts.joined, drafts.lines
+    owners = np.repeat(np.arange(len(texts.bounds)), np.diff(lines.firsts))
+    # Where a line begins beyond the head, it ends before it begins: nothing is counted.
+    ends = np.minimum(lines.ends, texts.starts[owners] + HEAD)
+    phrases = _count(drafts, _PARTS_PHRASES, lines.starts, ends) + 1
+    may = (phrases >= MIN_PHRASES) & (ends - lines.starts <= MAX_PHRASE * phrases)
+    found: list[list[str]] = [[] for _ in texts.bounds]
+    if not may.any():
+        return found
+    ending, spoken, han = (_count(drafts, kind, lines.starts, ends) for kind in (_ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN))
+    may &= (ending <= 0) & (han >= _MIN_HAN_IN_COMMON) & (spoken <= _MAX_SENTENCE_RATIO * (ends - lines.starts))
+    for line in np.flatnonzero(may).tolist():
+        owner = int(owners[line])
+        begin = int(texts.starts[owner])
+        found[owner].append(drafts.texts[owner][int(lines.starts[line]) - begin : int(ends[line]) - begin])
+    return found
+
+
+@cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Return the kinds of each code point, as bits."""
+    table = np.zeros(_TABLE_SIZE, dtype=np.uint8)
+    for kind, characters in (
+        (_PARTS_PHRASES, _PHRASE_MARKS + SPACES),
+        (_ENDS_SENTENCE, _SENTENCE_ENDS),
+        (_COMPONENT, "".join(_COMPONENTS)),
+        (_IN_SENTENCE, _SENTENCE_CHARACTERS),
+        (_IS_HAN, "".join(_HAN_ALONE.findall("".join(map(chr, (*range(0x3000, 0xD800), *range(0xF900, 0x40000))))))),
+    ):
+        table[code_points(characters)] |= kind
+    return table
 
 
 def _is_stuffed(line: str) -> bool:
     phrases = [phrase for phrase in _PHRASES.split(line) if phrase]
     if len(phrases) < MIN_PHRASES or len(line) > MAX_PHRASE * len(phrases):
         return False
-    if len(set(phrases)) < len(phrases) / 2 or any(mark in line for mark in "。！？"):
+    if len(set(phrases)) < len(phrases) / 2 or any(mark in line for mark in _SENTENCE_ENDS):
         return False
     if len(_SENTENCE.findall(line)) > _MAX_SENTENCE_RATIO * len(line):
+        return False
+    # Of a word in so many phrases the first two characters are in the line as often, and in one of the first phrases.
+    least = _MIN_SHARE * len(phrases)
+    some = phrases[: math.floor(len(phrases) - least) + 1]
+    pairs = {phrase[at : at + 2] for phrase in some for at in range(len(phrase) - 1)}
+    if not any(line.count(pair) >= least for pair in pairs if not pair.isascii()):
         return False
     return any(
         len(phrases) >= least and _have_in_common(phrases, width, share * len(phrases))

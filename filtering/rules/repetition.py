@@ -11,8 +11,8 @@ from collections import Counter
 import numpy as np
 
 from hanhua.filtering.config import QualityConfig
-from hanhua.filtering.document import KEEP, Draft, Verdict, reject
-from hanhua.filtering.shingles import hash_ngrams, widen
+from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.shingles import Hashes, hash_ngrams, widen_each
 
 NGRAM_OF_LETTERS = 60
 _SAMPLED_NGRAMS = 1 << 10
@@ -21,42 +21,60 @@ _SAMPLED_NGRAMS = 1 << 10
 def repetition(draft: Draft, limits: QualityConfig) -> Verdict:
     """Reject by runs of one character, repeated lines and repeated 13-grams."""
     for detail, limit, measure in (
-        ("runs", limits.max_run_ratio, run_ratio),
-        ("lines", limits.max_duplicate_line_ratio, duplicate_line_ratio),
-        ("ngrams", limits.max_repeated_ngram_ratio, repeated_ngram_ratio),
+        ("runs", limits.max_run_ratio, run_ratios),
+        ("lines", limits.max_duplicate_line_ratio, duplicate_line_ratios),
+        ("ngrams", limits.max_repeated_ngram_ratio, repeated_ngram_ratios),
     ):
         if limit is None:
             continue
-        ratio = draft.measure(f"repetition.{detail}", measure(draft))
+        ratio = draft.measure(f"repetition.{detail}", draft.view(measure))
         if ratio > limit:
             return reject(f"repetition.{detail}", ratio)
     return KEEP
 
 
-def run_ratio(draft: Draft) -> float:
-    """Return the share of letters that equal the two before them (哈哈哈哈: half)."""
-    codes = draft.folded_codes
-    if len(codes) < 3:
+def run_ratios(drafts: Drafts) -> list[float]:
+    """Return the share of each text's letters that equal the two before them (哈哈哈哈: half)."""
+    folds = drafts.folds
+    same = folds.codes[1:] == folds.codes[:-1]
+    places = np.flatnonzero(same[1:] & same[:-1])
+    # Of three equal letters in a row the first is in the text, and the last too.
+    before = np.searchsorted(places, folds.starts[:-1])
+    counts = np.maximum(np.searchsorted(places, folds.starts[1:] - 2) - before, 0)
+    ratios: list[float] = (counts / np.maximum(np.diff(folds.starts), 1)).tolist()
+    return ratios
+
+
+def duplicate_line_ratios(drafts: Drafts) -> list[float]:
+    """Return the share of each text's characters in lines that repeat an earlier line."""
+    return list(map(_duplicate_line_ratio, drafts.texts))
+
+
+def _duplicate_line_ratio(text: str) -> float:
+    if "\n" not in text:
         return 0.0
-    same = codes[1:] == codes[:-1]
-    return float(np.count_nonzero(same[1:] & same[:-1])) / len(codes)
-
-
-def duplicate_line_ratio(draft: Draft) -> float:
-    """Return the share of characters in lines that repeat an earlier line."""
-    if "\n" not in draft.text:
+    lines = [line for line in text.split("\n") if line]
+    if len(set(lines)) == len(lines):
+        # Most texts end here.
         return 0.0
-    lines = Counter(draft.text.split("\n"))
-    repeated = sum(len(line.strip()) * (count - 1) for line, count in lines.items() if count > 1)
-    return repeated / max(len(draft.text), 1)
+    repeated = sum(len(line.strip()) * (count - 1) for line, count in Counter(lines).items() if count > 1)
+    return repeated / max(len(text), 1)
 
 
-def repeated_ngram_ratio(draft: Draft) -> float:
-    """Return the share of 13-grams of the folded text that occurred before; 60-grams where words are spelled out.
+def repeated_ngram_ratios(drafts: Drafts) -> list[float]:
+    """Return the share of 13-grams of the folded texts that occurred before; 60-grams where words are spelled out."""
+    wide = widen_each(drafts.shingles) if "zh" in drafts.languages else drafts.shingles
+    return [
+        _repeated_ratio(wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS))
+        for number, language in enumerate(drafts.languages)
+    ]
+
+
+def _repeated_ratio(hashes: Hashes) -> float:
+    """Return the share of hashes that occurred before.
 
     Estimated in long texts on the n-grams whose hash is small: that keeps all copies of an n-gram or none.
     """
-    hashes = widen(draft.shingles) if draft.chinese else hash_ngrams(draft.folded_codes, NGRAM_OF_LETTERS)
     keep_one_in = len(hashes) // _SAMPLED_NGRAMS
     if keep_one_in > 1:
         hashes = hashes[hashes < np.uint64((1 << 64) // keep_one_in)]

@@ -47,7 +47,7 @@ _DUPLICATE_N = (5, 6, 7, 8, 9, 10)
 
 def words(draft: Draft, limits: QualityConfig) -> Verdict:
     """Reject by number, length and kind of words, function words, and line breaks per word."""
-    if not _any_word_limit(limits) or not draft.chinese:
+    if not any_word_limit(limits) or not draft.chinese:
         return KEEP
     kinds = Counter(draft.words)
     real = {word: number for word, number in kinds.items() if any(map(str.isalnum, word))}
@@ -69,7 +69,8 @@ def words(draft: Draft, limits: QualityConfig) -> Verdict:
     return _by_ngrams(draft, limits)
 
 
-def _any_word_limit(limits: QualityConfig) -> bool:
+def any_word_limit(limits: QualityConfig) -> bool:
+    """Return whether one of the limits on words is set."""
     lengths = (limits.min_words, limits.max_words, limits.min_mean_word_length, limits.max_mean_word_length)
     others = (limits.min_alphabetic_word_ratio, limits.min_stop_words, limits.max_newline_ratio)
     return any(limit is not None for limit in (*lengths, *others)) or bool(

@@ -82,11 +82,24 @@ def fold(text: str) -> Folded:
     >>> fold("加★薇★信").original_span(1, 3)
     (2, 5)
     """
-    folded, offsets = fold_codes(code_points(text))
-    result = folded.tobytes().decode("utf-32-le", "surrogatepass")
-    if _may_hold_spellings(folded):
-        result = _respell(result, offsets)
-    return Folded(result, offsets)
+    codes = code_points(text)
+    folded, offsets, _ = fold_joined(codes, np.array([0, len(codes)]))
+    return Folded(folded.tobytes().decode("utf-32-le", "surrogatepass"), offsets)
+
+
+def fold_joined(codes: Codes, starts: Offsets) -> tuple[Codes, Offsets, Offsets]:
+    """Fold texts that stand one after another in an array, each by itself.
+
+    starts: where each begins, and the end of the last. Returns the folded code points, the offset in `codes` that each
+    comes from, and where each text begins among them.
+    """
+    folded, offsets = fold_codes(codes)
+    begins = np.searchsorted(offsets, starts)
+    for number in _may_hold_spellings(folded, begins):
+        begin, end = begins[number : number + 2].tolist()
+        text = folded[begin:end].tobytes().decode("utf-32-le", "surrogatepass")
+        folded[begin:end] = code_points(_respell(text, offsets[begin:end]))
+    return folded, offsets, begins
 
 
 def folded_codes(text: str) -> Codes:
@@ -107,11 +120,13 @@ def fold_codes(codes: Codes) -> tuple[Codes, Offsets]:
     return folded[offsets], offsets
 
 
-def _may_hold_spellings(folded: Codes) -> bool:
-    """Return whether two neighbors begin a spelling: asked of every text, so cheaper than to search for each."""
+def _may_hold_spellings(folded: Codes, starts: Offsets) -> list[int]:
+    """Return the texts in which two neighbors begin a spelling: asked of all, so cheaper than to search for each."""
     firsts, seconds = _spelling_characters()
     places = np.flatnonzero(firsts.take(folded[:-1], mode="clip"))
-    return bool(seconds.take(folded[1:][places], mode="clip").any())
+    places = places[seconds.take(folded[1:][places], mode="clip")]
+    texts: list[int] = np.unique(np.searchsorted(starts, places, side="right") - 1).tolist()
+    return texts
 
 
 @cache

@@ -35,7 +35,7 @@ class LexiconMatcher:
             if form in seen:
                 raise ValueError(f"the terms {seen[form]!r} and {term!r} both fold to {form!r}")
             seen[form] = term
-        self.terms = tuple(terms)
+        self.terms, self.forms = tuple(terms), tuple(folded)
         self._automaton = daachorse.CharwiseDoubleArrayAhoCorasick(folded) if folded else None
 
     def find(self, folded: Folded) -> list[Hit]:
@@ -44,6 +44,10 @@ class LexiconMatcher:
         >>> LexiconMatcher(["微信"]).find(fold("加 薇★信"))
         [Hit(term=0, start=1, end=3)]
         """
+        return self.find_in(folded.text)
+
+    def find_in(self, folded: str) -> list[Hit]:
+        """Return every hit in a text that is folded, or in several of them, one after another."""
         if self._automaton is None:
             return []
-        return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded.text)]
+        return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded)]

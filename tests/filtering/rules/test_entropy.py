@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft
-from hanhua.filtering.rules.entropy import HEAD, character_entropy_bits, entropy
+from hanhua.filtering.rules.entropy import HEAD, entropy, entropy_bits
 
 BALANCED = QualityConfig()
 
@@ -25,55 +25,55 @@ def by_hand(text: str) -> float:
 
 @given(MIXED)
 def test_it_is_shannon_s(text: str) -> None:
-    assert character_entropy_bits(Draft(text)) == pytest.approx(by_hand(text), abs=1e-9)
+    assert Draft(text).view(entropy_bits) == pytest.approx(by_hand(text), abs=1e-9)
 
 
 @pytest.mark.parametrize("text", REAL[:12])
 def test_it_is_shannon_s_on_prose_and_verse(text: str) -> None:
-    assert character_entropy_bits(Draft(text)) == pytest.approx(by_hand(text), abs=1e-9)
+    assert Draft(text).view(entropy_bits) == pytest.approx(by_hand(text), abs=1e-9)
     assert entropy(Draft(text), BALANCED).keep
 
 
 @given(st.text(alphabet="一二三四五六七八九十甲乙丙丁", max_size=60), st.integers())
 def test_order_says_nothing(text: str, seed: int) -> None:
     other = shuffled(text, seed)
-    assert character_entropy_bits(Draft(text)) == pytest.approx(character_entropy_bits(Draft(other)))
+    assert Draft(text).view(entropy_bits) == pytest.approx(Draft(other).view(entropy_bits))
     assert entropy(Draft(text), BALANCED).keep == entropy(Draft(other), BALANCED).keep
 
 
 @given(st.text(alphabet="一二三四五六七八九十", min_size=1, max_size=60), st.text(alphabet=" \n，。★·🎉", max_size=20))
 def test_marks_and_spaces_say_nothing(text: str, marks: str) -> None:
-    assert character_entropy_bits(Draft(text + marks)) == pytest.approx(character_entropy_bits(Draft(text)))
+    assert Draft(text + marks).view(entropy_bits) == pytest.approx(Draft(text).view(entropy_bits))
 
 
 @given(st.text(alphabet="一二三四五六七八九十", min_size=1, max_size=60), st.integers(2, 8))
 def test_saying_it_again_adds_nothing(text: str, times: int) -> None:
-    assert character_entropy_bits(Draft(text * times)) == pytest.approx(character_entropy_bits(Draft(text)))
+    assert Draft(text * times).view(entropy_bits) == pytest.approx(Draft(text).view(entropy_bits))
 
 
 @given(st.integers(1, 400))
 def test_characters_that_are_all_different_have_the_most(count: int) -> None:
     text = "".join(chr(0x4E00 + 7 * i) for i in range(count))
     different = len(set(Draft(text).folded.text))
-    found = character_entropy_bits(Draft(text))
+    found = Draft(text).view(entropy_bits)
     assert found <= math.log2(different) + 1e-9
     assert found >= math.log2(different) - 1.0, "of all those that fold apart"
 
 
 def test_only_the_beginning_counts() -> None:
     head = "天地玄黄宇宙洪荒" * (HEAD // 8)
-    assert character_entropy_bits(Draft(head + REAL[0])) == pytest.approx(3.0)
-    assert character_entropy_bits(Draft(head[8:] + REAL[0])) > 3.0
+    assert Draft(head + REAL[0]).view(entropy_bits) == pytest.approx(3.0)
+    assert Draft(head[8:] + REAL[0]).view(entropy_bits) > 3.0
 
 
 def test_characters_beyond_the_basic_plane_count_too() -> None:
     plain, rare = "甲乙" * 20, "甲\U00020001" * 20
-    assert character_entropy_bits(Draft(plain)) == character_entropy_bits(Draft(rare)) == pytest.approx(1.0)
+    assert Draft(plain).view(entropy_bits) == Draft(rare).view(entropy_bits) == pytest.approx(1.0)
 
 
 @given(MIXED)
 def test_the_limit_is_kept_exactly(text: str) -> None:
-    bits = character_entropy_bits(Draft(text))
+    bits = Draft(text).view(entropy_bits)
     assume(bits > 0)
     assert entropy(Draft(text), QualityConfig(min_entropy_bits=bits)).keep
     above = entropy(Draft(text), QualityConfig(min_entropy_bits=math.nextafter(bits, math.inf)))

@@ -14,10 +14,10 @@ from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import Draft
 from hanhua.filtering.rules.repetition import (
     NGRAM_OF_LETTERS,
-    duplicate_line_ratio,
-    repeated_ngram_ratio,
+    duplicate_line_ratios,
+    repeated_ngram_ratios,
     repetition,
-    run_ratio,
+    run_ratios,
 )
 
 BALANCED = QualityConfig()
@@ -33,18 +33,20 @@ def repeated_by_hand(text: str, n: int) -> float:
 @given(FEW)
 def test_runs_are_counted_as_by_hand(text: str) -> None:
     same = sum(text[at] == text[at - 1] == text[at - 2] for at in range(2, len(text)))
-    assert run_ratio(Draft(text)) == pytest.approx(same / len(text) if len(text) > 2 else 0.0)
+    assert Draft(text).view(run_ratios) == pytest.approx(same / len(text) if len(text) > 2 else 0.0)
 
 
 @given(st.text(alphabet="甲乙", max_size=120))
 def test_ngrams_are_counted_as_by_hand(text: str) -> None:
     if len(text) > 12:
-        assert repeated_ngram_ratio(Draft(text)) == pytest.approx(repeated_by_hand(text, 13))
+        assert Draft(text).view(repeated_ngram_ratios) == pytest.approx(repeated_by_hand(text, 13))
 
 
 @given(st.text(alphabet="ab", min_size=NGRAM_OF_LETTERS, max_size=200))
 def test_where_words_are_spelled_out_ngrams_are_longer(text: str) -> None:
-    assert repeated_ngram_ratio(Draft(text, language="en")) == pytest.approx(repeated_by_hand(text, NGRAM_OF_LETTERS))
+    assert Draft(text, language="en").view(repeated_ngram_ratios) == pytest.approx(
+        repeated_by_hand(text, NGRAM_OF_LETTERS)
+    )
 
 
 @given(LINES)
@@ -53,20 +55,20 @@ def test_lines_are_counted_as_by_hand(lines: list[str]) -> None:
     for line in lines:
         again += len(line.strip()) if line in seen else 0
         seen.add(line)
-    assert duplicate_line_ratio(Draft(text)) == pytest.approx(again / max(len(text), 1))
+    assert Draft(text).view(duplicate_line_ratios) == pytest.approx(again / max(len(text), 1))
 
 
 @given(LINES, st.randoms(use_true_random=False))
 def test_the_order_of_lines_says_nothing(lines: list[str], chance: random.Random) -> None:
     other = lines.copy()
     chance.shuffle(other)
-    assert duplicate_line_ratio(Draft("\n".join(other))) == duplicate_line_ratio(Draft("\n".join(lines)))
+    assert Draft("\n".join(other)).view(duplicate_line_ratios) == Draft("\n".join(lines)).view(duplicate_line_ratios)
 
 
 @given(MIXED)
 def test_shares_are_shares(text: str) -> None:
-    for measure in (run_ratio, duplicate_line_ratio, repeated_ngram_ratio):
-        assert 0 <= measure(Draft(text)) < 1
+    for measure in (run_ratios, duplicate_line_ratios, repeated_ngram_ratios):
+        assert 0 <= Draft(text).view(measure) < 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -75,12 +77,14 @@ def test_an_estimate_on_a_long_text_is_near_the_count(seed: int) -> None:
     rng = random.Random(seed)
     parts = ["".join(chr(rng.randrange(0x4E00, 0x9000)) for _ in range(500)) for _ in range(40)]
     text = "".join([*parts, *parts[:20]])
-    assert repeated_ngram_ratio(Draft(text)) == pytest.approx(repeated_by_hand(Draft(text).folded.text, 13), abs=0.04)
+    assert Draft(text).view(repeated_ngram_ratios) == pytest.approx(
+        repeated_by_hand(Draft(text).folded.text, 13), abs=0.04
+    )
 
 
 @pytest.mark.parametrize("text", REAL[:10])
 def test_a_text_said_twice_is_half_said_before_and_once_is_not(text: str) -> None:
-    once, twice = repeated_ngram_ratio(Draft(text)), repeated_ngram_ratio(Draft(text + text))
+    once, twice = Draft(text).view(repeated_ngram_ratios), Draft(text + text).view(repeated_ngram_ratios)
     assert once < 0.1
     assert twice == pytest.approx(0.5, abs=0.1)
     assert repetition(Draft(text), BALANCED).keep
