@@ -121,7 +121,7 @@ def run(task: str, folder: Path, given: argparse.Namespace, checkout: Path) -> t
 def pack_all(folder: Path, base: Path) -> str:
     with TemporaryDirectory() as work:
         packed = pack_corpora(folder, corpus_hash="0" * 64, tokenizer_folder=base, work=Path(work))
-        return " ".join(hashlib.sha256(packed[name].tokens_T).hexdigest() for name in sorted(packed))
+        return " ".join(hashlib.sha256(packed[name].tokens_T.tobytes()).hexdigest() for name in sorted(packed))
 
 
 def measure_all(folder: Path, base: Path) -> str:

@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="names of crawls")
     add_json_option(parser)
     arguments = parser.parse_args()
-    results = []
+    results: list[dict[str, Any]] = []
     for crawl in crawls(arguments.data, arguments.documents):
         if not arguments.only or crawl.name in arguments.only:
             print(f"\n{crawl.name}: {len(crawl.texts):,} texts, {crawl.harmful.mean():.1%} harmful", flush=True)
@@ -129,7 +129,7 @@ def crawls(data: Path, documents: int) -> Iterator[Crawl]:
     cold = read_csv(data / "harm" / "cold" / "train.csv", "TEXT"), read_csv(data / "harm" / "cold" / "dev.csv", "TEXT")
     swsr = read_csv(data / "harm" / "swsr" / "SWSR" / "SexComment.csv", "comment_text")
     halves = [[one for one in swsr if half_of(one[0]) == part] for part in (0, 1)]
-    for name, train, aside in (("cold", *cold), ("swsr", *halves)):
+    for name, train, aside in (("cold", cold[0], cold[1]), ("swsr", halves[0], halves[1])):
         known = {text for text, _ in train}
         aside = [one for one in aside if one[0] not in known]
         for share in (None, 0.05):

@@ -80,7 +80,7 @@ def pack_set(
 
     Set q keeps a corpus each, to be mixed by weight; set e is one row of documents in the order given.
     """
-    encoder = _Encoder(tokenizer, 0, 0.0)
+    encoder = _Encoder(tokenizer, 0, 0.0, sum(len(text.text) for text in train))
     arrays: dict[str, npt.NDArray[Any]] = {}
     corpora = sorted({text.corpus for text in train}) if name == "q" else ["mixture"]
     for corpus in corpora:

@@ -59,13 +59,13 @@ def main() -> None:
         print(
             f"| {row['check']} | {row['own']} | {row['found']} | {shares[0]} | {row['good_rejected']} | {shares[1]} |"
         )
-    shares = drift_shares(given.data)
+    drift = drift_shares(given.data)
     print(
-        f"\npairs of Han characters in the source: {shares['own_least']:.3f} and more of the good outputs; of the same "
-        f"with another passage {shares['other_median']:.3f} at the median, {shares['other_most']:.3f} at most, and "
-        f"{shares['other_passing_ratio']:.2%} reach their form's limit"
+        f"\npairs of Han characters in the source: {drift['own_least']:.3f} and more of the good outputs; of the same "
+        f"with another passage {drift['other_median']:.3f} at the median, {drift['other_most']:.3f} at most, and "
+        f"{drift['other_passing_ratio']:.2%} reach their form's limit"
     )
-    write_measurement(__file__, given, {"checks": rows, "shared_ratio": shares})
+    write_measurement(__file__, given, {"checks": rows, "shared_ratio": drift})
 
 
 def judged(folder: Path) -> Iterator[Judged]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.filtering.config import DuplicatesConfig
-from hanhua.filtering.shingles import Signature, hash_ngrams, signature
+from hanhua.filtering.shingles import hash_ngrams, signatures
 from hanhua.zh_text.folding import folded_codes
 
+Signature = npt.NDArray[np.uint32]
 ALGORITHM = "corpus-copies-1"
 """Raised when the same limits find other copies; part of the key of every synthesis."""
 
@@ -45,7 +47,8 @@ class CopiesInCorpus:
 
     def _signature(self, text: str) -> Signature:
         grams = hash_ngrams(folded_codes(text), self._limits.shingle_characters)
-        return signature(grams, hashes=self._limits.bands * self._limits.rows)
+        (found,) = signatures([grams], hashes=self._limits.bands * self._limits.rows)
+        return np.frombuffer(found, dtype=np.uint32)
 
     def _band(self, signatures: Signature, band: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
         """Return one number per signature for a band; equal bands have equal numbers."""
