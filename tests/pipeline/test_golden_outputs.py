@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from golden_outputs import GOLDEN, all_digests, differences
+from golden_outputs import ASKED_OF_A_SERVER, GOLDEN, all_digests, differences
 
 from hanhua.pipeline.stages import stage_names, stages
 
@@ -18,7 +18,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return all_digests(tmp_path_factory.mktemp("golden"))
 
 
-@pytest.mark.parametrize("stage", stage_names())
+@pytest.mark.parametrize("stage", [name for name in stage_names() if name not in ASKED_OF_A_SERVER])
 def test_the_output_is_what_its_version_says(stage: str, made: dict[str, Any]) -> None:
     found = list(differences(PINNED[stage]["output"], made[stage]["output"]))
     declared = next(one for one in stages() if one.name == stage)
