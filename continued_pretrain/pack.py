@@ -182,8 +182,7 @@ def pack_corpora(
         selection = select_documents(corpus, languages=languages, enough_tokens=wanted, seed=seed)
         size = sum(path.stat().st_size for path in corpus.glob("part-*"))
         chosen = choose_workers(workers, input_bytes=size * COMPRESSED)
-        expected = size * COMPRESSED // chosen
-        encoder = (tokenizer_folder, seed, bpe_dropout, expected, old, frozenset(chat_corpora))
+        encoder = (tokenizer_folder, seed, bpe_dropout, size * COMPRESSED // chosen, old, frozenset(chat_corpora))
         _tokenize(corpus, selection, aside, encoder=encoder, workers=chosen)
         aside.rename(folder)
         fsync_folder(work)

@@ -26,10 +26,11 @@ class Required(str, Enum):
 
 
 Require = Annotated[
-    Required,
+    Required | None,
     typer.Option(
         help="What must hold for exit code 0. sound: text without a new token is encoded as before, and every new "
-        "token is reached. han-only: what learn promises as well, that only text with Chinese characters changes"
+        "token is reached. han-only: what learn promises as well, that only text with Chinese characters changes",
+        show_default="sound, or han-only with --certificate, which claims it",
     ),
 ]
 Report = Annotated[
@@ -47,7 +48,7 @@ def verify(
         Path, typer.Argument(metavar="DIR", help="Folder of an extended tokenizer, made by this program or any other")
     ],
     base: AnyBase = None,
-    require: Require = Required.sound,
+    require: Require = None,
     texts: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE…", help=f"Texts to try in addition to the built-in ones: {FORMATS}"),
@@ -72,6 +73,7 @@ def verify(
 
     _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
+    require = require or (Required.sound if certificate is None else Required.han_only)
     _check_reports(report)
     name, base_folder = base_of(folder, base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
