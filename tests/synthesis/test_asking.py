@@ -51,8 +51,8 @@ FAULTS = {"429": 0.1, "500": 0.05, "cut": 0.05, "malformed": 0.05, "half": 0.05,
 
 
 def test_every_fault_is_borne_and_each_request_is_answered_once(ask: Ask) -> None:
-    teacher = Teacher(write=note, seconds=0.002, faults={**FAULTS, "hang": 0.02}, seed=3, hang_seconds=4)
-    asked, total = ask(teacher, asking={"deadline_seconds": 3.0, "max_attempts": 20})
+    teacher = Teacher(write=note, seconds=0.002, faults={**FAULTS, "hang": 0.12}, seed=3, hang_seconds=1)
+    asked, total = ask(teacher, asking={"deadline_seconds": 0.5, "max_attempts": 30})
     assert asked.answered == total and not asked.unanswered
     assert {"Broken", "Busy", "Erring", "TimedOut"} <= set(asked.failures)
     assert len(teacher.notes.whole) == total
