@@ -67,22 +67,21 @@ def verify(
     First by structure (a proof), then on texts. Sound: old ids, merges and encodings are as they were, and every new
     token is reached. Han only: besides, only text with Chinese characters changes. Exit code 1 unless --require holds.
     """
+    from hanhua.cli.printing import print_json
     from hanhua.errors import InvariantError
     from hanhua.vocab_extension.clinic.diagnose import diagnose
     from hanhua.vocab_extension.proof.verify import examine
 
+    _check_reports(report)
     _check_options(structure_only=structure_only, texts=texts, certificate=certificate, llama_cpp=llama_cpp)
     given = texts_by_source(texts, text_field, split)
     require = require or (Required.sound if certificate is None else Required.han_only)
-    _check_reports(report)
     name, base_folder = base_of(folder, base)
     found = examine(folder, base=base_folder, texts=given, structure_only=structure_only, llama_cpp=llama_cpp)
     faults = diagnose(found.pair)
     _write_reports(report, found, faults, folder, name)
     confirm = _certify(found, certificate) if certificate is not None else None
     if as_json:
-        from hanhua.cli.printing import print_json
-
         data = examination_as_json(found, folder=folder, base=name)
         data |= {"base_guessed": base is None, "faults": [fault.as_json() for fault in faults]}
         print_json({**data, "confirm_certificate": confirm} if confirm else data)
