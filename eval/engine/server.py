@@ -6,11 +6,6 @@ once: such servers batch by themselves.
 
 from __future__ import annotations
 
-import json
-import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,11 +14,12 @@ import numpy as np
 
 from hanhua.errors import InputError
 from hanhua.eval.engine.requests import Generated, Likelihood, Sampling, ScoredInput, cut_at_stops
+from hanhua.openai_server import OpenAiServer
 from hanhua.progress import say
 
 AT_ONCE = 64
 """Requests in flight; vLLM's own default takes more sequences per step than that."""
-TRIES, PAUSE_SECONDS, PATIENCE_SECONDS = 4, 0.5, 600
+TRIES, PATIENCE_SECONDS = 4, 600
 MAX_DIFFERENCE = 0.15
 """Nats, in the mean, by which the same weights may differ between engines and in bfloat16."""
 PROBES = (
@@ -47,9 +43,8 @@ class Server:
 
         Raises InputError when it cannot be reached, or has several of which none is called so.
         """
-        self.url = url.rstrip("/")
-        self.url = self.url if self.url.endswith("/v1") else f"{self.url}/v1"
-        ids = [str(one["id"]) for one in self._call("models", None).get("data") or []]
+        self._server = OpenAiServer(url, "VLLM_API_KEY", tries=TRIES, patience_seconds=PATIENCE_SECONDS)
+        self.url, ids = self._server.url, self._server.models()
         if name not in ids and len(ids) != 1:
             raise InputError(f"{self.url} serves {', '.join(ids) or 'no model'}; serve one under the name {name!r}")
         self.model = name if name in ids else ids[0]
@@ -135,44 +130,11 @@ class Server:
 
     def _ask(self, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the one continuation of a prompt, as the server describes it, and the tokens it took."""
-        answer = self._call("completions", {"model": self.model, **given})
+        answer = self._server.call("completions", {"model": self.model, **given})
         choices = answer.get("choices")
         if not (isinstance(choices, list) and len(choices) == 1 and "text" in choices[0]):
             raise InputError(f"{self.url}: expected one choice with a text, found {str(answer)[:200]}")
         return choices[0], int((answer.get("usage") or {}).get("completion_tokens") or 0)
-
-    def _call(self, path: str, given: dict[str, Any] | None) -> dict[str, Any]:
-        """Return a call's JSON, tried again after a pause where the server was busy or the line broke."""
-        url = f"{self.url}/{path}"
-        for attempt in range(TRIES):
-            try:
-                with urllib.request.urlopen(_request(url, given), timeout=PATIENCE_SECONDS) as response:
-                    answer: dict[str, Any] = json.load(response)
-                    return answer
-            except urllib.error.HTTPError as error:
-                reason = f"{error.code} {error.read().decode(errors='replace')[:300]}"
-                if error.code < 500 and error.code != 429:
-                    raise InputError(f"{url}: refused ({reason})") from None
-            except ValueError:
-                raise InputError(f"{url}: does not answer in JSON; is it an OpenAI-compatible server?") from None
-            except OSError as error:
-                reason = str(getattr(error, "reason", error))
-            if attempt + 1 < TRIES:
-                time.sleep(PAUSE_SECONDS * 2**attempt)
-        raise InputError(f"{url}: no answer ({reason}); is the server running?")
-
-
-def _request(url: str, given: dict[str, Any] | None) -> urllib.request.Request:
-    headers = {"Content-Type": "application/json"}
-    if key := os.environ.get("VLLM_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
-    body = None if given is None else json.dumps(given).encode()
-    try:
-        return urllib.request.Request(url, data=body, headers=headers)
-    except ValueError as error:
-        raise InputError(
-            f"{url}: not the address of a server ({error}); expected one such as http://localhost:8000"
-        ) from None
 
 
 def _log_probabilities(about: dict[str, Any]) -> list[float]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.errors import InputError, UsageError
-from hanhua.mistakes import mistakes_of
+from hanhua.yaml_files import read_yaml_as
 
 _HERE = Path(__file__).parent
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -24,7 +24,6 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 OFFICIAL = "@official"
 """Behind a task's name: with its authors' prompt."""
 
-Parsed = TypeVar("Parsed", bound=BaseModel)
 Kind = Literal["letters", "cloze", "written"]
 Unpack = Literal["gaokao", "squad", "c3", "chid", "arc"]
 
@@ -194,7 +193,7 @@ def load_task(name: str) -> Task:
             raise UsageError(
                 f"no task {name!r}{_suggestion(name)}; see `hanhua eval --list-tasks`, or name a .yaml file"
             )
-    task = _parse(Task, path)
+    task = read_yaml_as(Task, path)
     if isinstance(task.prompt, str):
         _shared_prompt(task.prompt)
     return task
@@ -229,17 +228,4 @@ def _shared_prompt(name: str) -> Prompt:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         raise InputError(f"no prompt {name!r}; the shared ones are {known}, or write one in the task's file")
-    return _parse(Prompt, path)
-
-
-def _parse(model: type[Parsed], path: Path) -> Parsed:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from None
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"{path}: " + "; ".join(map(str, mistakes_of(error, model, data)))) from None
+    return read_yaml_as(Prompt, path)

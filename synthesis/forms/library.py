@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar, get_args
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from hanhua.config_fields import Section
 from hanhua.errors import InputError, UsageError
-from hanhua.mistakes import mistakes_of, nearest
+from hanhua.mistakes import nearest
 from hanhua.synthesis.forms.form import Form, Limits, SeedLanguage, Shape
 from hanhua.synthesis.forms.wording import AUDIENCES, CONVERSIONS, FAITHFUL, SCRIPTS, SYSTEM, Audience, FormScript
+from hanhua.yaml_files import read_yaml_as
 from hanhua.zh_text.conversion import open_converter
 
 _HERE = Path(__file__).parent
@@ -72,7 +72,7 @@ def _forms_of(name: str, files: dict[str, Path]) -> list[Form]:
         raise UsageError(f"{name!r} is no name of a form: KIND, KIND@AUDIENCE or KIND@AUDIENCE:SCRIPT")
     kind = _known(match["kind"], sorted(files), "form")
     writing: FormScript = _known(match["script"] or "hans", get_args(FormScript), "script")
-    said = _read(files[kind])
+    said = read_yaml_as(FormFile, files[kind])
     if not said.audiences:
         if match["audience"] is not None:
             raise UsageError(f"{name}: the form {kind!r} has no audiences; say {kind}")
@@ -88,17 +88,6 @@ def _known(word: str, known: Sequence[Known], what: str) -> Known:
         hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
         raise UsageError(f"no {what} {word!r} ({hint})")
     return found
-
-
-def _read(path: Path) -> FormFile:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML ({error})") from None
-    try:
-        return FormFile.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"{path}: " + "; ".join(map(str, mistakes_of(error, FormFile, data)))) from None
 
 
 def _made(kind: str, said: FormFile, audience: Audience | None, script: FormScript) -> Form:

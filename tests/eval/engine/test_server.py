@@ -15,6 +15,7 @@ import pytest
 import torch
 from tiny_eval import CHINESE
 
+from hanhua import openai_server
 from hanhua.documents import Document
 from hanhua.errors import InputError, UsageError
 from hanhua.eval.config import EvalConfig
@@ -107,7 +108,7 @@ def serving(model: LoadedModel, *ids: str) -> Iterator[Serving]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(openai_server, "PAUSE_SECONDS", 0.01)
 
 
 def replies(source: ModelFolder, sampling: Sampling, *, server: str | None, cache: Path | None = None) -> list[Any]:

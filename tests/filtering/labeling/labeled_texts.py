@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from story_words import ACTS, SUBJECTS
+
 from hanhua.documents.sources import CorpusConfig
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.labeling.session import Session, begin
 
-SUBJECTS = (
-    "山里的老人",
-    "城里的学生",
-    "河边的渔夫",
-    "村口的木匠",
-    "值夜的护士",
-    "赶路的商人",
-    "守灯塔的人",
-    "种茶的农妇",
-)
-ACTS = ("说起年轻时走过的路", "把收成记在一本旧账上", "等雨停了才动身回家", "教孩子认天上的星", "在灯下补一张旧网")
 SHOPS = ("旗舰店", "专营店", "折扣店", "代购店", "清仓店")
 GOODS = ("手机壳", "运动鞋", "充电宝", "保温杯", "数据线", "遮阳伞")
 GOOD = [

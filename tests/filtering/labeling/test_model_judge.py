@@ -14,8 +14,8 @@ import pytest
 from labeled_texts import answer, begun
 from local_http import VerbHandler, served
 
+from hanhua import openai_server
 from hanhua.errors import InputError
-from hanhua.filtering.labeling import chat_client
 from hanhua.filtering.labeling.model_judge import Ledger, open_judge
 from hanhua.filtering.labeling.verdicts import PROMPT, prompt_for, read_answer
 
@@ -62,7 +62,7 @@ def opened(url: str, **given: Any) -> Any:
 
 
 def test_a_round_is_judged_and_no_prompt_is_paid_for_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_client, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(openai_server, "PAUSE_SECONDS", 0.01)
     session = begun(tmp_path / "labels", judge="model:tiny-chat", per_round=20)
     session.draw()
     drawn = session.waiting
@@ -83,7 +83,7 @@ def test_a_round_is_judged_and_no_prompt_is_paid_for_twice(tmp_path: Path, monke
 
 
 def test_failures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_client, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(openai_server, "PAUSE_SECONDS", 0.01)
     session = begun(tmp_path / "labels", judge="model:tiny-chat", per_round=20)
     session.draw()
     with chat_server(refusals=[401] * 20) as (url, _):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from story_words import ACTS, SUBJECTS
 from typer.testing import CliRunner
 
 from hanhua.cli.filter import app
@@ -18,17 +19,6 @@ from hanhua.filtering.quality_model.model import QualityModel, load_quality_mode
 from hanhua.filtering.quality_model.training import train_quality_model
 from hanhua.zh_text.folding import code_points, fold
 
-SUBJECTS = (
-    "山里的老人",
-    "城里的学生",
-    "河边的渔夫",
-    "村口的木匠",
-    "值夜的护士",
-    "赶路的商人",
-    "守灯塔的人",
-    "种茶的农妇",
-)
-ACTS = ("说起年轻时走过的路", "把收成记在一本旧账上", "等雨停了才动身回家", "教孩子认天上的星", "在灯下补一张旧网")
 SHOPS = ("旗舰店", "专营店", "折扣店", "代购店")
 GOODS = ("手机壳", "运动鞋", "充电宝", "保温杯", "数据线")
 GOOD = [

@@ -83,7 +83,7 @@ def estimate_recipe(recipe: Recipe, *, pilot: Mapping[str, Any] | None = None) -
     hardware = recipe.hardware.machine()
     shape = base_shape(recipe)
     text_bytes = {name: corpus_bytes(corpus) for name, corpus in recipe.corpora.items()}
-    per_token = chinese_bytes_per_token(shape)
+    per_token = {**BYTES_PER_TOKEN, "zh": chinese_bytes_per_token(shape)}
     tokens = training_tokens(recipe, text_bytes, per_token)
     training = None
     if recipe.continued_pretrain is not None and shape is not None and tokens is not None:
@@ -146,10 +146,12 @@ def chinese_bytes_per_token(shape: ModelShape | None) -> float:
     return BASE_BYTES_PER_TOKEN * CHINESE_OF_VOCABULARY[tokens] / CHINESE_OF_VOCABULARY[128_256]
 
 
-def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None], chinese_per_token: float) -> int | None:
+def training_tokens(
+    recipe: Recipe, text_bytes: Mapping[str, float | None], per_token: Mapping[str, float]
+) -> int | None:
     """Return the tokens a run trains on: `max_tokens`, or `epochs` over the corpus of the largest weight.
 
-    chinese_per_token: bytes of Chinese per token of the base.
+    per_token: bytes of text per token of the base, by language.
     """
     config = recipe.continued_pretrain
     if config is None:
@@ -161,20 +163,18 @@ def training_tokens(recipe: Recipe, text_bytes: Mapping[str, float | None], chin
     size = text_bytes.get(largest)
     if size is None:
         return None
-    per_token = {**BYTES_PER_TOKEN, "zh": chinese_per_token}
     tokens = size / per_token[recipe.corpora[largest].language] / extended_gain(recipe)
     return int(config.epochs * tokens * sum(weights.values()) / weights[largest])
 
 
 def passes_over(
-    recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None, chinese_per_token: float
+    recipe: Recipe, text_bytes: Mapping[str, float | None], tokens: int | None, per_token: Mapping[str, float]
 ) -> dict[str, float]:
     """Return the number of passes of training over each corpus of known size."""
     if recipe.continued_pretrain is None or tokens is None:
         return {}
     weights = recipe.continued_pretrain.weights or {name: corpus.weight for name, corpus in recipe.corpora.items()}
     whole = sum(weights.values())
-    per_token = {**BYTES_PER_TOKEN, "zh": chinese_per_token}
     found = {}
     for name, size in text_bytes.items():
         corpus = recipe.corpora[name]

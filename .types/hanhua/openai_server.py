@@ -1,0 +1,1 @@
+../../src/hanhua/openai_server.py

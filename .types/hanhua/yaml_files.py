@@ -1,0 +1,1 @@
+../../src/hanhua/yaml_files.py
