@@ -59,6 +59,7 @@ class Seeds:
         kinds, thirds = kinds[places], codes.take(places + 2, mode="clip")
         # Few are left after the second table; what only hashes alike is told from what is the same by its characters.
         begun = places[((kinds & _BEGINS_SEED) > 0) & self._third.take(_hashes(hashes[places], thirds))]
+        begun = begun[begun < len(codes) - 2]
         whole = places[(kinds & _IS_SEED) > 0]
         keys = [_keys(codes[whole], codes[whole + 1])]
         keys.append(_keys(codes[begun], codes[begun + 1], codes.take(begun + 2, mode="clip")))

@@ -63,7 +63,8 @@ class Step:
 
     weights: of the pair that ranks each. greatest_new: an upper bound of the weights of pairs that joining each
     brings about. A string that loses some of its weight to an accepted one is put off: it comes after those that weigh
-    more than what it keeps.
+    more than what it keeps. What a repeated token (四四) keeps is not known: where the first two of 四四四 are taken
+    apart, the last two come together, and it loses nothing.
     """
 
     names: list[bytes]
@@ -104,7 +105,7 @@ class Step:
                 self._at += 1
                 continue
             lost, touched = self.places.taken_from(at, self._accepted_C)
-            if lost:
+            if lost and not _is_repeated(self.names[at]):
                 self._barrier = max(self._barrier, weight - lost)
                 self._put_off.append(at)
                 self._at += 1
@@ -135,3 +136,8 @@ class Step:
     def _has_new_cut(self, name: bytes) -> bool:
         made = self._made
         return any(name[:at] in made or name[at:] in made for at in range(1, len(name)))
+
+
+def _is_repeated(name: bytes) -> bool:
+    half = len(name) // 2
+    return name[:half] == name[half:]
