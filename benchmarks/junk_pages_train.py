@@ -33,6 +33,7 @@ COST = 0.05
 CORPUS_WEIGHT = 0.1
 OF_CORPUS, SEEN_OF_CORPUS = 120, 6000
 FOLDS, PARTITIONS = 8, 3
+LONG_TEXTS, LONG_WEIGHT = 60, 0.3
 MIN_SCALE = 0.03
 """Features that hardly vary in what was learned from must not decide where they do."""
 GROUP = 30
@@ -61,15 +62,15 @@ def main() -> None:
     add_json_option(parser)
     arguments = parser.parse_args()
     pages, texts = judged_pages(arguments.pages, arguments.labels), own_texts()
-    corpora = Examples(features(benign(arguments.data)), np.array([-1]), CORPUS_WEIGHT)
-    corpora = Examples(corpora.rows, np.full(len(corpora.rows), -1), CORPUS_WEIGHT)
+    rows = features(benign(arguments.data))
+    always = [Examples(rows, np.full(len(rows), -1), CORPUS_WEIGHT), long_texts()]
     kinds, results = {}, {}
     beyond = []
     for number, kind in enumerate(PAGE_KINDS):
-        margins = held_out(number, [pages, texts], corpora)
+        margins = held_out(number, [pages, texts], always)
         limit = float(np.sort(margins[0][pages.kinds == -1])[::-1][int(arguments.lost * (pages.kinds == -1).sum())])
         beyond.append([of_part > limit for of_part in margins])
-        kinds[kind] = fit(number, [pages, texts, corpora], limit)
+        kinds[kind] = fit(number, [pages, texts, *always], limit)
         results[kind] = found(kind, beyond[-1], [pages, texts])
     either = [np.any([one[part] for one in beyond], axis=0) for part in range(2)]
     results["any"] = found("any", either, [pages, texts])
@@ -87,6 +88,18 @@ def judged_pages(pages: Path, labels: Path) -> Examples:
 def own_texts() -> Examples:
     rows = [json.loads(line) for line in TEXTS.read_text(encoding="utf-8").splitlines()]
     return Examples(features([row["text"] for row in rows]), kinds_of(rows))
+
+
+def long_texts() -> Examples:
+    """Return longer pages, two to five texts of a kind one after another: those written for this are short."""
+    rows = [json.loads(line) for line in TEXTS.read_text(encoding="utf-8").splitlines()]
+    chance, long = random.Random(2), []
+    for kind in ("promotion", "listing", "good"):
+        some = [row for row in rows if row["kind"] == kind]
+        for _ in range(LONG_TEXTS):
+            parts = chance.sample(some, chance.randint(2, 5))
+            long.append({**parts[0], "text": "\n".join(part["text"] for part in parts)})
+    return Examples(features([row["text"] for row in long]), kinds_of(long), LONG_WEIGHT)
 
 
 def kinds_of(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
@@ -111,14 +124,14 @@ def features(texts: Sequence[str]) -> Values:
     return np.array(rows)
 
 
-def held_out(kind: int, parts: Sequence[Examples], corpora: Examples) -> list[Values]:
+def held_out(kind: int, parts: Sequence[Examples], always: Sequence[Examples]) -> list[Values]:
     """Return the margin of each example of the parts by weights that have not seen it."""
     margins = [np.zeros(len(part.rows)) for part in parts]
     for seed in range(PARTITIONS):
         folds = [np.random.default_rng(seed).permutation(len(part.rows)) % FOLDS for part in parts]
         for fold in range(FOLDS):
             learned = [part.of(of_part != fold) for part, of_part in zip(parts, folds, strict=True)]
-            weights = fit(kind, [*learned, corpora], 0.0)
+            weights = fit(kind, [*learned, *always], 0.0)
             for part, of_part, values in zip(parts, folds, margins, strict=True):
                 left = of_part == fold
                 values[left] += margin(weights, part.rows[left]) / PARTITIONS

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
-from hanhua.filtering.joined import Joined
 from hanhua.filtering.pages.layout import (
     COMMA,
     DIGIT,
@@ -25,7 +24,7 @@ from hanhua.filtering.pages.layout import (
     Layout,
     lay_out,
 )
-from hanhua.filtering.pages.words import word_groups
+from hanhua.filtering.pages.words import Found, word_groups
 from hanhua.filtering.rules.repetition import repeated_ngram_ratios
 
 Values = npt.NDArray[np.float64]
@@ -58,27 +57,36 @@ _LOG_LIMITS = np.log1p([[30.0], [80.0], [250.0], [60.0], [15.0], [40.0], [150.0]
 
 def page_features(drafts: Drafts) -> list[Values]:
     """Return the features of each text, in the order of `FEATURES`; a view."""
-    layout, folds, groups = lay_out(drafts.texts), drafts.folds, word_groups()
-    heads = folds.cut([min(end - begin, HEAD) for begin, end in folds.bounds])
-    found = groups.find(heads)
-    totals, different = groups.count(found, len(drafts))
-    size = np.maximum(np.diff(heads.starts), 1)[:, None]
-    per_100 = np.minimum(100 * totals / size, MAX_PER_100) / MAX_PER_100
-    furniture = _FURNITURE.take(found.groups)
-    lines = _lines_of(drafts, layout, heads, found.places[furniture], found.texts[furniture])
-    repeated = np.array(drafts.view(repeated_ngram_ratios))[:, None]
-    rows = np.column_stack([_of_layout(layout, lines), repeated, per_100, np.log1p(different) / 4])
-    return list(rows)
+    return list(rows_of(drafts, np.arange(len(drafts))))
 
 
-def _lines_of(drafts: Drafts, layout: Layout, heads: Joined, places: Counts, texts: Counts) -> Counts:
-    """Return how many of some places in the folded heads each line has [L]; what is beyond the head counts for none."""
-    # The same place in the whole folded texts, in the texts, and in their heads.
-    folds, begins = drafts.folds, drafts.joined.starts
-    within = folds.offsets[places - heads.starts[texts] + folds.starts[texts]] - begins[texts]
+def rows_of(drafts: Drafts, chosen: Counts) -> Values:
+    """Return the features of some of the texts, given by their numbers in order [D, F]."""
+    layout = lay_out([drafts.texts[number] for number in chosen.tolist()])
+    found, totals, different = drafts.view(words_of)
+    size = np.maximum(np.minimum(np.diff(drafts.folds.starts), HEAD), 1)
+    per_100 = np.minimum(100 * totals[chosen] / size[chosen, None], MAX_PER_100) / MAX_PER_100
+    furniture = _labels_of(drafts, layout, found, chosen)
+    repeated = np.array(drafts.view(repeated_ngram_ratios))[chosen, None]
+    return np.column_stack([_of_layout(layout, furniture), repeated, per_100, np.log1p(different[chosen]) / 4])
+
+
+def words_of(drafts: Drafts) -> tuple[Found, Counts, Counts]:
+    """Return the words of `words.txt` in the beginnings of the folded texts, and their counts by group; a view."""
+    folds, groups = drafts.folds, word_groups()
+    found = groups.find(folds.cut([min(end - begin, HEAD) for begin, end in folds.bounds]))
+    return found, *groups.count(found, len(drafts))
+
+
+def _labels_of(drafts: Drafts, layout: Layout, found: Found, chosen: Counts) -> Counts:
+    """Return how many labels each line has [L]; what folding moved beyond the head counts for none."""
+    number = np.full(len(drafts), -1)
+    number[chosen] = np.arange(len(chosen))
+    taken = _FURNITURE.take(found.groups) & (number[found.texts] >= 0)
+    texts, folds = found.texts[taken], drafts.folds
+    within = folds.offsets[found.places[taken] + folds.starts[texts]] - drafts.joined.starts[texts]
     inside = within < HEAD
-    at = within[inside] + layout.begins[texts[inside]]
-    return np.bincount(layout.line_of(at), minlength=len(layout.owners))
+    return layout.counts(within[inside] + layout.begins[number[texts[inside]]])
 
 
 def _of_layout(layout: Layout, furniture: Counts) -> Values:

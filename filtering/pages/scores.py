@@ -13,11 +13,22 @@ from importlib.resources import files
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
-from hanhua.filtering.pages.features import FEATURES, Values, page_features
+from hanhua.filtering.pages.features import FEATURES, Values, rows_of, words_of
+from hanhua.filtering.pages.layout import HEAD
+from hanhua.filtering.pages.words import word_groups
+from hanhua.zh_text.folding import code_points
 
 PageKind = Literal["thin", "listing", "promotion"]
+SHORT = 250
+"""Characters below which a text is always scored."""
+MIN_MARKS_PER_100 = 4.5
+"""Marks that end or part sentences, per 100 characters, from which a text is plainly prose: news has 8 to 10."""
+MIN_SOLD = 5
+"""Different words of sellers from which prose is scored too."""
+_SOLD = [word_groups().names.index(name) for name in ("sell", "advert", "clinic", "cure", "gambling", "money")]
 PAGE_KINDS: tuple[PageKind, ...] = ("thin", "listing", "promotion")
 """Little but a title and labels; titles, links and forum shells; texts written to sell."""
 
@@ -36,9 +47,34 @@ class PageWeights:
 
 
 def page_scores(drafts: Drafts) -> list[list[float]]:
-    """Return the score of each kind of junk, in the order of `PAGE_KINDS`, for each text; a view."""
-    scores: list[list[float]] = shipped_weights().scores(np.array(drafts.view(page_features))).tolist()
-    return scores
+    """Return the score of each kind of junk, in the order of `PAGE_KINDS`, for each text; a view.
+
+    It is 0 for longer texts that are plainly prose and have few words of sellers: nothing more is computed of them.
+    """
+    scores = np.zeros((len(drafts), len(PAGE_KINDS)))
+    chosen = np.flatnonzero(_doubtful(drafts))
+    if len(chosen):
+        scores[chosen] = shipped_weights().scores(rows_of(drafts, chosen))
+    found: list[list[float]] = scores.tolist()
+    return found
+
+
+def _doubtful(drafts: Drafts) -> npt.NDArray[np.bool_]:
+    joined, (_, _, different) = drafts.joined, drafts.view(words_of)
+    characters = np.minimum(np.diff(joined.starts), HEAD)
+    marks = np.array(joined.counts(_is_mark().take(joined.codes, mode="clip"), head=HEAD))
+    few_marks = 100 * marks < MIN_MARKS_PER_100 * characters
+    sold = different[:, _SOLD].sum(axis=1) >= MIN_SOLD
+    doubtful: npt.NDArray[np.bool_] = (characters < SHORT) | few_marks | sold
+    return doubtful
+
+
+@cache
+def _is_mark() -> npt.NDArray[np.bool_]:
+    codes = code_points("。！？!?；;，,、")
+    table = np.zeros(int(codes.max()) + 2, dtype=bool)
+    table[codes] = True
+    return table
 
 
 @cache

@@ -13,7 +13,7 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.filtering.joined import Joined
+from hanhua.filtering.joined import Joined, starts_of
 from hanhua.zh_text.folding import Codes, code_points
 
 MIN_WORD, MAX_WORD = 2, 4
@@ -26,7 +26,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """Words found [W]: where each begins, which it is, of which group, in which text."""
+    """Words found [W]: where each begins in its text, which it is, of which group, in which text."""
 
     places: Counts
     words: Counts
@@ -41,41 +41,41 @@ class WordGroups:
         self.names = tuple(groups)
         self._begins = np.zeros(_PLANE, dtype=np.uint8)
         self._keys: dict[int, npt.NDArray[np.uint64]] = {}
-        groups_of: list[Counts] = []
+        self._words: dict[int, Counts] = {}
+        self._firsts = starts_of(list(map(len, groups.values())))
+        all_words = [word for words in groups.values() for word in words]
         for size in range(MIN_WORD, MAX_WORD + 1):
-            of_size = {word: at for at, words in enumerate(groups.values()) for word in words if len(word) == size}
-            codes = code_points("".join(of_size)).reshape(-1, size)
+            numbers = [number for number, word in enumerate(all_words) if len(word) == size]
+            codes = code_points("".join(all_words[number] for number in numbers)).reshape(-1, size)
             self._begins[_hashes(codes[:, 0], codes[:, 1])] |= 1 << size
             keys = _keys(list(codes.T))
             order = np.argsort(keys)
-            self._keys[size] = keys[order]
-            groups_of.append(np.array(list(of_size.values()), dtype=np.int64)[order])
-        self._groups = np.concatenate(groups_of)
+            self._keys[size], self._words[size] = keys[order], np.array(numbers, dtype=np.int64)[order]
 
     def find(self, texts: Joined) -> Found:
         """Return where words stand in the texts; overlapping ones too."""
         codes = texts.codes
         begins = self._begins.take(_hashes(codes[:-1], codes[1:]))
-        places = np.flatnonzero(begins > 0)
+        places = np.flatnonzero(begins)
         begins, ends = begins[places], texts.starts[1:][texts.owners(places)]
-        found, words, first = [], [], 0
+        found, words = [], []
         for size, keys in self._keys.items():
             at = places[(begins & (1 << size) > 0) & (places + size <= ends)]
             asked = _keys([codes[at + further] for further in range(size)])
             number = np.searchsorted(keys, asked)
             same = keys.take(number, mode="clip") == asked
             found.append(at[same])
-            words.append(number[same] + first)
-            first += len(keys)
+            words.append(self._words[size][number[same]])
         at, word = np.concatenate(found), np.concatenate(words)
-        return Found(at, word, self._groups[word], texts.owners(at))
+        owners = texts.owners(at)
+        return Found(at - texts.starts[owners], word, np.searchsorted(self._firsts, word, side="right") - 1, owners)
 
     def count(self, found: Found, texts: int) -> tuple[Counts, Counts]:
         """Return how many words of each group are in each text, and how many different ones [D, G]."""
-        width = len(self.names)
-        totals = _table(found.texts, found.groups, texts, width)
-        once = np.unique(found.texts * len(self._groups) + found.words)
-        return totals, _table(once // len(self._groups), self._groups[once % len(self._groups)], texts, width)
+        words = int(self._firsts[-1])
+        table = np.bincount(found.texts * words + found.words, minlength=texts * words).reshape(texts, words)
+        totals, different = (np.add.reduceat(one, self._firsts[:-1], axis=1) for one in (table, np.minimum(table, 1)))
+        return totals, different
 
 
 @cache
@@ -95,10 +95,6 @@ def word_groups() -> WordGroups:
                 seen[word] = name
                 groups[name].append(word)
     return WordGroups(groups)
-
-
-def _table(owners: Counts, groups: Counts, wide: int, width: int) -> Counts:
-    return np.bincount(owners * width + groups, minlength=wide * width).reshape(wide, width)
 
 
 def _hashes(firsts: Codes, seconds: Codes) -> npt.NDArray[np.uint16]:
