@@ -5,7 +5,7 @@
 Learned from: judged pages, lines `{"record": N, "label": "keep" or "junk", "kind": "thin", "listing" or "promotion"}`;
 texts written for this (junk_pages.jsonl); up to 120 documents of each Chinese corpus of `$DATA/corpus`, as good. One
 logistic regression for each kind against all that is good. Pages and texts are scored by weights that have not seen
-them (8 folds, the mean of 3 partitions), and the limit of each kind is where `--lost` of the good pages lie above it.
+them (8 folds, the mean of 3 partitions), and the limit of each kind is where the share `LOST` of the good pages lies above it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,15 @@ from hanhua.filtering.document import Drafts
 from hanhua.filtering.pages.features import FEATURES, Values, page_features
 from hanhua.filtering.pages.scores import PAGE_KINDS
 
+LOST = {"thin": 0.004, "listing": 0.007, "promotion": 0.004}
+"""Of the judged good pages; most junk is found for these, of what all three may lose together."""
 COST = 0.05
 CORPUS_WEIGHT = 0.1
 OF_CORPUS, SEEN_OF_CORPUS = 120, 6000
 FOLDS, PARTITIONS = 8, 3
-LONG_TEXTS, LONG_WEIGHT = 60, 0.3
+LONG_TEXTS, LONG_WEIGHT = 60, 0.5
+OF_LENGTH = re.compile(r"log_|below_|site_|net_|few_|short_|heading|spelled|title_parts")
+"""Features that say nothing of promotion: adverts are as long, and as laid out, as anything."""
 MIN_SCALE = 0.03
 """Features that hardly vary in what was learned from must not decide where they do."""
 GROUP = 30
@@ -49,6 +54,7 @@ class Examples:
     weight: float = 1.0
 
     def of(self, kept: npt.NDArray[np.bool_]) -> Examples:
+        """Return some of them."""
         return Examples(self.rows[kept], self.kinds[kept], self.weight)
 
 
@@ -57,7 +63,6 @@ def main() -> None:
     parser.add_argument("--pages", required=True, type=Path, help="file of pages")
     parser.add_argument("--labels", required=True, type=Path, help="labels of some of them, with kinds")
     parser.add_argument("--data", required=True, type=Path, help="folder with corpus")
-    parser.add_argument("--lost", type=float, default=0.007, help="share of good pages above each limit")
     parser.add_argument("--write", action="store_true", help="replace the shipped weights")
     add_json_option(parser)
     arguments = parser.parse_args()
@@ -68,7 +73,7 @@ def main() -> None:
     beyond = []
     for number, kind in enumerate(PAGE_KINDS):
         margins = held_out(number, [pages, texts], always)
-        limit = float(np.sort(margins[0][pages.kinds == -1])[::-1][int(arguments.lost * (pages.kinds == -1).sum())])
+        limit = float(np.sort(margins[0][pages.kinds == -1])[::-1][int(LOST[kind] * (pages.kinds == -1).sum())])
         beyond.append([of_part > limit for of_part in margins])
         kinds[kind] = fit(number, [pages, texts, *always], limit)
         results[kind] = found(kind, beyond[-1], [pages, texts])
@@ -143,7 +148,8 @@ def fit(kind: int, parts: Sequence[Examples], limit: float) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression
 
     used = [part.of((part.kinds == kind) | (part.kinds == -1)) for part in parts]
-    rows, truth = np.concatenate([p.rows for p in used]), np.concatenate([p.kinds == kind for p in used])
+    counts = np.array([PAGE_KINDS[kind] != "promotion" or not OF_LENGTH.match(name) for name in FEATURES])
+    rows, truth = np.concatenate([p.rows * counts for p in used]), np.concatenate([p.kinds == kind for p in used])
     importance = np.concatenate([np.full(len(p.rows), p.weight) for p in used])
     means = np.average(rows, axis=0, weights=importance)
     scales = np.maximum(np.sqrt(np.average((rows - means) ** 2, axis=0, weights=importance)), MIN_SCALE)

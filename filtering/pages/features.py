@@ -41,11 +41,22 @@ _OF_WORDS = (
     "menu", "related", "teaser", "forum", "nothing", "sell", "advert", "clinic", "cure", "gambling", "money",
     "template", "prose",
 )  # fmt: skip
-FEATURES = (*_OF_LAYOUT, *_OF_WORDS, *(f"different_{name}" for name in _OF_WORDS))
+SELLING = ("sell", "advert", "clinic", "cure", "gambling", "money")
+FEATURES = (
+    *_OF_LAYOUT,
+    *_OF_WORDS,
+    *(f"different_{name}" for name in _OF_WORDS),
+    *(f"front_{name}" for name in SELLING),
+)
+FRONT = 400
+"""Folded characters at the front of a page in which words of sellers are counted once more: what follows is often padding."""
 MAX_PER_100, MAX_TITLE = 6.0, 80
 FURNITURE = ("menu", "related", "teaser", "forum", "nothing")
 TAKEN_BY_LABEL = 10
 """Characters of its line that a label takes away from what a page says: it is rarely alone."""
+MIN_FRONT = 100
+"""Characters a front counts for at least: two words of a seller in a line are no advert."""
+_SELLING = [_OF_WORDS.index(name) for name in SELLING]
 _FURNITURE = np.array([name in FURNITURE for name in _OF_WORDS])
 # Of links, dates, prices, numbers, ellipses and single characters between spaces.
 _MOST_PER_100 = np.array([[5.0], [5.0], [3.0], [2.0], [3.0], [20.0]])
@@ -64,11 +75,18 @@ def rows_of(drafts: Drafts, chosen: Counts) -> Values:
     """Return the features of some of the texts, given by their numbers in order [D, F]."""
     layout = lay_out([drafts.texts[number] for number in chosen.tolist()])
     found, totals, different = drafts.view(words_of)
-    size = np.maximum(np.minimum(np.diff(drafts.folds.starts), HEAD), 1)
-    per_100 = np.minimum(100 * totals[chosen] / size[chosen, None], MAX_PER_100) / MAX_PER_100
+    size = np.maximum(np.diff(drafts.folds.starts)[chosen, None], 1)
+    per_100 = _per_100(totals[chosen], np.minimum(size, HEAD))
+    front = word_groups().count(found.before(FRONT), len(drafts))[0][chosen][:, _SELLING]
     furniture = _labels_of(drafts, layout, found, chosen)
     repeated = np.array(drafts.view(repeated_ngram_ratios))[chosen, None]
-    return np.column_stack([_of_layout(layout, furniture), repeated, per_100, np.log1p(different[chosen]) / 4])
+    of_front = _per_100(front, np.clip(size, MIN_FRONT, FRONT))
+    many = np.log1p(different[chosen]) / 4
+    return np.column_stack([_of_layout(layout, furniture), repeated, per_100, many, of_front])
+
+
+def _per_100(counts: Counts, size: Counts) -> Values:
+    return np.minimum(100 * counts / size, MAX_PER_100) / MAX_PER_100
 
 
 def words_of(drafts: Drafts) -> tuple[Found, Counts, Counts]:

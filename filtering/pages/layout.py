@@ -217,4 +217,3 @@ def _ones() -> list[Counts]:
     for number, kind in enumerate(_COUNTED):
         ones[number // _EACH, kind] = 1 << _BITS * (number % _EACH)
     return list(ones)
-

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
-from hanhua.filtering.pages.features import FEATURES, Values, rows_of, words_of
+from hanhua.filtering.pages.features import FEATURES, SELLING, Values, rows_of, words_of
 from hanhua.filtering.pages.layout import HEAD
 from hanhua.filtering.pages.words import word_groups
 from hanhua.zh_text.folding import code_points
@@ -28,7 +28,7 @@ MIN_MARKS_PER_100 = 4.5
 """Marks that end or part sentences, per 100 characters, from which a text is plainly prose: news has 8 to 10."""
 MIN_SOLD = 5
 """Different words of sellers from which prose is scored too."""
-_SOLD = [word_groups().names.index(name) for name in ("sell", "advert", "clinic", "cure", "gambling", "money")]
+_SOLD = [word_groups().names.index(name) for name in SELLING]
 PAGE_KINDS: tuple[PageKind, ...] = ("thin", "listing", "promotion")
 """Little but a title and labels; titles, links and forum shells; texts written to sell."""
 
@@ -40,9 +40,14 @@ class PageWeights:
     weights: Values
     intercepts: Values
 
+    def log_odds(self, rows: Values) -> Values:
+        """Return the log-odds of each kind for rows of features [D, F] → [D, K]."""
+        log_odds: Values = rows @ self.weights + self.intercepts
+        return log_odds
+
     def scores(self, rows: Values) -> Values:
         """Return the score of each kind, from 0 to 1, for rows of features [D, F] → [D, K]."""
-        scores: Values = 1 / (1 + np.exp(-(rows @ self.weights + self.intercepts)))
+        scores: Values = 1 / (1 + np.exp(-self.log_odds(rows)))
         return scores
 
 

@@ -33,6 +33,11 @@ class Found:
     groups: Counts
     texts: Counts
 
+    def before(self, end: int) -> Found:
+        """Return those that begin before some place of their text."""
+        kept = self.places < end
+        return Found(self.places[kept], self.words[kept], self.groups[kept], self.texts[kept])
+
 
 class WordGroups:
     """Words by group, with tables by which they are found."""

@@ -1,4 +1,4 @@
-"""Pages that are left over or written to sell, told by a score of their layout and words (`junk.thin`, `junk.listing` …)."""
+"""Pages that are left over or written to sell, by scores of their layout and words: `junk.thin`, `junk.listing` …"""
 
 from __future__ import annotations
 
