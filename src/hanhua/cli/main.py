@@ -29,7 +29,20 @@ from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
 
 ORDER = (
-    *("init", "recipes", "validate", "plan", "run", "status", "view", "report", "compare", "reproduce", "publish", "clean"),
+    *(
+        "init",
+        "recipes",
+        "validate",
+        "plan",
+        "run",
+        "status",
+        "view",
+        "report",
+        "compare",
+        "reproduce",
+        "publish",
+        "clean",
+    ),
     *("filter", "synthesize", "train", "find-lr", "eval", "evidence", "restore", "chat", "doctor"),
 )
 """Commands as they are listed: the way of a recipe from its first line to the Hub, then the stages on their own."""
