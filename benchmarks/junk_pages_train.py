@@ -5,7 +5,8 @@
 Learned from: judged pages, lines `{"record": N, "label": "keep" or "junk", "kind": "thin", "listing" or "promotion"}`;
 texts written for this (junk_pages.jsonl); up to 120 documents of each Chinese corpus of `$DATA/corpus`, as good. One
 logistic regression for each kind against all that is good. Pages and texts are scored by weights that have not seen
-them (8 folds, the mean of 3 partitions), and the limit of each kind is where the share `LOST` of the good pages lies above it.
+them (8 folds, the mean of 3 partitions), and the limit of each kind is where the share `LOST` of the
+good pages lies above it.
 """
 
 from __future__ import annotations

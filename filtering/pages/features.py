@@ -49,7 +49,7 @@ FEATURES = (
     *(f"front_{name}" for name in SELLING),
 )
 FRONT = 400
-"""Folded characters at the front of a page in which words of sellers are counted once more: what follows is often padding."""
+"""Folded characters of a page in which words of sellers are counted once more: what follows is often padding."""
 MAX_PER_100, MAX_TITLE = 6.0, 80
 FURNITURE = ("menu", "related", "teaser", "forum", "nothing")
 TAKEN_BY_LABEL = 10

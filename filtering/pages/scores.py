@@ -35,14 +35,15 @@ PAGE_KINDS: tuple[PageKind, ...] = ("thin", "listing", "promotion")
 
 @dataclass(frozen=True)
 class PageWeights:
-    """weights [F, K], intercepts [K]: 0 is where the default limit lies."""
+    """weights [K, F], intercepts [K]: 0 is where the default limit lies."""
 
     weights: Values
     intercepts: Values
 
     def log_odds(self, rows: Values) -> Values:
         """Return the log-odds of each kind for rows of features [D, F] → [D, K]."""
-        log_odds: Values = rows @ self.weights + self.intercepts
+        # Not a product of matrices, whose rounding depends on how many rows there are.
+        log_odds: Values = (rows[:, None, :] * self.weights).sum(axis=2) + self.intercepts
         return log_odds
 
     def scores(self, rows: Values) -> Values:
@@ -95,4 +96,4 @@ def weights_of(kinds: Mapping[str, Mapping[str, float]]) -> PageWeights:
         if set(kinds[kind]) != {*FEATURES, "intercept"}:
             raise ValueError(f"weights of {kind!r} are for other features than those of this version")
     columns = [[kinds[kind][name] for name in FEATURES] for kind in PAGE_KINDS]
-    return PageWeights(np.array(columns).T, np.array([kinds[kind]["intercept"] for kind in PAGE_KINDS]))
+    return PageWeights(np.array(columns), np.array([kinds[kind]["intercept"] for kind in PAGE_KINDS]))

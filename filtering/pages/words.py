@@ -43,10 +43,10 @@ class WordGroups:
     """Words by group, with tables by which they are found."""
 
     def __init__(self, groups: dict[str, list[str]]) -> None:
-        self.names = tuple(groups)
+        self.names, self.words = tuple(groups), groups
         self._begins = np.zeros(_PLANE, dtype=np.uint8)
         self._keys: dict[int, npt.NDArray[np.uint64]] = {}
-        self._words: dict[int, Counts] = {}
+        self._numbers: dict[int, Counts] = {}
         self._firsts = starts_of(list(map(len, groups.values())))
         all_words = [word for words in groups.values() for word in words]
         for size in range(MIN_WORD, MAX_WORD + 1):
@@ -55,7 +55,7 @@ class WordGroups:
             self._begins[_hashes(codes[:, 0], codes[:, 1])] |= 1 << size
             keys = _keys(list(codes.T))
             order = np.argsort(keys)
-            self._keys[size], self._words[size] = keys[order], np.array(numbers, dtype=np.int64)[order]
+            self._keys[size], self._numbers[size] = keys[order], np.array(numbers, dtype=np.int64)[order]
 
     def find(self, texts: Joined) -> Found:
         """Return where words stand in the texts; overlapping ones too."""
@@ -70,7 +70,7 @@ class WordGroups:
             number = np.searchsorted(keys, asked)
             same = keys.take(number, mode="clip") == asked
             found.append(at[same])
-            words.append(self._words[size][number[same]])
+            words.append(self._numbers[size][number[same]])
         at, word = np.concatenate(found), np.concatenate(words)
         owners = texts.owners(at)
         return Found(at - texts.starts[owners], word, np.searchsorted(self._firsts, word, side="right") - 1, owners)
