@@ -77,7 +77,7 @@ def rows_of(drafts: Drafts, chosen: Counts) -> Values:
     found, totals, different = drafts.view(words_of)
     size = np.maximum(np.diff(drafts.folds.starts)[chosen, None], 1)
     per_100 = _per_100(totals[chosen], np.minimum(size, HEAD))
-    front = word_groups().count(found.before(FRONT), len(drafts))[0][chosen][:, _SELLING]
+    front = word_groups().totals(found.before(FRONT), len(drafts))[chosen][:, _SELLING]
     furniture = _labels_of(drafts, layout, found, chosen)
     repeated = np.array(drafts.view(repeated_ngram_ratios))[chosen, None]
     of_front = _per_100(front, np.clip(size, MIN_FRONT, FRONT))

@@ -48,6 +48,7 @@ class WordGroups:
         self._keys: dict[int, npt.NDArray[np.uint64]] = {}
         self._numbers: dict[int, Counts] = {}
         self._firsts = starts_of(list(map(len, groups.values())))
+        self._group_of = np.repeat(np.arange(len(groups)), np.diff(self._firsts))
         all_words = [word for words in groups.values() for word in words]
         for size in range(MIN_WORD, MAX_WORD + 1):
             numbers = [number for number, word in enumerate(all_words) if len(word) == size]
@@ -73,14 +74,23 @@ class WordGroups:
             words.append(self._numbers[size][number[same]])
         at, word = np.concatenate(found), np.concatenate(words)
         owners = texts.owners(at)
-        return Found(at - texts.starts[owners], word, np.searchsorted(self._firsts, word, side="right") - 1, owners)
+        return Found(at - texts.starts[owners], word, self._group_of.take(word), owners)
 
     def count(self, found: Found, texts: int) -> tuple[Counts, Counts]:
         """Return how many words of each group are in each text, and how many different ones [D, G]."""
         words = int(self._firsts[-1])
-        table = np.bincount(found.texts * words + found.words, minlength=texts * words).reshape(texts, words)
-        totals, different = (np.add.reduceat(one, self._firsts[:-1], axis=1) for one in (table, np.minimum(table, 1)))
-        return totals, different
+        there = np.zeros(texts * words, dtype=bool)
+        there[found.texts * words + found.words] = True
+        text, word = np.divmod(np.flatnonzero(there), words)
+        return self.totals(found, texts), self._table(text, self._group_of.take(word), texts)
+
+    def totals(self, found: Found, texts: int) -> Counts:
+        """Return how many words of each group are in each text [D, G]."""
+        return self._table(found.texts, found.groups, texts)
+
+    def _table(self, texts: Counts, groups: Counts, count: int) -> Counts:
+        cells = np.bincount(texts * len(self.names) + groups, minlength=count * len(self.names))
+        return cells.reshape(count, len(self.names))
 
 
 @cache
