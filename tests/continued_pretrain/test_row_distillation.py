@@ -19,13 +19,8 @@ from hanhua.continued_pretrain.model import EMBEDDING, HEAD, TrainingModel, buil
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.pack import IGNORED
 from hanhua.continued_pretrain.prepare import prepare_data
-from hanhua.continued_pretrain.row_distillation import (
-    FILE,
-    TEMPERATURE,
-    Aligned,
-    distill_rows,
-    losses_of,
-)
+from hanhua.continued_pretrain.row_distillation import FILE, distill_rows, losses_of
+from hanhua.continued_pretrain.spelling_likelihoods import TEMPERATURE, Aligned
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
