@@ -116,7 +116,7 @@ def _fitted(
             for turn in range(turns):
                 place = step * sequences + (turn * processes + accelerator.process_index) * micro
                 text = Aligned.of(data.batch(place, micro), pieces, accelerator.device)
-                found = _add_gradients(model, rows, text, pieces, accelerator, outputs=settings.outputs)
+                found = _add_gradients(model, rows, text, pieces, accelerator, settings, share=1 / (turns * processes))
                 losses = {name: losses.get(name, 0.0) + loss / turns for name, loss in found.items()}
             if processes > 1:
                 for row in rows.values():
@@ -137,16 +137,17 @@ def _add_gradients(
     text: Aligned,
     pieces: Pieces,
     accelerator: Any,
+    settings: RowDistillationSettings,
     *,
-    outputs: bool,
+    share: float,
 ) -> dict[str, float]:
-    """Add the gradients of one text to the rows; return its losses."""
+    """Add the gradients of one text, which is this share of a step's, to the rows; return its losses."""
     with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_in_bf16(accelerator)):
-        losses = losses_of(model, rows, text, pieces, outputs=outputs)
+        losses = losses_of(model, rows, text, pieces, outputs=settings.outputs)
     # Only the rows get a gradient, whatever else training is going to move.
     found = torch.autograd.grad(sum(losses.values()), list(rows.values()))
     for parameter, gradient in zip(rows.values(), found, strict=True):
-        parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        parameter.grad = share * gradient if parameter.grad is None else parameter.grad.add(gradient, alpha=share)
     return {name: loss.item() for name, loss in losses.items()}
 
 
@@ -155,6 +156,7 @@ def losses_of(
 ) -> dict[str, Tensor]:
     """Return the losses of input and output rows on one text, each a mean over positions.
 
+    All positions count, also where there is no target: so a step is the same however its sequences are divided.
     The output rows see the student's hidden states as they are: they do not move the input rows through them, except
     where both are one matrix.
     """

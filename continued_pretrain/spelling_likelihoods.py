@@ -58,7 +58,10 @@ class Aligned:
 def likelihood_loss(
     model: TrainingModel, head_RD: Tensor, hidden_BLD: Tensor, old_BTD: Tensor, text: Aligned, pieces: Pieces
 ) -> Tensor:
-    """Return ALM's divergence over the targets of a text: p of a token against p of its pieces, both to 1/100."""
+    """Return ALM's divergence over the targets of a text: p of a token against p of its pieces, both to 1/100.
+
+    A mean over all positions, 0 where there is no target.
+    """
     frozen_VD = model.head.weight.detach()
     with torch.no_grad():
         teacher_BL = teacher_likelihood(old_BTD, frozen_VD, text, pieces)
@@ -67,7 +70,7 @@ def likelihood_loss(
     student_N = _student_likelihood(hidden_BLD[known_BL], text.labels_BL[known_BL], frozen_VD[: pieces.first], head_RD)
     wanted, given = (teacher_BL[known_BL] / TEMPERATURE).exp(), student_N / TEMPERATURE
     other = torch.log1p(-given.exp().clamp(max=1 - 1e-6))
-    return -(wanted * given + (1 - wanted) * other).mean()
+    return -(wanted * given + (1 - wanted) * other).sum() / known_BL.numel()
 
 
 def _student_likelihood(hidden_ND: Tensor, labels_N: Tensor, old_VD: Tensor, new_RD: Tensor) -> Tensor:
