@@ -20,11 +20,12 @@ from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 from hanhua.base_tokenizer import BOS, EOS  # noqa: E402
 from hanhua.cli import vocab_extension as command  # noqa: E402
 from hanhua.cli.entry import run_command  # noqa: E402
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings  # noqa: E402
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, RowDistillationSettings  # noqa: E402
 from hanhua.documents import read_corpus  # noqa: E402
-from hanhua.errors import InputError, MissingExtra  # noqa: E402
+from hanhua.errors import InputError, MissingExtra, UsageError  # noqa: E402
 from hanhua.experiments.probe import ProbeConfig, Probed, probe  # noqa: E402
 from hanhua.experiments.probe_corpus import write_probe_corpus  # noqa: E402
+from hanhua.experiments.probe_methods import Tried  # noqa: E402
 
 ZH = [str(path) for path in sorted(QUICKSTART.glob("zh_*.jsonl"))]
 TRAINING = ContinuedPretrainConfig(
@@ -117,6 +118,39 @@ def test_every_method_is_trained_and_measured_on_the_same_text(probed: Probed) -
         assert standing.after < standing.before
     assert (probed.steps, probed.tokens_per_run, probed.seeds) == (3, 3 * 128, 1)
     assert 0 < probed.heldout_documents <= 6
+
+
+def test_what_training_does_for_the_rows_is_compared_too(model: Path, extended: Path, tmp_path: Path) -> None:
+    methods = ("mean", "mean+distilled", "mean+rows-first", "mean+alternating")
+    training = TRAINING.model_copy(update={"row_distillation": RowDistillationSettings(steps=2, learning_rate=0.05)})
+    config = replace(CONFIG, methods=methods, training=training)
+    found = {
+        one.method: one for one in probe(config, model=model, tokenizer=extended, sources=ZH, work=tmp_path).standings
+    }
+    assert {*found} == {*methods}
+    assert len({one.before for one in found.values()}) == 1
+    assert len({one.after for one in found.values()}) == len(methods)
+    plain = probe(
+        replace(config, methods=methods[:1], training=TRAINING),
+        model=model,
+        tokenizer=extended,
+        sources=ZH,
+        work=tmp_path,
+    )
+    assert found["mean"].after == plain.standings[0].after  # what others are compared by is off in it
+
+
+def test_ways_that_do_not_go_together_are_said_before_anything_runs(
+    model: Path, extended: Path, tmp_path: Path
+) -> None:
+    training = TRAINING.model_copy(update={"trainable": "lora"})
+    config = replace(CONFIG, methods=("mean", "distilled"), training=training)
+    with pytest.raises(UsageError, match=r"mean\+calibrated\+distilled: .*rows as they are"):
+        probe(config, model=model, tokenizer=extended, sources=ZH, work=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+    for name in ("distilled+distilled", "mean+mean+mean", "mean+best"):
+        with pytest.raises(UsageError, match="not a way to compare"):
+            Tried.parse(name)
 
 
 def test_no_model_is_left_on_the_disk(probed: Probed, work: Path) -> None:
