@@ -169,7 +169,7 @@ def test_likelihoods_in_bf16_are_those_in_fp32(bench: Bench) -> None:
     known = torch.isfinite(exact)
     assert rounded.dtype == torch.float32 and torch.equal(known, torch.isfinite(rounded))
     assert float((exact - rounded)[known].abs().max()) < 0.05
-    assert float(exact[known].min()) < -20
+    assert float(exact[known].sum()) < -256 * len(exact)
 
 
 def test_without_new_tokens_there_is_nothing_to_fit(
