@@ -115,7 +115,9 @@ def test_a_base_model_is_refused(model: Path, tmp_path: Path) -> None:
     assert "hanhua restore" in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "big5"])
+@pytest.mark.parametrize(
+    "encoding", ["gb18030", *(pytest.param(name, marks=pytest.mark.slow) for name in ("utf-8-sig", "big5"))]
+)
 def test_standard_input_may_be_in_another_encoding(model: Path, encoding: str) -> None:
     said = (
         "你好，今天的天氣怎麼樣？我們一起去。\n你好\n"

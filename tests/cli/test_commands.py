@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import zstandard
+
+from hanhua.cli.main import ORDER
 
 PROGRAMS = {"hanhua": "hanhua.cli.main", "vocab-extension": "hanhua.cli.vocab_extension"}
 
@@ -91,6 +94,12 @@ def test_help_has_every_command_and_an_example(program: str) -> None:
     for name in commands:
         assert name in top.stdout
         assert "Example" in run(program, name, "--help").stdout, name
+
+
+def test_commands_are_listed_in_the_order_of_use() -> None:
+    help_ = run("hanhua", "--help").stdout
+    listed = [line.split()[0] for line in help_.partition("Commands:")[2].splitlines() if re.match(r"  [a-z]", line)]
+    assert tuple(listed) == ORDER
 
 
 def test_a_copied_recipe_finds_its_texts(tmp_path: Path) -> None:

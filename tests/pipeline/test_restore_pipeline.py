@@ -72,7 +72,7 @@ def write_pair(folder: Path, tokenizer: Path, version: Version) -> tuple[Path, P
     return base, make_instruct(instruct, version)
 
 
-@pytest.mark.parametrize("version", ["3", "3.1"])
+@pytest.mark.parametrize("version", [pytest.param("3", marks=pytest.mark.slow), "3.1"])
 @pytest.mark.parametrize("tokenizer", ["base", pytest.param("llama3", marks=pytest.mark.soak)])
 def test_what_makes_a_chat_comes_out_as_it_went_in(
     tokenizer: str, version: Version, tmp_path: Path, request: pytest.FixtureRequest
@@ -165,6 +165,7 @@ def test_the_command_restores_and_refuses(base: Path, extension: Path, tmp_path:
     assert (mistaken.returncode, "no group" in mistaken.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_command_searches_and_says_what_each_scale_costs(base: Path, extension: Path, tmp_path: Path) -> None:
     family = write_family(tmp_path, base, extension)
     texts, prompts = tmp_path / "texts.jsonl", tmp_path / "prompts.jsonl"
