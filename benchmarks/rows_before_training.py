@@ -46,13 +46,14 @@ def main() -> None:
     model, first = model_of(recipe, given.arm, prepared, given.out)
     config = recipe.training_of(given.arm, given.seed)
     assert config.row_distillation is not None
-    fitting = config.row_distillation.model_copy(update={"steps": given.steps})
+    rate = given.learning_rate or config.row_distillation.learning_rate
+    fitting = config.row_distillation.model_copy(update={"steps": given.steps, "learning_rate": rate})
     config = config.model_copy(update={"row_distillation": fitting})
     began = time.process_time()
     nats: dict[str, Mapping[str, list[float]]] = {}
     training, accelerator = _model(model, config, first)
     nats["calibrated"] = _measured(training, sets, model, config, accelerator)
-    work = given.out / f"rows-{given.seed}-{given.steps}"
+    work = given.out / f"rows-{given.seed}-{given.steps}-{rate:g}"
     work.mkdir(exist_ok=True)
     sequences = config.micro_batch_size * config.gradient_accumulation_steps
     data = prepare_data(config, prepared.corpus, model.path, work, batch_sequences=sequences, first_new_id=first)
@@ -73,6 +74,7 @@ def main() -> None:
         "against_base": _against(sets, nats, "base"),
         "against_calibrated": _against(sets, {arm: nats[arm] for arm in ("calibrated", "distilled")}, "calibrated"),
         "fitting": {
+            "learning_rate": rate,
             "steps": read_rows(work / "logs" / LOG),
             "tokens": given.steps * config.tokens_per_step,
             "processor_seconds": round(fitted, 1),
@@ -124,6 +126,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arm", default="distilled", help="an arm of the recipe that has row_distillation")
     parser.add_argument("--steps", type=int, default=8, help="steps of fitting, each on the texts of one of training")
+    parser.add_argument("--learning-rate", type=float, help="of the rows; default: as in the recipe")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set-bytes", type=int, default=1000, help="bytes of each held-out text that are measured")
     add_json_option(parser)

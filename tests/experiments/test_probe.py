@@ -179,7 +179,9 @@ def test_a_probe_that_was_killed_goes_on_to_the_same_end(
         "given = json.loads(sys.argv[1]); paths = {k: Path(given[k]) for k in ('model', 'tokenizer', 'work')}\n"
         "probe(CONFIG, sources=given['sources'], **paths)"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
     process = subprocess.Popen(
         [sys.executable, "-c", code, json.dumps(given)],
         cwd=Path(__file__).parent,
