@@ -85,8 +85,8 @@ def probe(config: ProbeConfig, *, model: Path, tokenizer: Path, sources: Sequenc
     more methods or seeds runs only those; it holds one resized model at a time. Raises MissingExtra without torch.
     """
     require_training()
-    methods = {method: {} for method in map(Tried.parse, config.methods)}
-    methods = {method: method.changes(config.training, methods) for method in methods}
+    tried = [Tried.parse(name) for name in config.methods]
+    methods = {method: method.changes(config.training, tried) for method in tried}
     bench = _prepare(config, model, tokenizer, sources, work)
     base = _kept(bench, {"run": "base"}, lambda _: {"after": _score(bench, "base", model)})
     # Seed by seed, so that a probe that is stopped early has tried every method equally often.
