@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import zstandard
+from program import call
 
 from hanhua.cli.main import ORDER
 
@@ -17,9 +17,7 @@ PROGRAMS = {"hanhua": "hanhua.cli.main", "vocab-extension": "hanhua.cli.vocab_ex
 
 
 def run(program: str, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    module = PROGRAMS[program]
-    line = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, cwd=cwd)
+    return call(*arguments, cwd=cwd, module=PROGRAMS[program])
 
 
 def recipe(folder: Path, data: bytes, name: str = "texts.jsonl") -> Path:
