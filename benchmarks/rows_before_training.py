@@ -58,9 +58,7 @@ def main() -> None:
     sequences = config.micro_batch_size * config.gradient_accumulation_steps
     data = prepare_data(config, prepared.corpus, model.path, work, batch_sequences=sequences, first_new_id=first)
     fitted = time.process_time()
-    distill_rows(
-        training, data, config, first, folder=model.path, work=work, accelerator=accelerator, logs=work / "logs"
-    )
+    distill_rows(training, data, config, first, folder=model.path, out=work, accelerator=accelerator)
     fitted = time.process_time() - fitted
     nats["distilled"] = _measured(training, sets, model, config, accelerator)
     plain, accelerator = _model(prepared.base, config.model_copy(update={"row_distillation": None}), None)

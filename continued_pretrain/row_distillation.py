@@ -50,32 +50,32 @@ def distill_rows(
     first_new_id: int | None,
     *,
     folder: Path,
-    work: Path,
+    out: Path,
     accelerator: Any,
-    logs: Path | None = None,
 ) -> None:
     """Put distilled rows in place of those the model begins with; nothing without the setting.
 
-    They are kept in `work`, so that a resumed run takes the same ones; `logs` gets one line per step. Several processes
-    must all call this. Raises InputError for a model without new tokens.
+    They are kept in `out/work`, so that a resumed run takes the same ones; `out/logs` gets one line per step. Several
+    processes must all call this. Raises InputError for a model without new tokens.
     """
     settings = config.row_distillation
     if settings is None:
         return
     if first_new_id is None:
         raise InputError("row_distillation: the model has no new tokens, so there are no rows to fit")
-    file = work / FILE
+    file = out / "work" / FILE
     if _everywhere(file.is_file(), accelerator):
         _put(model, first_new_id, load_file(file))
         return
     model.to(accelerator.device)
     pieces = pieces_of_new_tokens(folder, first_new_id)
-    log = logs / LOG if logs is not None and accelerator.is_main_process else None
+    log = out / "logs" / LOG if accelerator.is_main_process else None
     rows = {
         name: row.detach() for name, row in _fitted(model, data, config, settings, pieces, accelerator, log).items()
     }
     _put(model, first_new_id, rows)
     if accelerator.is_main_process:
+        file.parent.mkdir(parents=True, exist_ok=True)
         aside = file.with_suffix(".partial")
         save_file({name: row.cpu().contiguous() for name, row in rows.items()}, aside)
         aside.rename(file)

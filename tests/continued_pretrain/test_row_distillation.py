@@ -105,12 +105,12 @@ def test_rows_learn_and_what_is_old_stays(bench: Bench, tmp_path: Path) -> None:
     before = bench.losses(bench.rows())
     embedding = bench.model.decoder.embed_tokens.weight[: bench.first].clone()
     accelerator = make_accelerator("fp32")
-    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    given = {"folder": bench.folder, "out": tmp_path, "accelerator": accelerator}
     distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     after = bench.losses(bench.rows())
     assert after["hidden"] < 0.9 * before["hidden"] and after["likelihood"] < before["likelihood"]
     assert torch.equal(bench.model.decoder.embed_tokens.weight[: bench.first], embedding)
-    kept = load_file(tmp_path / FILE)
+    kept = load_file(tmp_path / "work" / FILE)
     assert set(kept) == {EMBEDDING, HEAD}
     # A resumed run takes what was fitted, and fits nothing again.
     with torch.no_grad():
@@ -130,7 +130,7 @@ def test_a_tied_matrix_and_whole_weights_are_fitted_too(
     before = {EMBEDDING: weight[bench.first :].detach().clone()}
     start = bench.losses(before)
     accelerator = make_accelerator("fp32")
-    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    given = {"folder": bench.folder, "out": tmp_path, "accelerator": accelerator}
     distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     end = bench.losses({EMBEDDING: weight[bench.first :].detach()})
     assert end["hidden"] + end["likelihood"] < start["hidden"] + start["likelihood"]
@@ -149,9 +149,9 @@ def test_a_step_is_the_same_however_it_is_divided(
         )
     ):
         bench = Bench(made, corpus, settings | DISTILLED | changes, tmp_path / str(number))
-        given = {"folder": bench.folder, "work": tmp_path / str(number), "accelerator": make_accelerator("fp32")}
-        distill_rows(bench.model, bench.data, bench.config, bench.first, **given, logs=tmp_path / str(number))
-        rows = [json.loads(line) for line in (tmp_path / str(number) / LOG).read_text().splitlines()]
+        given = {"folder": bench.folder, "out": tmp_path / str(number), "accelerator": make_accelerator("fp32")}
+        distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
+        rows = [json.loads(line) for line in (tmp_path / str(number) / "logs" / LOG).read_text().splitlines()]
         assert [row["step"] for row in rows] == list(range(1, 13))
         assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
         found.append([[row["hidden"], row["likelihood"]] for row in rows])

@@ -13,19 +13,21 @@ if TYPE_CHECKING:
     from hanhua.experiments.probe import ProbeConfig, Probed
     from hanhua.experiments.probe_ranking import Standing
 
+Init = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B,…",
+        help="Methods to rank; INPUT+OUTPUT names one for each matrix, and +distilled, +rows-first, +alternating "
+        "behind it what training does more",
+    ),
+]
+
 
 def probe(
     model: Model,
     tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the extended tokenizer")],
     corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
-    init: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,…",
-            help="Methods to rank; INPUT+OUTPUT names one for each matrix, and +distilled, +rows-first, +alternating "
-            "behind it what training does more",
-        ),
-    ] = "mean,mean+calibrated,calibrated,gaussian,random",
+    init: Init = "mean,mean+calibrated,calibrated,gaussian,random",
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps per run")] = 50,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs per method, each with its own seed")] = 2,
     config: Annotated[
