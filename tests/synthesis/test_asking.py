@@ -76,7 +76,8 @@ def test_a_server_that_bears_few_is_asked_few(ask: Ask) -> None:
 
 def test_a_server_that_bears_all_is_asked_as_much_as_may_be(ask: Ask) -> None:
     teacher = Teacher(write=note, seconds=0.3)
-    asked, _ = ask(teacher, asking={"first_concurrency": 2, "max_concurrency": 12})
+    few = {"max_per_document": 1}
+    asked, _ = ask(teacher, seeds=few, asking={"first_concurrency": 2, "max_concurrency": 12})
     assert asked.highest == 12 and 8 <= teacher.notes.most_at_once <= 12
 
 
@@ -85,16 +86,17 @@ def test_the_ceiling_is_never_passed_and_a_higher_one_goes_on(
     ask: Ask, tmp_path: Path, ceiling: dict[str, Any]
 ) -> None:
     teacher = Teacher(write=note, faults={"cut": 0.1, "429": 0.1}, seed=1)
+    ceiling_and_pace = {**ceiling, "max_wait_seconds": 0.05}
     with pytest.raises(CeilingReached, match="the ceiling is reached"):
-        ask(teacher, asking=ceiling, teacher=PRICES)
+        ask(teacher, asking=ceiling_and_pace, teacher=PRICES)
     with open_ledger(tmp_path / "ledger") as ledger:
         held, spent = len(ledger), ledger.spent
     assert held and spent.tokens >= teacher.notes.tokens
     assert spent.tokens <= ceiling.get("max_tokens", 10**9) and spent.dollars <= ceiling.get("max_dollars", 10**9)
     assert max(spent.tokens / ceiling.get("max_tokens", 10**9), spent.dollars / ceiling.get("max_dollars", 10**9)) > 0.8
     with pytest.raises(CeilingReached):
-        ask(teacher, asking=ceiling, teacher=PRICES)
-    asked, total = ask(teacher)
+        ask(teacher, asking=ceiling_and_pace, teacher=PRICES)
+    asked, total = ask(teacher, asking={"max_wait_seconds": 0.05})
     assert asked.found >= held and asked.found + asked.answered == total
     assert set(teacher.notes.whole.values()) == {1}
 
