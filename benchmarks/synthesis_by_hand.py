@@ -3,7 +3,8 @@
     python benchmarks/synthesis_by_hand.py sample recipe.yaml --runs runs --count 50 --out blind.jsonl
     python benchmarks/synthesis_by_hand.py compare judged.jsonl --json FILE
 
-`sample` takes answers by hash out of the run's ledger and says nothing of what the checks found. A person adds to each
+`sample` takes the first answers that came, those of a pilot, which chooses by hash, and says nothing of what the checks
+found. A person adds to each
 line `by_hand`: the names of the checks that should find something (`[]`: a good answer), and `other` for what is wrong
 and no check can see. `compare` asks the checks about the same lines.
 """
@@ -11,7 +12,6 @@ and no check can see. `compare` asks the checks about the same lines.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -43,14 +43,15 @@ def sample(given: argparse.Namespace) -> None:
     config = completed(loaded.recipe).synthesis
     assert config is not None
     filtered = run(loaded, runs=given.runs, until="filtering")
+    requests = make_job(config, filtered.artifacts["filtering"].path, Services()).requests()
+    wanted = {request.key: request for request in requests}
     rows = []
     with open_ledger(filtered.root / "synthesis" / LEDGER) as ledger:
-        for request in make_job(config, filtered.artifacts["filtering"].path, Services()).requests():
-            entry = ledger.entry(request.key) if request.key in ledger else None
-            if entry is not None and entry.answer is not None:
-                row = {"key": request.key, "teacher": config.teacher.model, "form": request.form.name}
-                rows.append({**row, "seed": asdict(request.seed), "answer": asdict(entry.answer)})
-    rows.sort(key=lambda row: hashlib.sha256(f"blind {row['key']}".encode()).digest())
+        for key in list(ledger.keys()):
+            entry = ledger.entry(key)
+            if key in wanted and entry.answer is not None:
+                row = {"key": key, "teacher": config.teacher.model, "form": wanted[key].form.name}
+                rows.append({**row, "seed": asdict(wanted[key].seed), "answer": asdict(entry.answer)})
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows[: given.count])
     given.out.write_text(text, encoding="utf-8")
     print(f"{given.out}: {min(given.count, len(rows))} of {len(rows)} answers")
