@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _STOP = r"(?:[。！？!?；;]+|\.(?=[\"'”’)]*(?:\s+[^a-z0-9\s]|\s*$)))[”’」』）)\"']*"
-"""A full stop ends a sentence where a new one begins behind it: 3.5 and fig. 3 have none. Quotes and brackets close it."""
+"""A full stop ends a sentence where a new one begins behind it: not in 3.5, nor in fig. 3. Quotes close with it."""
 SENTENCE = re.compile(rf"(?:(?!{_STOP})[^\n])*{_STOP}|[^\n]+")
 MAX_TITLE = 40
 """A first line up to this many characters, without a full stop, is taken for a title."""
