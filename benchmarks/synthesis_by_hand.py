@@ -35,7 +35,7 @@ from hanhua.synthesis.ledger.file import open_ledger
 from hanhua.synthesis.seed import Seed
 from hanhua.synthesis.stage import LEDGER, make_job
 
-OTHER = "other"
+FORMS = Path(__file__).parent / "real_teacher_forms"
 
 
 def sample(given: argparse.Namespace) -> None:
@@ -62,7 +62,7 @@ def judged(path: Path) -> Iterator[tuple[dict[str, Any], list[str], list[str]]]:
     context = CheckContext(harm=build_harm_scorer(), masker=build_masker())
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        (form,) = load_forms([row["form"]])
+        (form,) = load_forms([row["form"]], folder=FORMS)
         case = Case(form, Seed(**row["seed"]), Answer(**row["answer"]))
         yield row, [name for name, _ in findings(case, context)], row["by_hand"]
 

@@ -15,7 +15,7 @@ MAX_WRONG_SCRIPT_RATIO = 0.01
 MIN_WRONG = 2
 ENGLISH_SENTENCE = re.compile(r"(?:\b[A-Za-z][a-z'’]*[ ,]+){7,}[A-Za-z]+")
 _ASIDE = re.compile(r"（[^）]*）|\([^)]*\)|“[^”]*”|\"[^\"]*\"|《[^》]*》|「[^」]*」")
-_PLAIN_WORD = re.compile(r"(?<![\w./-])[a-z]{5,}(?![\w./-])", re.ASCII)
+_PLAIN_WORD = re.compile(r"(?<![\w./-])[a-z]{5,}(?![\w/-]|\.\w)", re.ASCII)
 """A common word: no name and no abbreviation, which have capitals, and longer than most commands (git, blob)."""
 
 # Words that a region does not use for a thing it has another word for.

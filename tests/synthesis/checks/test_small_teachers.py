@@ -12,7 +12,7 @@ from hanhua.synthesis.checks.talk import speaks_of_prompt
 from hanhua.synthesis.forms.library import load_forms
 from hanhua.synthesis.seed import Seed
 
-SOURCE = "The timetable of the line used London time. Run `docker build` before the kernel starts, said Mr. Holt."
+SOURCE = "The line used London time, said the timetable. Run `docker build` before the kernel starts, said Mr. Holt."
 
 
 def case(text: str, form: str = "translation", source: str = SOURCE) -> Case:
