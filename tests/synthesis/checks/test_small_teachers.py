@@ -26,7 +26,7 @@ def case(text: str, form: str = "translation", source: str = SOURCE) -> Case:
         ("这条线路的 timetable 用的是伦敦时间，沿线车站都照着它对表。", "left in English: timetable"),
         ("这条线路的时刻表（timetable）用的是伦敦时间。", None),
         (
-            "Holt 先生说，内核（kernel）启动之前要先运行 `docker build`，沿线的车站才好照着伦敦时间对表，乘客也才知道几点上车。",
+            "Holt 先生说，内核（kernel）启动之前要先运行 `docker build`，沿线的车站才好照着伦敦时间对表。",
             None,
         ),
         ("霍尔特先生说，内核启动之前要先运行 docker 构建。", None),
