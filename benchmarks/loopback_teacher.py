@@ -37,13 +37,15 @@ class Notes:
 class Teacher:
     """How it behaves. seconds: of one answer; slots: how many it writes at once, more wait; most: beyond it says 429.
 
-    faults: share of each fault among the requests: those of FAULTS, or any HTTP status.
+    faults: share of each fault among the requests: those of FAULTS, or any HTTP status; the n-th request to arrive
+    shows the same one in every run of a seed. storm: so many requests at the beginning get a 429, whatever they are.
     """
 
     write: Write
     seconds: float = 0.0
     slots: int | None = None
     most: int | None = None
+    storm: int = 0
     faults: Mapping[str, float] = field(default_factory=dict)
     hang_seconds: float = 30.0
     retry_after: float | None = None
@@ -66,7 +68,7 @@ def completion(text: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 class _Server:
     def __init__(self, teacher: Teacher) -> None:
-        self.teacher, self.chance = teacher, random.Random(teacher.seed)
+        self.teacher, self.chance, self.noise = teacher, random.Random(teacher.seed), random.Random(teacher.seed)
         self.slots = asyncio.Semaphore(teacher.slots or 1_000_000)
         self.here = 0
 
@@ -95,7 +97,8 @@ class _Server:
         key = digest(body)
         notes.asked[key] += 1
         fault = self._fault()
-        if teacher.most is not None and self.here >= teacher.most:
+        in_storm = sum(notes.asked.values()) <= teacher.storm
+        if in_storm or (teacher.most is not None and self.here >= teacher.most):
             fault = "429"
         self.here += 1
         notes.most_at_once = max(notes.most_at_once, self.here)
@@ -130,7 +133,7 @@ class _Server:
         elif fault == "half":
             data = b'{"choices": [{"message": {"role": "assistant", "content": null}, "finish_reason": null}]}'
         elif fault == "garbage":
-            data = bytes(self.chance.randrange(256) for _ in range(200))
+            data = self.noise.randbytes(200)
         return await self._send(writer, 200, data)
 
     async def _send(self, writer: asyncio.StreamWriter, status: int, data: bytes, *, extra: str = "") -> bool:

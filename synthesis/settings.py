@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hanhua.config_fields import EXECUTION, LocalPath
+from hanhua.config_fields import EXECUTION, PRIVATE, ExecutionField, LocalPath, marked_fields
+from hanhua.hub_questions import HubQuestions
 
 if TYPE_CHECKING:
     from hanhua.synthesis.forms.form import Form
@@ -16,14 +17,25 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class TeacherSettings(BaseModel):
-    """A model behind an OpenAI-compatible endpoint. Where it is served and what it costs change no answer."""
+    """A model behind an OpenAI-compatible endpoint, or in vLLM. Where it is run and what it costs change no answer."""
 
     model_config = _STRICT
 
     model: str = Field(description="Name of the model as the endpoint knows it")
-    base_url: Annotated[str, EXECUTION] = Field(
+    engine: Annotated[Literal["endpoint", "vllm"], EXECUTION] = Field(
+        default="endpoint",
+        description="endpoint: a server asked over HTTP; vllm: vLLM inside this process, which needs a GPU",
+    )
+    base_url: Annotated[str, EXECUTION, PRIVATE] = Field(
         default="http://127.0.0.1:8000/v1",
-        description="Address of the endpoint up to /v1: vLLM, SGLang, llama.cpp, Ollama or a provider",
+        description="Address of the endpoint up to /v1: vLLM, SGLang, llama.cpp, Ollama or a provider; never published",
+    )
+    base_url_env: Annotated[str | None, EXECUTION] = Field(
+        default=None, description="Environment variable that holds the address, in place of base_url; null: none"
+    )
+    vllm: Annotated[dict[str, Any], EXECUTION] = Field(
+        default_factory=dict,
+        description="Options of vLLM's engine, such as {tensor_parallel_size: 2, max_model_len: 8192}",
     )
     revision: str = Field(
         default="", description="Commit or date of the model's weights; another one has every question asked anew"
@@ -121,7 +133,11 @@ class SynthesisConfig(BaseModel):
         description="Folder with YAML files of your own forms, beside those that come with Hanhua; null: none",
     )
     benchmarks: tuple[LocalPath, ...] = Field(
-        default=(), description="Files whose questions no output may hold. In a recipe: those of eval.benchmarks"
+        default=(),
+        description="Files whose questions no output may hold. In a recipe: those of the evaluation and of filtering",
+    )
+    hub_benchmarks: tuple[HubQuestions, ...] = Field(
+        default=(), description="Questions in data sets of the Hub, in the same way"
     )
     seeds: SeedSettings = Field(default_factory=SeedSettings, description="The documents a teacher is given")
     seed: int = Field(default=0, ge=0, description="Random seed, sent with every request")
@@ -144,14 +160,11 @@ class SynthesisConfig(BaseModel):
         """Return what decides the output: a form counts by its version, so that a changed prompt is a new artifact."""
         from hanhua.synthesis.checks.verdict import CHECKS_VERSION
 
-        execution = {
-            "base_url",
-            "api_key_env",
-            "dollars_per_million_prompt_tokens",
-            "dollars_per_million_output_tokens",
-        }
+        execution = {at[0] for at, _ in marked_fields(TeacherSettings, ExecutionField)}
         data = self.model_dump(exclude={"asking", "compared_teacher", "forms", "form_folder"})
         data["teacher"] = {name: value for name, value in data["teacher"].items() if name not in execution}
+        if not self.hub_benchmarks:
+            del data["hub_benchmarks"]  # what was made without them keeps its key
         return {**data, "checks": CHECKS_VERSION, "forms": {form.name: form.version for form in self.load_forms()}}
 
     def load_forms(self) -> list[Form]:

@@ -11,13 +11,14 @@ from hanhua.artifacts import Artifact
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import HanhuaError
 from hanhua.progress import say
-from hanhua.services import Services
+from hanhua.services import QuestionFinder, Services
 from hanhua.synthesis.asking.run import ask_all
 from hanhua.synthesis.checks.verdict import CheckContext
 from hanhua.synthesis.documents import corpus_name, make_document, write_enlarged
 from hanhua.synthesis.forms.form import Form
 from hanhua.synthesis.judging import FormTally, Judged, judge_all, tally
 from hanhua.synthesis.ledger.file import open_ledger
+from hanhua.synthesis.ledger.shares import take_in_shares
 from hanhua.synthesis.request import Request, forms_for, make_requests
 from hanhua.synthesis.samples import Samples
 from hanhua.synthesis.seeds.selection import Seeds, choose_seeds
@@ -74,7 +75,9 @@ def synthesize_corpus(
     """
     job = make_job(config, corpus, services)
     counts = job.counts()
+    questions = benchmark_finder(config, services)
     with open_ledger(ledger) as opened:
+        take_in_shares(opened)
         asked = ask_all(
             job.requests(),
             teacher=config.teacher,
@@ -83,7 +86,7 @@ def synthesize_corpus(
             total=sum(counts.values()),
             longest_tokens=job.longest_tokens,
         )
-        context = check_context(config, corpus, services)
+        context = check_context(corpus, services, questions)
         tallies: dict[str, FormTally] = {}
         samples = Samples(SAMPLES_PER_REASON)
         judged = judge_all(job.requests, opened, context, out / "work" / "verdicts.jsonl")
@@ -108,11 +111,17 @@ def make_job(config: SynthesisConfig, corpus: Path, services: Services) -> Job:
     return Job(config, forms, seeds)
 
 
-def check_context(config: SynthesisConfig, corpus: Path, services: Services) -> CheckContext:
+def benchmark_finder(config: SynthesisConfig, services: Services) -> QuestionFinder | None:
+    """Return what finds the benchmarks' questions, None where there are none; read before anything is paid for."""
+    if services.benchmarks is None or not (config.benchmarks or config.hub_benchmarks):
+        return None
+    return services.benchmarks.of(config.benchmarks, config.hub_benchmarks)
+
+
+def check_context(corpus: Path, services: Services, questions: QuestionFinder | None) -> CheckContext:
     """Return what the checks ask of others: the benchmarks' questions, harm, personal data, copies of the Corpus."""
-    benchmarks = services.benchmarks.of(config.benchmarks) if services.benchmarks and config.benchmarks else None
     copies = services.copies.of((one.id, one.text) for one in read_corpus(corpus)) if services.copies else None
-    return CheckContext(harm=services.harm, masker=services.masker, benchmarks=benchmarks, copies=copies)
+    return CheckContext(harm=services.harm, masker=services.masker, benchmarks=questions, copies=copies)
 
 
 def facts_of(job: Job, tallies: Mapping[str, FormTally]) -> dict[str, Any]:

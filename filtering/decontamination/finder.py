@@ -9,6 +9,7 @@ from hanhua.filtering.decontamination.index import BenchmarkIndex
 from hanhua.filtering.decontamination.kept_index import build_index
 from hanhua.filtering.decontamination.settings import DecontaminationConfig
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, widen
+from hanhua.hub_questions import HubQuestions
 from hanhua.zh_text.folding import folded_codes
 
 ALGORITHM = "questions-in-text-1"
@@ -35,7 +36,7 @@ class BenchmarkQuestions:
 
     fingerprint = fingerprint([ALGORITHM, DecontaminationConfig().model_dump()])
 
-    def of(self, files: Sequence[str]) -> QuestionsInText:
-        """Return a finder of the questions of files and folders. Raises InputError for one without questions."""
-        limits = DecontaminationConfig(benchmarks=tuple(files))
+    def of(self, files: Sequence[str], hub_sets: Sequence[HubQuestions] = ()) -> QuestionsInText:
+        """Return a finder of the questions of files, folders and the Hub. Raises InputError for one without any."""
+        limits = DecontaminationConfig(benchmarks=tuple(files), hub_benchmarks=tuple(hub_sets))
         return QuestionsInText(build_index(limits), limits)

@@ -11,7 +11,7 @@ from hanhua.documents.hub_sets import read_hub_set
 from hanhua.documents.places import expand_paths
 from hanhua.documents.readers import read_fields
 from hanhua.errors import InputError
-from hanhua.filtering.decontamination.settings import HubQuestions
+from hanhua.hub_questions import HubQuestions
 from hanhua.model_scope import fetched_files, is_modelscope
 from hanhua.progress import say
 

@@ -1,9 +1,10 @@
-"""What a config field is apart from its type: a path, or a setting of execution.
+"""What a config field is apart from its type: a path, a setting of execution, or a private one.
 
     class Training(BaseModel):
         texts: LocalPath                                        # hashed by content; relative to the config file
         base: LocalPathOrHub                                    # the same, or a Hub id
         threads: Annotated[int | None, EXECUTION] = Field(None) # affects speed, not the result
+        server: Annotated[str, EXECUTION, PRIVATE]              # is nobody's business
 
 Nothing else needs to list such fields: loading, checking, pinning and the keys of artifacts find them here.
 """
@@ -53,10 +54,16 @@ class ExecutionField:
     """Marks a setting of how a stage is run: it changes speed, memory or rounding, and never what is made."""
 
 
+@dataclass(frozen=True)
+class PrivateField:
+    """Marks a setting that tells of somebody's network, such as the address of a server: it is never published."""
+
+
 LocalPath = Annotated[str, PathField()]
 LocalPathOrHub = Annotated[str, PathField(may_be_hub=True)]
 NameOrYaml = Annotated[str, PathField(suffixes=(".yaml", ".yml"))]
 EXECUTION = ExecutionField()
+PRIVATE = PrivateField()
 
 
 @cache
@@ -186,3 +193,14 @@ def without_folders(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [without_folders(value) for value in data]
     return Path(data).name if isinstance(data, str) and Path(data).is_absolute() else data
+
+
+def published(config: BaseModel, data: dict[str, Any]) -> dict[str, Any]:
+    """Return a config's own data as it may be shown and published: no folder of the machine, no private setting.
+
+    data: what the config says as plain data; it is changed.
+    """
+    for pattern, _ in marked_fields(type(config), PrivateField):
+        _drop(data, pattern)
+    found: dict[str, Any] = without_folders(data)
+    return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hanhua.artifacts.manifest import Artifact
+from hanhua.hub_questions import HubQuestions
 from hanhua.toy_settings import ToySettings
 
 
@@ -79,8 +80,8 @@ class QuestionFinders(Protocol):
 
     fingerprint: str
 
-    def of(self, files: Sequence[str]) -> QuestionFinder:
-        """Return a finder of the questions in these files and folders, in any layout that filtering reads."""
+    def of(self, files: Sequence[str], hub_sets: Sequence[HubQuestions] = ()) -> QuestionFinder:
+        """Return a finder of the questions in files and folders, in any layout that filtering reads, and on the Hub."""
 
 
 class CopyFinder(Protocol):

@@ -39,8 +39,8 @@ class RecipeView(Protocol):
     def section(self, name: str) -> Any:
         """Return the section of a stage, None where the recipe has none."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what the recipe says as plain data."""
+    def published(self) -> dict[str, Any]:
+        """Return what the recipe says as plain data, as it may be shown and published."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from hanhua.synthesis.ledger.file import Ledger
 from hanhua.synthesis.ledger.records import Cost, Entry, asked_line, ended_line, failed_line
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import AskingSettings, TeacherSettings
-from hanhua.synthesis.teachers.endpoint import Endpoint
 from hanhua.synthesis.teachers.failures import Busy, Failure, Impossible, Refused, TimedOut
+from hanhua.synthesis.teachers.opening import open_teacher
 
 BUSY_ATTEMPTS = 10
 """How many times `max_attempts` a server may say wait to one request: a storm of 429 lasts, and ends."""
@@ -61,14 +61,14 @@ class Asker:
         self._stop: HanhuaError | None = None
         self._in_a_row = 0
         self._keys: set[str] = set()
-        self._endpoint = Endpoint(
+        self._opened = open_teacher(
             teacher, connections=settings.max_concurrency, deadline_seconds=settings.deadline_seconds
         )
 
     async def ask(self, requests: Iterable[Request]) -> Asked:
         """Ask all that the ledger does not hold. What is under way when something stops it is waited for and kept."""
         going: set[asyncio.Task[None]] = set()
-        async with self._endpoint:
+        async with self._opened:
             try:
                 await self._send_all(requests, going)
             except BaseException:
@@ -139,9 +139,9 @@ class Asker:
             await self._ledger.add(asked_line(request.key, number, most))
             began = loop.time()
             try:
-                told = await asyncio.wait_for(self._endpoint.ask(request), self._settings.deadline_seconds)
+                told = await asyncio.wait_for(self._opened.ask(request), self._settings.deadline_seconds)
             except asyncio.TimeoutError:
-                failure: Failure = TimedOut(f"{self._teacher.base_url}: no answer in time")
+                failure: Failure = TimedOut(f"{self._opened.place}: no answer in time")
             except Failure as error:
                 failure = error
             else:

@@ -27,7 +27,11 @@ def truncated(case: Case) -> str | None:
     if re.search(r"<think(?:ing)?>", case.text, re.IGNORECASE):
         return "its thoughts never end"
     last = case.text.rstrip("*_ \n")
-    if last.endswith(_ENDS) or (case.form.shape in _ENDS_BARE and re.search(r"答案[：:]\s?[A-E][.。]?$", case.plain)):
+    if (
+        last.endswith(_ENDS)
+        or re.search(r"(?<![\d\s.])\.[\"'”’)]*$", last)
+        or (case.form.shape in _ENDS_BARE and re.search(r"答案[：:]\s?[A-E][.。]?$", case.plain))
+    ):
         return None
     return f"ends with {last[-12:]!r}" if last else None
 

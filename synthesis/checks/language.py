@@ -14,6 +14,9 @@ MAX_WRONG_SCRIPT_RATIO = 0.01
 """Of Han characters, in those that the other script alone has; quotations take fewer."""
 MIN_WRONG = 2
 ENGLISH_SENTENCE = re.compile(r"(?:\b[A-Za-z][a-z'’]*[ ,]+){7,}[A-Za-z]+")
+_ASIDE = re.compile(r"（[^）]*）|\([^)]*\)|“[^”]*”|\"[^\"]*\"|《[^》]*》|「[^」]*」")
+_PLAIN_WORD = re.compile(r"(?<![\w./-])[a-z]{5,}(?![\w/-]|\.\w)", re.ASCII)
+"""A common word: no name and no abbreviation, which have capitals, and longer than most commands (git, blob)."""
 
 # Words that a region does not use for a thing it has another word for.
 _NOT_IN_TAIWAN = (
@@ -40,7 +43,16 @@ def wrong_language(case: Case) -> str | None:
     english = ENGLISH_SENTENCE.search(text)
     if english is not None and (case.form.language == "en" or english[0] not in case.source):
         return f"a sentence of English: {english[0][:40]}"
-    return None
+    left = _untranslated(text, case)
+    return f"left in English: {', '.join(left[:4])}" if left else None
+
+
+def _untranslated(text: str, case: Case) -> list[str]:
+    """Return the common English words of an English source that stand in a Chinese sentence, in no bracket or quote."""
+    if case.form.language != "en":
+        return []
+    of_source = set(_PLAIN_WORD.findall(re.sub(r"```.*?```|`[^`\n]+`", " ", case.seed.text, flags=re.DOTALL)))
+    return [one for one in dict.fromkeys(_PLAIN_WORD.findall(_ASIDE.sub(" ", text))) if one in of_source]
 
 
 def _han_of_source(case: Case) -> float:

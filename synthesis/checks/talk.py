@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from hanhua.synthesis.checks.case import Case
+from hanhua.synthesis.checks.plain import letters
+from hanhua.synthesis.forms.form import Form
 
 _REFUSAL = re.compile(
     r"\A(?:您好|你好)?[，,！!。 ]?(?:非常|十分|很|实在)?(?:抱歉|对不起|不好意思|遗憾)[，,。！!：: ]"
@@ -32,6 +35,9 @@ _PROMPT = re.compile(
     re.IGNORECASE,
 )
 
+MIN_CLAUSE = 8
+"""Letters of the prompt's own words in a row."""
+
 
 def refusal(case: Case) -> str | None:
     """Return where the answer refuses, or asks for what it was given."""
@@ -44,10 +50,22 @@ def speaks_as_model(case: Case) -> str | None:
 
 
 def speaks_of_prompt(case: Case) -> str | None:
-    """Return where the answer speaks of the passage or of its task: the passage is not there for its reader."""
+    """Return where the answer speaks of the passage or of its task, or repeats it: its reader has neither."""
     found = _PROMPT.search(case.plain)
     # What the passage itself says so (本文介绍……) is the author's own.
-    return None if found is None or found[0] in case.source else found[0][:60]
+    if found is not None and found[0] not in case.source:
+        return found[0][:60]
+    said = letters(case.text)
+    return next(
+        (clause for clause in _clauses(case.form) if clause in said and clause not in letters(case.source)), None
+    )
+
+
+@lru_cache(maxsize=64)
+def _clauses(form: Form) -> tuple[str, ...]:
+    """Return what a prompt says, clause by clause, but for short ones, which a text may hold by chance."""
+    clauses = re.split(r"[。，：；、\n]|\{(?:passage|context)\}", f"{form.system}\n{form.user}")
+    return tuple(found for one in clauses if len(found := letters(one)) >= MIN_CLAUSE)
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:

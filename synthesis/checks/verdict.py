@@ -57,7 +57,7 @@ PASSED_IN: dict[str, Callable[[Case, CheckContext], str | None]] = {
 }
 """Those that ask what another stage knows."""
 
-_RULES = 1
+_RULES = 2
 """Raised when the same answer gets another verdict; part of `CHECKS_VERSION`."""
 CHECKS_VERSION = fingerprint([_RULES, *CHECKS, *PASSED_IN])
 

@@ -21,7 +21,7 @@ from hanhua.synthesis.checks.verdict import CheckContext
 from hanhua.synthesis.judging import FormTally, Judged, judge_all, tally
 from hanhua.synthesis.ledger.file import Ledger, open_ledger
 from hanhua.synthesis.settings import SynthesisConfig, TeacherSettings
-from hanhua.synthesis.stage import Job, check_context, make_job
+from hanhua.synthesis.stage import Job, benchmark_finder, check_context, make_job
 
 FORMAT = 1
 FEWEST_TIMED = 20
@@ -93,7 +93,7 @@ def run_pilot(
     job = make_job(config, corpus, services)
     planned = job.counts()
     few = replace(job, seeds=job.seeds.few(seeds))
-    context = check_context(config, corpus, services)
+    context = check_context(corpus, services, benchmark_finder(config, services))
     teachers = [config.teacher, *([config.compared_teacher] if config.compared_teacher else [])]
     if len({(one.model, one.revision) for one in teachers}) < len(teachers):
         raise UsageError("synthesis.compared_teacher is the teacher itself: give it another model or revision")

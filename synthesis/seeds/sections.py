@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;]+[”’」』）)]*|[^。！？!?；;\n]+")
+_STOP = r"(?:[。！？!?；;]+|\.(?=[\"'”’)]*(?:\s+[^a-z0-9\s]|\s*$)))[”’」』）)\"']*"
+"""A full stop ends a sentence where a new one begins behind it: not in 3.5, nor in fig. 3. Quotes close with it."""
+SENTENCE = re.compile(rf"(?:(?!{_STOP})[^\n])*{_STOP}|[^\n]+")
 MAX_TITLE = 40
 """A first line up to this many characters, without a full stop, is taken for a title."""
 
@@ -55,14 +57,23 @@ def _filled(text: str, *, wanted: int, most: int) -> Iterator[str]:
 
 
 def _units(text: str, most: int) -> Iterator[str]:
-    """Yield sentences, the last of a paragraph with its line break; one that is too long is cut anywhere."""
+    """Yield sentences, the last of a paragraph with its line break."""
     for line in text.splitlines():
         found = SENTENCE.findall(line) or [line]
         for number, sentence in enumerate(found):
-            ending = "\n" if number == len(found) - 1 else ""
-            for start in range(0, max(len(sentence), 1), most):
-                last = start + most >= len(sentence)
-                yield sentence[start : start + most] + (ending if last else "")
+            *parts, rest = _cut(sentence, most)
+            yield from parts
+            yield rest + ("\n" if number == len(found) - 1 else "")
+
+
+def _cut(sentence: str, most: int) -> list[str]:
+    """Return a sentence in pieces that are not too long, cut between words where it has some, else anywhere."""
+    pieces = []
+    while len(sentence) > most:
+        at = sentence.rfind(" ", 1, most) + 1 or most
+        pieces.append(sentence[:at])
+        sentence = sentence[at:]
+    return [*pieces, sentence]
 
 
 def _title(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Teachers: models behind an OpenAI-compatible endpoint, and a provider's batch files."""
+"""Teachers: models behind an OpenAI-compatible endpoint or in vLLM in this process, and a provider's batch files."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +15,13 @@ from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import TeacherSettings
 from hanhua.synthesis.teachers.failures import Broken, Busy, Erring, Failure, Impossible, Refused, TimedOut, Unreachable
+from hanhua.synthesis.teachers.told import Told
 
 if TYPE_CHECKING:
     import openai
 
 BUSY = (429, 503, 529)
 """What servers say when they are asked too much at a time."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """An answer and what the server says of itself: the model's name, and its build where it tells one."""
-
-    answer: Answer
-    served_model: str
-    engine: str
 
 
 class Endpoint:
@@ -42,14 +33,14 @@ class Endpoint:
         except ImportError:
             raise MissingExtra("synthesis", "synthesis") from None
         self._errors = openai
+        self.place = address_of(settings)
         self._client = openai.AsyncOpenAI(
             api_key=api_key(settings),
-            base_url=settings.base_url,
+            base_url=self.place,
             max_retries=0,
             timeout=deadline_seconds,
             http_client=openai.DefaultAsyncHttpxClient(limits=connection_limits(connections), trust_env=False),
         )
-        self._address = settings.base_url
 
     async def __aenter__(self) -> Endpoint:
         return self
@@ -74,13 +65,13 @@ class Endpoint:
     def _failure(self, error: openai.APIError) -> Failure:
         """Return what an error of the client means for us."""
         if isinstance(error, self._errors.APITimeoutError):
-            return TimedOut(f"{self._address}: no answer in time")
+            return TimedOut(f"{self.place}: no answer in time")
         if isinstance(error, self._errors.APIStatusError):
-            return failure_of_status(error.status_code, str(error)[:300], error.response.headers, self._address)
+            return failure_of_status(error.status_code, str(error)[:300], error.response.headers, self.place)
         cause = type(error.__cause__).__name__
         if cause in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
-            return Unreachable(f"{self._address}: no connection ({error.__cause__})")
-        return Broken(f"{self._address}: {cause}: {error.__cause__ or error}")
+            return Unreachable(f"{self.place}: no connection ({error.__cause__})")
+        return Broken(f"{self.place}: {cause}: {error.__cause__ or error}")
 
 
 def connection_limits(connections: int) -> Any:
@@ -95,12 +86,25 @@ def api_key(settings: TeacherSettings) -> str:
     """Return the key from the environment. Raises UsageError when the variable is not set."""
     if settings.api_key_env is None:
         return "none"
-    found = os.environ.get(settings.api_key_env)
+    return _from_environment(
+        settings.api_key_env,
+        f"the key of {settings.model}; export it, or set api_key_env: null for an endpoint without one",
+    )
+
+
+def address_of(settings: TeacherSettings) -> str:
+    """Return the address, from the environment where the settings say so. Raises UsageError where it is not set."""
+    if settings.base_url_env is None:
+        return settings.base_url
+    return _from_environment(
+        settings.base_url_env, f"the address of {settings.model} up to /v1; export it, or set base_url"
+    )
+
+
+def _from_environment(name: str, what: str) -> str:
+    found = os.environ.get(name)
     if not found:
-        raise UsageError(
-            f"synthesis: the environment variable {settings.api_key_env} is not set, which is to hold the key of "
-            f"{settings.base_url}; export it, or set api_key_env: null for an endpoint without one"
-        )
+        raise UsageError(f"synthesis: the environment variable {name} is not set, which is to hold {what}")
     return found
 
 

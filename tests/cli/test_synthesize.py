@@ -57,6 +57,10 @@ def test_pilot_plan_batch_and_run(
         facts = printed("synthesize", recipe)
         assert sum(form["requests"] for form in facts["forms"].values()) == batch["requests"] + 10
         assert [one for one in read_corpus(Path(facts["out"])) if one.provenance]
+        shown = [Path(facts["out"]) / "manifest.json", tmp_path / "runs" / "synthetic" / "run.json"]
+        assert not [path for path in shown if url in path.read_text(encoding="utf-8")], (
+            "an address is nobody's business"
+        )
     assert set(teacher.notes.whole.values()) == {1}
 
 
@@ -68,3 +72,7 @@ def test_mistakes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     recipe.write_text(text, encoding="utf-8")
     assert call("synthesize", recipe, "--pilot", "3", "--batch-out", "x") == 2
     assert "give one of them" in capsys.readouterr().err
+    assert call("synthesize", recipe, "--task", "2", "--tasks", "2") == 2
+    assert "numbered from 0 to N - 1" in capsys.readouterr().err
+    assert call("synthesize", recipe, "--task", "0", "--tasks", "2", "--runs", tmp_path / "none") == 2
+    assert "the texts are not filtered yet" in capsys.readouterr().err

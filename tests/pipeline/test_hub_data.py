@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -108,3 +109,22 @@ def test_a_hub_task_s_questions_are_taken_out_of_the_training_text(hub: HubServe
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout)["documents"]["rejected"]["benchmark"] == 1
     assert read_json(tmp_path / "runs" / "hub" / LOCK)["hub"] == {"dataset:tester/bench": commit}
+
+
+def test_no_synthetic_text_may_hold_a_question_of_the_hub(hub: HubServer, tmp_path: Path) -> None:
+    question = "下列各项中，最能说明生态系统具有自我调节能力的是哪一种现象"
+    repository = hub.repositories["tester/bench"] = Repository(private=False)
+    repository.commit(
+        {"README.md": CARD, "law/test.csv": f"question,A,B,C,D,answer\n{question}？,1,2,3,4,C\n".encode()}
+    )
+    code = (
+        "import sys; from hanhua.filtering.decontamination.finder import BenchmarkQuestions\n"
+        "from hanhua.hub_questions import HubQuestions\n"
+        "finder = BenchmarkQuestions().of([], [HubQuestions(repo='tester/bench', configs=('law',))])\n"
+        "print([finder.question_in(text) for text in sys.argv[1:]])"
+    )
+    line = [sys.executable, "-c", code, f"想一想：{question}？", "生态系统"]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment(hub, tmp_path / "home"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = ast.literal_eval(done.stdout)
+    assert first.startswith("tester/bench:law:test#0 (") and second is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_a_section_is_told_the_title_and_the_end_of_the_one_before() -> None:
         assert title == "河流的一生" and end and before.text.endswith(end) and len(end) <= 40
         assert one.text.endswith("。")
     assert len(cut_sections(text, max_characters=200, context_characters=0, max_sections=2)) == 2
+
+
+def test_english_is_cut_at_its_sentences_and_long_ones_between_words() -> None:
+    text = "Make a card for each word (see fig. 3.5). Avoid a bare translation where you can! " * 6 + "word " * 60
+    sections = cut_sections(text, max_characters=120, context_characters=0, max_sections=99)
+    assert all(
+        re.search(r"([.!]|\bword)$", one.text) and re.match(r"(Make|Avoid|word)\b", one.text) for one in sections
+    )
 
 
 def test_held_out_documents_are_never_seeds(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from hanhua.synthesis.stage import make_job, synthesize_corpus
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_texts(tmp_path / "corpus", count=16)
+    make_texts(tmp_path / "corpus", count=10)
     write_forms(tmp_path / "forms")
     return tmp_path
 

@@ -42,26 +42,45 @@ def synthesize(
     batch_in: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take the output of such a batch into the ledger")
     ] = None,
+    task: Annotated[
+        int | None, typer.Option(metavar="I", min=0, help="Index of this machine's share of the requests, from 0")
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Total number of shares; each asks every N-th request")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a teacher model for synthetic text, judge every answer, and write the Corpus with what is kept.
 
     Filters the recipe's corpora first, where that is not done. Every answer is on disk before it counts: run the same
-    command again after an interruption, and nothing is asked twice.
+    command again after an interruption, and nothing is asked twice. With --task and --tasks several machines ask, each
+    in a datatrove executor; the command without them then takes in all their answers, asks the rest and judges.
     """
     from hanhua.errors import UsageError
     from hanhua.pipeline.recipe.load import find_recipe, load_recipe
 
-    if sum(one is not None for one in (pilot, batch_out, batch_in)) > 1:
-        raise UsageError("--pilot, --batch-out and --batch-in: give one of them at a time")
+    if sum(one is not None for one in (pilot, batch_out, batch_in, task)) > 1:
+        raise UsageError("--pilot, --batch-out, --batch-in and --task: give one of them at a time")
     loaded = load_recipe(find_recipe(recipe), overrides or ())
     config = _section(loaded)
-    if pilot is not None:
+    if task is not None or tasks is not None:
+        _share(loaded, runs, task, tasks, as_json=as_json)
+    elif pilot is not None:
         _pilot(loaded, config, runs, seeds=pilot, as_json=as_json)
     elif batch_out is not None or batch_in is not None:
         _batch(loaded, config, runs, batch_out, batch_in, as_json=as_json)
     else:
         _all(loaded, runs, as_json=as_json)
+
+
+def _share(loaded: LoadedRecipe, runs: Path, task: int | None, tasks: int | None, *, as_json: bool) -> None:
+    from hanhua.errors import UsageError
+    from hanhua.pipeline.distributed import ask_share
+
+    if task is None or tasks is None or task >= tasks:
+        raise UsageError(f"--task {task} --tasks {tasks}: give both, of N tasks numbered from 0 to N - 1")
+    ledger = ask_share(loaded, runs=runs, task=task, tasks=tasks)
+    print_json({"ledger": str(ledger)}) if as_json else print(f"answers: {ledger}")
 
 
 def _section(loaded: LoadedRecipe) -> SynthesisConfig:

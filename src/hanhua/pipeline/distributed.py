@@ -1,6 +1,6 @@
-"""One stage of a run that several machines work on: texts judged in tasks, and training in launched processes.
+"""One stage of a run that several machines work on: texts judged and a teacher asked in tasks, and training launched.
 
-What they make is the run's own: `hanhua run` finds the verdicts, or the finished model, under the key it asks for.
+What they make is the run's own: `hanhua run` finds the verdicts, the answers, or the finished model.
 """
 
 from __future__ import annotations
@@ -63,6 +63,31 @@ def judge_texts(
     assert isinstance(job.config, FilteringConfig)
     verdict_executor(job.config, job.corpora, out, task=task, tasks=tasks, workers=workers).run()
     return verdict_folder(out, job.config, job.corpora)
+
+
+def ask_share(loaded: LoadedRecipe, *, runs: Path, task: int, tasks: int) -> Path:
+    """Ask one of `tasks` shares of a recipe's requests in a datatrove executor; return the ledger it keeps.
+
+    Raises UsageError where the texts are not filtered yet, or the recipe has no section `synthesis`.
+    """
+    from hanhua.pipeline.recipe.completion import completed
+    from hanhua.pipeline.service_builders import services_named
+    from hanhua.synthesis.asking.datatrove_step import asking_executor
+    from hanhua.synthesis.ledger.shares import share_path
+    from hanhua.synthesis.stage import LEDGER
+
+    store = Store(runs / loaded.recipe.name)
+    loaded, _ = pinned(loaded, store.root, resolve=None)
+    config = completed(loaded.recipe).synthesis
+    if config is None:
+        raise UsageError(f"{loaded.path}: has no section `synthesis`")
+    corpus = store.find(identify(jobs(loaded.recipe)[0], {}, store.hashes), take_in=False)
+    if corpus is None:
+        raise UsageError("the texts are not filtered yet; first run the recipe in one process with --until filtering")
+    ledger = store.root / "synthesis" / LEDGER
+    services = services_named(["quality"])
+    asking_executor(config, corpus.path, ledger=ledger, task=task, tasks=tasks, services=services).run()
+    return share_path(ledger, task, tasks)
 
 
 def refuse_several(stage: str) -> None:

@@ -14,7 +14,7 @@ from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.artifacts.manifest import Artifact
 from hanhua.artifacts.store import Store
-from hanhua.config_fields import without_folders
+from hanhua.config_fields import published
 from hanhua.errors import GateError, HanhuaError, UsageError
 from hanhua.figures.scores_file import read_scores
 from hanhua.launched import process_count, rank
@@ -131,7 +131,7 @@ def _make(step: Step, artifacts: Mapping[str, Artifact], store: Store, label: st
     began = time.monotonic()
     artifact = store.make(
         step.wanted,
-        config=without_folders(canonical(job.config)),
+        config=published(job.config, canonical(job.config)),
         inputs={name: artifacts[stage].content_hash for name, stage in job.inputs.items()},
         build=lambda out: _call_and_log(job, artifacts, out),
     )
@@ -164,7 +164,7 @@ def _remember(store: Store, loaded: LoadedRecipe, result: RunResult, *, making: 
     write_json(
         path,
         {
-            "recipe": without_folders(loaded.recipe.as_json()),
+            "recipe": loaded.recipe.published(),
             "stages": [job.stage for job in jobs(loaded.recipe)],
             "artifacts": now,
         },

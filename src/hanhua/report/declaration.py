@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hanhua.config_fields import without_folders
 from hanhua.figures.audit_figures import read_audit
 from hanhua.report.config import ReportConfig
 from hanhua.report.job import ReportJob
@@ -18,7 +17,7 @@ def configure(recipe: RecipeView) -> ReportJob:
         samples_per_reason=config.samples_per_reason,
         audit=read_audit(config.audit),
         toy=base is not None and base.toy is not None,
-        recipe=without_folders(recipe.as_json()),
+        recipe=recipe.published(),
         made_by={stage.makes: stage.name for stage in recipe.stages},
         headlines={stage.makes: stage.headline for stage in recipe.stages if stage.headline},
     )

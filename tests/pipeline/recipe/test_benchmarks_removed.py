@@ -80,3 +80,21 @@ def test_without_sets_of_the_hub_the_settings_are_as_they_were(tmp_path: Path) -
     found = recipe.filtering.decontamination
     assert found.benchmarks == (str(tmp_path / "exam.jsonl"),)
     assert set(found.model_dump()) == {"benchmarks", "min_overlap", "min_characters"}, "and so is the key"
+
+
+def test_no_synthetic_text_may_hold_what_evaluation_and_filtering_look_for(tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": "你好"}\n', encoding="utf-8")
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"question": "问题", "answer": "A"}) + "\n")
+    (tmp_path / "own.jsonl").write_text(json.dumps({"question": "别的问题", "answer": "B"}) + "\n")
+    text = RECIPE % "{task: cmmlu, revisions: {haonan-li/cmmlu: abc}}, {name: exam, path: exam.jsonl}"
+    text = text.replace("heldout_ratio: 0.1", "decontamination: {benchmarks: [own.jsonl, exam.jsonl]}")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text + "synthesis: {teacher: {model: m, license: MIT}}\n", encoding="utf-8")
+    found = completed(load_recipe(path).recipe).synthesis
+    assert found is not None
+    assert found.benchmarks == (str(tmp_path / "exam.jsonl"), str(tmp_path / "own.jsonl")), "each once"
+    asked = [(one.repo, one.split, one.revisions) for one in found.hub_benchmarks]
+    assert asked == [("haonan-li/cmmlu", split, {"haonan-li/cmmlu": "abc"}) for split in ("test", "dev")]
+    own = load_recipe(path, [f"synthesis.benchmarks=[{tmp_path / 'own.jsonl'}]"]).recipe
+    kept = completed(own).synthesis
+    assert kept is not None and len(kept.benchmarks) == 1 and not kept.hub_benchmarks, "what it says itself counts"

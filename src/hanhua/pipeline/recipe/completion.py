@@ -15,7 +15,7 @@ from hanhua.eval.tasks.definition import load_task
 from hanhua.eval.tasks.lm_eval_tasks import harness_name
 from hanhua.eval.tasks.rows import find_files
 from hanhua.filtering.config import FilteringConfig
-from hanhua.filtering.decontamination.settings import HubQuestions
+from hanhua.hub_questions import HubQuestions
 from hanhua.model_scope import ModelScopeName, is_modelscope, parse_modelscope
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.synthesis.settings import SynthesisConfig
@@ -42,12 +42,17 @@ def _filtering(recipe: Recipe) -> FilteringConfig | None:
 
 
 def _synthesis(recipe: Recipe) -> SynthesisConfig | None:
-    """Return the section with the evaluation's questions that lie here: what is measured on no output may hold."""
+    """Return the section with the questions of evaluation and filtering: what is measured on no output may hold."""
     config = recipe.synthesis
-    if config is None or config.benchmarks or recipe.eval is None:
+    if config is None or config.benchmarks or config.hub_benchmarks:
         return config
-    local = [one for one in questions_of(recipe.eval.benchmarks)[0] if not is_modelscope(one)]
-    return config.model_copy(update={"benchmarks": tuple(dict.fromkeys(local))})
+    local, hub = questions_of(recipe.eval.benchmarks if recipe.eval is not None else ())
+    if recipe.filtering is not None:
+        local += recipe.filtering.decontamination.benchmarks
+        hub += recipe.filtering.decontamination.hub_benchmarks
+    each_once = {one.model_dump_json(): one for one in hub}
+    asked = {"benchmarks": tuple(dict.fromkeys(local)), "hub_benchmarks": tuple(each_once.values())}
+    return config.model_copy(update=asked)
 
 
 def questions_of(benchmarks: Iterable[Benchmark]) -> tuple[list[str], list[HubQuestions]]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from hanhua.base.config import BaseConfig
+from hanhua.config_fields import published
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.hardware import Hardware, OwnFigures, find_hardware
 from hanhua.documents.sources import CorpusConfig
@@ -109,6 +110,10 @@ class Recipe(BaseModel):
         """Return the recipe as plain data, without keys that are null."""
         data: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         return data
+
+    def published(self) -> dict[str, Any]:
+        """Return it as it may be shown and published: without folders of the machine and addresses of servers."""
+        return published(self, self.as_json())
 
     @property
     def stages(self) -> tuple[Stage, ...]:

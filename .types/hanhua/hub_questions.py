@@ -1,0 +1,1 @@
+../../src/hanhua/hub_questions.py
