@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
-from hanhua.vocab_extension.learning.counts import CountedStrings, batches_of
+from hanhua.vocab_extension.learning.counts import CountedStrings
 from hanhua.vocab_extension.learning.string_encoding import Encoded, KnownEncodings, completed, encode, open_encoding
 from hanhua.vocab_extension.learning.symbols import Bools
 
 _BATCH_STRINGS = 50_000
-_SMALL_BYTES = 64_000_000
+_SMALL_BYTES = 128_000_000
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,14 @@ def _encoded(
     """Yield the number of the first string of each batch and the batch's encodings."""
 
     def items() -> Iterator[tuple[tuple[int, npt.NDArray[np.int64] | None], list[str]]]:
-        for first, strings in batches_of(counted, _BATCH_STRINGS):
-            at_S = None if known is None else known.find(strings)
-            left = strings if at_S is None else [strings[n] for n in np.flatnonzero(at_S < 0).tolist()]
-            yield (first, at_S), left
+        found_S = None if known is None else known.find(counted.hashes)
+        for first in range(0, len(counted), _BATCH_STRINGS):
+            strings = counted.strings.slice(first, _BATCH_STRINGS)
+            if found_S is None:
+                yield (first, None), strings.to_pylist()
+            else:
+                at_S = found_S[first : first + _BATCH_STRINGS]
+                yield (first, at_S), strings.filter(pa.array(at_S < 0)).to_pylist()
 
     # Loading what encodes takes a process longer than encoding a small part.
     workers = workers if counted.strings.nbytes > _SMALL_BYTES else 1
