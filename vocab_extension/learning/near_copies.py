@@ -46,8 +46,8 @@ class NearCopies:
         size_D = np.bincount(document_P, minlength=len(texts))
         new_D = np.bincount(document_P[is_first_P], minlength=len(texts))
         self._add(hash_P[is_first_P])
-        fresh_D: npt.NDArray[np.bool_] = (size_D < _MIN_SHINGLES) | (new_D > _MAX_NEW_SHARE * size_D)
-        return fresh_D.tolist()
+        fresh: list[bool] = ((size_D < _MIN_SHINGLES) | (new_D > _MAX_NEW_SHARE * size_D)).tolist()
+        return fresh
 
     def without(self, texts: Iterable[str]) -> Iterator[str]:
         """Yield the texts that are no near copies, of those before them or of one another."""

@@ -68,14 +68,17 @@ class PairIndex:
 
 
 def index_pairs(left_P: npt.NDArray[Any], right_P: npt.NDArray[Any], at_P: npt.NDArray[Any]) -> PairIndex:
-    """Group positions by their pair; those of one pair come in ascending order if all do."""
+    """Group positions by their pair; those of one pair come in ascending order."""
     if not len(at_P):
         nothing = np.zeros(0, dtype=np.int64)
         return PairIndex.of(nothing, nothing, nothing.astype(np.int32))
     at_bits, right_bits, left_bits = (int(part.max()).bit_length() for part in (at_P, right_P, left_P))
     if at_bits + right_bits + left_bits <= _SORTED_BITS:
         # As one number each: sorting numbers is many times as fast as sorting by keys, and takes less memory.
-        packed_P = (left_P.astype(np.int64) << right_bits | right_P) << at_bits | at_P
+        packed_P = left_P.astype(np.int64)
+        for bits, part in ((right_bits, right_P), (at_bits, at_P)):
+            packed_P <<= bits
+            packed_P |= part
         packed_P.sort()
         position_P = (packed_P & ((1 << at_bits) - 1)).astype(np.int32)
         packed_P >>= at_bits

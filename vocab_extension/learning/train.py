@@ -78,7 +78,8 @@ class ContinuedBpe:
         del at_P
         weight_P = self.counted.weight_S.take(self.cells.string_T.take(index.positions_P))
         if self.boundary_discount_percent:
-            middle_P = index.positions_P + np.repeat(self.symbols.cells_V[parts_of(index.key_K)[0]], index.size_K)
+            left_K, _ = parts_of(index.key_K)
+            middle_P = index.positions_P.astype(np.int64) + np.repeat(self.symbols.cells_V[left_K], index.size_K)
             weight_P = self._discounted(weight_P, middle_P)
         self._remember([CUT], index, weight_P)
 
