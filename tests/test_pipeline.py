@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import command, hanhua
+from program import call, command, hanhua
 from repository import QUICKSTART
+from small_llama import write_small_base
 
 DATA = QUICKSTART
 STAGES = ["filtering", "base", "vocab_extension", "resize", "continued_pretrain", "eval", "release", "report"]
 
 RECIPE = f"""\
 name: Llama-3-zh-tiny
-base: {{toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}}}
+base:
+  toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}
+  tokenizer: TOKENIZER
 corpora:
   zh: {{path: "{DATA}/zh_hans_*.jsonl", weight: 0.8, license: Apache-2.0}}
   en_replay: {{path: "{DATA}/en.jsonl", language: en, weight: 0.2, license: Apache-2.0}}
@@ -45,10 +48,16 @@ release: {{}}
 """
 
 
+@pytest.fixture(scope="module", params=["small", pytest.param("llama3", marks=pytest.mark.slow)])
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer in all things like Llama 3's, which takes seconds where the real one takes a minute."""
+    return "llama3" if request.param == "llama3" else str(write_small_base(tmp_path_factory.mktemp("tokenizer")))
+
+
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe(tmp_path_factory: pytest.TempPathFactory, tokenizer: str) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(RECIPE, encoding="utf-8")
+    path.write_text(RECIPE.replace("TOKENIZER", tokenizer), encoding="utf-8")
     return path
 
 
@@ -80,17 +89,18 @@ def test_the_headline_has_compression_and_bits_for_each_model(finished: dict[str
     assert "harmful generations" in rows
 
 
-def test_the_adapted_model_loads_with_nothing_of_ours(finished: dict[str, Any]) -> None:
+def test_the_adapted_model_loads_with_nothing_of_ours(finished: dict[str, Any], tokenizer: str) -> None:
+    bos, size = (128000, 128512) if tokenizer == "llama3" else (768, 1280)
     code = (
-        "import sys; sys.modules['hanhua'] = None\n"
+        f"import sys; sys.modules['hanhua'] = None; bos, size = {bos}, {size}\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
         "for folder in sys.argv[1:]:\n"
         "    model = AutoModelForCausalLM.from_pretrained(folder)\n"
         "    tokenizer = AutoTokenizer.from_pretrained(folder)\n"
         "    ids = tokenizer('今天天气很好', return_tensors='pt').input_ids\n"
-        "    assert ids[0, 0] == 128000 and len(tokenizer) == model.config.vocab_size == 128512\n"
+        "    assert ids[0, 0] == bos and len(tokenizer) == model.config.vocab_size == size\n"
         "    assert tokenizer.decode(ids[0, 1:]) == '今天天气很好'\n"
-        "    model.generate(ids, max_new_tokens=2, do_sample=False, pad_token_id=128001)\n"
+        "    model.generate(ids, max_new_tokens=2, do_sample=False, pad_token_id=bos + 1)\n"
     )
     folders = [finished["paths"]["adapted model"], finished["paths"]["release folder"]]
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True)
@@ -101,7 +111,7 @@ def test_a_second_run_does_nothing_again(finished: dict[str, Any], recipe: Path,
     again = hanhua("run", recipe, "--runs", runs)
     assert again["made"] == []
     assert again["artifacts"] == finished["artifacts"]
-    steps = subprocess.run(command("plan", recipe, "--runs", runs, "--json"), capture_output=True, text=True)
+    steps = call("plan", recipe, "--runs", runs, "--json")
     assert [step["state"] for step in json.loads(steps.stdout)["stages"]] == ["cached"] * len(STAGES)
 
 
@@ -109,7 +119,7 @@ def test_a_changed_training_setting_redoes_training_and_what_follows(
     finished: dict[str, Any], recipe: Path, runs: Path
 ) -> None:
     change = ["-s", "continued_pretrain.seed=1"]
-    done = subprocess.run(command("plan", recipe, "--runs", runs, *change, "--json"), capture_output=True, text=True)
+    done = call("plan", recipe, "--runs", runs, *change, "--json")
     steps = {step["stage"]: step for step in json.loads(done.stdout)["stages"]}
     assert [stage for stage, step in steps.items() if step["state"] != "cached"] == STAGES[4:]
     assert steps["continued_pretrain"]["why"] == ["config.seed: 0 → 1"]
@@ -120,7 +130,7 @@ def test_a_changed_training_setting_redoes_training_and_what_follows(
 
 def test_from_refuses_drift_field_by_field(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
     arguments = ["run", recipe, "--runs", runs, "--from", "eval", "-s", "vocab_extension.new_tokens=512"]
-    done = subprocess.run(command(*arguments), capture_output=True, text=True)
+    done = call(*arguments)
     assert done.returncode == 2
     assert "config.new_tokens: 256 → 512" in done.stderr
 
@@ -157,8 +167,8 @@ def kill_in(stage: str, recipe: Path, runs: Path) -> None:
 def test_status_and_report_read_a_run(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
     hanhua("run", recipe, "--runs", runs)  # whatever ran there in between, the run is this recipe's again
     run = runs / "Llama-3-zh-tiny"
-    done = subprocess.run(command("status", run, "--json"), capture_output=True, text=True)
+    done = call("status", run, "--json")
     assert {row["stage"] for row in json.loads(done.stdout)} == set(STAGES)
-    text = subprocess.run(command("report", run), capture_output=True, text=True).stdout
+    text = call("report", run).stdout
     assert "toy" in text
     assert "report.html" in text
