@@ -3,7 +3,7 @@
 Evidence is counted on what the tokenizer really sees: Llama 3's pattern glues one preceding space or mark
 to a run of letters (`，我们`, ` 用户`), and a base token often swallows both.
 
-Shape suffixes: D documents of a batch, W words of all of them.
+Shape suffixes: D documents of a batch, W words of all of them, S different ones.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What is the same for all places of a pair is kept once for each pair and looked 
 tenth of the time of reading from all cells, and fewer arrays are cut when places are left out.
 
 Shape suffixes: C strings that may be joined next, X pairs of tokens that spell them, P places where one stands;
-T cells of a `TokenArray`, S strings of `CountedStrings`.
+T cells of a `TokenArray`, S strings of `CountedStrings`, V numbers of `Symbols`.
 """
 
 from __future__ import annotations

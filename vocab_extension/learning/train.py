@@ -11,8 +11,8 @@ Some dozens are joined at a time, and the result is that of one at a time. The c
 far as none can change what the next ones are: they share no token at any place, and no pair that the earlier ones
 bring about can weigh as much as a later one.
 
-Shape suffixes: T cells, C strings to join next, P places where a pair stands, K different pairs, S strings,
-V numbers of symbols, N of them new.
+Shape suffixes: T cells, C strings to join next, X pairs that spell them, P places where a pair stands, K different
+pairs, S strings, V numbers of symbols, N of them new.
 """
 
 from __future__ import annotations
