@@ -25,6 +25,7 @@ from hanhua.filtering.judge import Judge
 from hanhua.filtering.labeling.label_file import KEEP
 from hanhua.filtering.labeling.learning import Judged, Unjudged, filter_settings, learn
 from hanhua.filtering.quality_model.model import QualityModel, load_quality_model
+from hanhua.filtering.quality_model.structure import layout_of
 from hanhua.zh_text.folding import folded_codes
 
 SHARES = (0.005, 0.01, 0.03, 0.05, 0.1)
@@ -82,7 +83,7 @@ def ranked(texts: list[str], labels: dict[int, str], model: QualityModel) -> lis
     rows = []
     good = np.array([label == KEEP for label in labels.values()])
     for name, plain in (("n-grams alone", True), ("n-grams and layout", False)):
-        scores = np.array([model.score(folded_codes(texts[i]), None if plain else texts[i]) for i in labels])
+        scores = np.array([model.score(folded_codes(texts[i]), None if plain else layout_of(texts[i])) for i in labels])
         limit = np.sort(scores[good])[int(RANKED_AT * good.sum())]
         found = int((scores[~good] < limit).sum())
         rows.append({"filter": f"{name}, {RANKED_AT:.0%} lost", "junk": int((~good).sum()), "found": found})

@@ -12,6 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.distillation_estimate import (
+    distillation_flops_per_token,
+    distillation_parts,
+    distillation_tokens,
+)
 from hanhua.continued_pretrain.hardware import AMX_SPEEDUP, BF16_CPU_PARAMETERS, Hardware, find_hardware
 from hanhua.continued_pretrain.memory_parts import memory_parts, trained_sizes
 from hanhua.continued_pretrain.model_shapes import ModelShape, step_flops_per_token
@@ -29,7 +34,8 @@ class TrainingEstimate:
     """What a run needs.
 
     memory_bytes: of one device; memory_parts: by what it is for. placement: single, ddp or fsdp2, and why.
-    tokens_per_second: of all devices. mfu: operations done over the peak. dollars: None where no price is known.
+    tokens_per_second: of all devices, in training. mfu: operations done over the peak. dollars: None where no price is
+    known. distillation_hours: of `hours`, those in which new rows are fitted first; its memory counts where it is more.
     remedies: when it does not fit, changes that each would make it fit. assumptions: in words.
     """
 
@@ -47,23 +53,32 @@ class TrainingEstimate:
     dollars: float | None
     remedies: tuple[str, ...]
     assumptions: tuple[str, ...]
+    distillation_hours: float = 0.0
 
 
 def estimate_training(
-    shape: ModelShape, *, config: ContinuedPretrainConfig, hardware: Hardware, tokens: int, new_rows: int = 0
+    shape: ModelShape,
+    *,
+    config: ContinuedPretrainConfig,
+    hardware: Hardware,
+    tokens: int,
+    new_rows: int = 0,
+    old_per_new: float = 1.0,
 ) -> TrainingEstimate:
     """Return what training `tokens` tokens takes.
 
-    shape: of the base, before the new rows. tokens: of the whole run, all devices together.
+    shape: of the base, before the new rows. tokens: of the whole run, all devices together. old_per_new: tokens of the
+    base's vocabulary for one of the extended, which row_distillation reads too.
     """
     whole = shape.with_rows(new_rows)
-    placement, why, parts = choose_placement(whole, config=config, hardware=hardware, new_rows=new_rows)
+    placement, why, parts = _at_its_most(whole, config=config, hardware=hardware, new_rows=new_rows)
     memory, limit = sum(parts.values()), hardware.memory_bytes * USABLE_RATIO
     trained = trained_sizes(whole, config, new_rows)
     hardware = _in_its_precision(hardware, whole, config)
     flops = training_flops_per_token(whole, config, new_rows)
     rate = _tokens_per_second(whole, config, hardware, flops=flops, placement=placement, trained=trained.total)
-    hours = tokens / rate / 3600
+    fitting = _distillation_hours(whole, config, hardware, tokens=tokens, new_rows=new_rows, old_per_new=old_per_new)
+    hours = tokens / rate / 3600 + fitting
     price = hardware.price_per_device_hour
     return TrainingEstimate(
         fits=memory <= limit,
@@ -80,7 +95,39 @@ def estimate_training(
         dollars=hours * hardware.devices * price if price else None,
         remedies=() if memory <= limit else tuple(_remedies(shape, config, hardware, new_rows)),
         assumptions=tuple(_assumptions(config, hardware)),
+        distillation_hours=fitting,
     )
+
+
+def _at_its_most(
+    shape: ModelShape, *, config: ContinuedPretrainConfig, hardware: Hardware, new_rows: int
+) -> tuple[Placement, str, dict[str, int]]:
+    """Return how the model lies in training, why, and the memory of one device when it is highest."""
+    placement, why, parts = choose_placement(shape, config=config, hardware=hardware, new_rows=new_rows)
+    fitting = distillation_parts(shape, config, new_rows=new_rows, on_gpu=hardware.kind == "gpu")
+    if sum(fitting.values()) <= sum(parts.values()):
+        return placement, why, parts
+    return (
+        placement,
+        f"{why}; row_distillation, before training, takes more: {sum(fitting.values()) / 1e9:,.1f} GB",
+        fitting,
+    )
+
+
+def _distillation_hours(
+    shape: ModelShape,
+    config: ContinuedPretrainConfig,
+    hardware: Hardware,
+    *,
+    tokens: int,
+    new_rows: int,
+    old_per_new: float,
+) -> float:
+    read = distillation_tokens(config, tokens=tokens, processes=hardware.devices)
+    if not read:
+        return 0.0
+    flops = read * distillation_flops_per_token(shape, config, new_rows, old_per_new=old_per_new)
+    return flops / (hardware.devices * hardware.peak_flops * hardware.attained_ratio) / 3600
 
 
 def choose_placement(
@@ -152,7 +199,7 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
 
     def fits(on: Hardware, **changes: Any) -> bool:
         changed = config.model_copy(update=changes)
-        parts = choose_placement(shape.with_rows(new_rows), config=changed, hardware=on, new_rows=new_rows)[2]
+        parts = _at_its_most(shape.with_rows(new_rows), config=changed, hardware=on, new_rows=new_rows)[2]
         return sum(parts.values()) <= on.memory_bytes * USABLE_RATIO
 
     recompute: dict[str, Any] = {"gradient_checkpointing": True, "micro_batch_size": 1}
@@ -161,6 +208,7 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
         {"gradient_checkpointing": True},
         recompute,
         {"parallel": "auto", "gradient_checkpointing": True},
+        {"row_distillation": None, "gradient_checkpointing": True},
         {**recompute, "trainable": "adapters"},
         {**recompute, "trainable": "adapters", "quantize": "nf4"},
         {**recompute, "trainable": "new_embeddings", "quantize": "nf4"},
@@ -170,8 +218,12 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
         real = {name: value for name, value in changes.items() if getattr(config, name) != value}
         if real and _possible(config, real, hardware) and not found and fits(hardware, **real):
             found = True
-            yield ", ".join(f"{name}: {str(value).lower()}" for name, value in real.items())
+            yield ", ".join(f"{name}: {_as_yaml(value)}" for name, value in real.items())
     yield from _larger(hardware, fits)
+
+
+def _as_yaml(value: Any) -> str:
+    return "null" if value is None else str(value).lower()
 
 
 def _larger(hardware: Hardware, fits: Callable[..., bool]) -> Iterator[str]:

@@ -69,17 +69,14 @@ def memory_parts(
     """Return bytes of one device by part. shape: with the new rows. shards: processes that hold the weights."""
     word = 2 if on_gpu else 4
     trained = trained_sizes(shape, config, new_rows)
-    frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters
-    layer_bytes = frozen_layers * (NF4_BYTES if config.quantize == "nf4" else word)
-    table_bytes = 0 if trained.tables else shape.table_parameters * word
     states = trained.total * (VALUE_BYTES + (word if on_gpu else 0)) + _moments(trained, config)
-    activations = _activations(shape, config, on_gpu=on_gpu)
+    activations = activations_bytes(shape, config, on_gpu=on_gpu)
     gradients = trained.total * GRADIENT_BYTES / shards
     if config.gradient_accumulation_steps == 1:
         # Gradients come as activations go; with several micro-batches the first one's wait through the next.
         gradients = max(0.0, gradients - activations)
     parts = {
-        "frozen weights": (layer_bytes + table_bytes) / shards,
+        "frozen weights": frozen_bytes(shape, config, trained, on_gpu=on_gpu) / shards,
         "trained weights, gradients and optimizer": states / shards + gradients,
         "gathered weights": _gathered(shape, word) if shards > 1 else 0,
         "activations": activations,
@@ -89,12 +86,21 @@ def memory_parts(
     return {name: round(size) for name, size in parts.items() if size}
 
 
+def frozen_bytes(shape: ModelShape, config: ContinuedPretrainConfig, trained: TrainedSizes, *, on_gpu: bool) -> float:
+    """Return bytes of the weights that are not trained, whole."""
+    word = 2 if on_gpu else 4
+    frozen_layers = 0 if trained.layers else shape.parameters - shape.table_parameters
+    layer_bytes = frozen_layers * (NF4_BYTES if config.quantize == "nf4" else word)
+    return layer_bytes + (0 if trained.tables else shape.table_parameters * word)
+
+
 def _gathered(shape: ModelShape, word: int) -> float:
     """FSDP2 holds two layers whole, the one at work and the next; and both matrices of words, which the head reads."""
     return (2 * shape.layer_parameters + shape.table_parameters) * word
 
 
-def _activations(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: bool) -> float:
+def activations_bytes(shape: ModelShape, config: ContinuedPretrainConfig, *, on_gpu: bool) -> float:
+    """Return bytes of what one micro-batch's forward pass keeps, and of what passes in the backward pass."""
     tokens = config.sequence_length * config.micro_batch_size
     layer = activation_bytes_per_token(shape, config, on_gpu=on_gpu)
     d, f, word = shape.hidden_size, shape.intermediate_size, 2 if on_gpu else 4

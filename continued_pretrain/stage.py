@@ -107,7 +107,7 @@ def train_folder(
             )
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
-        distill_rows(model, data, config, first_new_id, folder=base.path, work=out / "work", accelerator=accelerator)
+        distill_rows(model, data, config, first_new_id, folder=base.path, out=out, accelerator=accelerator)
         load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")

@@ -33,6 +33,7 @@ from hanhua.filtering.rules.junk import junk
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
 from hanhua.filtering.rules.lines import lines
+from hanhua.filtering.rules.page_scores import page_junk
 from hanhua.filtering.rules.quality_score import quality_score
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
@@ -212,6 +213,7 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
     # After harm, which names what is sold; junk has few words for it.
     rules.append(lambda draft: junk(draft, config.junk))
+    rules.append(lambda draft: page_junk(draft, config.junk))
     if config.pii.mode == "drop":
         rules.append(lambda draft: _personal(draft, config.pii.kinds))
     return rules

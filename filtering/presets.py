@@ -36,6 +36,9 @@ _JUNK_OFF = dict.fromkeys(
         "max_time_code_line_ratio",
         "max_single_character_line_ratio",
         "max_component_ratio",
+        "max_thin_score",
+        "max_listing_score",
+        "max_promotion_score",
     )
 )
 

@@ -67,3 +67,21 @@ class JunkConfig(Section):
     max_component_ratio: Ratio = Field(
         default=0.3, ge=0, le=1, description="Maximum share of strokes and components among Chinese characters (own)"
     )
+    max_thin_score: Ratio = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Maximum score, by layout and words, of a page with little but a title and labels (own)",
+    )
+    max_listing_score: Ratio = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Maximum score, by layout and words, of lists of titles and links, teasers and forum shells (own)",
+    )
+    max_promotion_score: Ratio = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Maximum score, by layout and words, of adverts of products, clinics and schemes (own)",
+    )

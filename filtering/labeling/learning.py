@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hanhua.filtering.config import CATEGORIES
+from hanhua.filtering.document import Drafts
 from hanhua.filtering.harm.classifier import MIN_CHARACTERS, Calibration, HarmClassifier
 from hanhua.filtering.harm.classifier_files import save_classifier
 from hanhua.filtering.harm.combination import added_by
@@ -24,12 +25,14 @@ from hanhua.filtering.labeling.label_file import HARMLESS, KEEP
 from hanhua.filtering.labeling.reached import MIN_OF_EACH, Reached, Values, reached, spread_weights, threshold_for
 from hanhua.filtering.linear.fitting import FOLDS, SEED, Example, Labels, fit, margins_of_held_out
 from hanhua.filtering.quality_model.model import QualityModel, save_quality_model
-from hanhua.filtering.quality_model.structure import Layout, fit_layout, held_out_logits, layout_of
+from hanhua.filtering.quality_model.structure import Layout, fit_layout, held_out_logits, layouts
 from hanhua.filtering.quality_model.training import LEARNED_CHARACTERS, train_quality_model
 from hanhua.zh_text.folding import Codes, fold
 
 Target = Literal["harm", "quality"]
 TARGETS: tuple[Target, ...] = ("harm", "quality")
+GROUP = 30
+"""Texts whose layout is computed in one go."""
 Margin = Callable[[Codes], float]
 
 
@@ -103,11 +106,9 @@ def estimate(
     of_all = np.array([margin(other.codes) for other in others])
     layout = None
     if target == "quality":
-        features = [layout_of(one.text) for one in judged]
+        features = _layouts(judged)
         layout = fit_layout(-margins, features, ~unwanted)
-        of_all = np.array(
-            [-layout.logit(-m, layout_of(other.text)) for m, other in zip(of_all.tolist(), others, strict=True)]
-        )
+        of_all = np.array([-layout.logit(-m, row) for m, row in zip(of_all.tolist(), _layouts(others), strict=True)])
         margins, of_half = (-held_out_logits(-m, features, ~unwanted, folds=FOLDS) for m in (margins, of_half))
     found = reached(margins, unwanted, of_all, max_false_alarms=max_false_alarms, margins_of_half=of_half)
     return None if found is None else Estimate(found, judged, margins, spread_weights(margins, of_all), layout)
@@ -144,6 +145,12 @@ def filter_settings(learned: Sequence[Learned]) -> dict[str, Any]:
         folder = str(one.folder.resolve())
         settings[one.target] = {"classifiers": [folder]} if one.target == "harm" else {"model": folder}
     return settings
+
+
+def _layouts(texts: Sequence[Judged] | Sequence[Unjudged]) -> list[Values]:
+    drafts = (Drafts([one.text for one in texts[at : at + GROUP]], ["zh"] * len(texts[at : at + GROUP]))
+              for at in range(0, len(texts), GROUP))  # fmt: skip
+    return [row for some in drafts for row in some.view(layouts)]
 
 
 def _fit(target: Target, examples: Sequence[Example], truth: Labels) -> Margin:

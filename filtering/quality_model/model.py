@@ -20,7 +20,7 @@ from hanhua.filtering.linear.features import cut_windows, window_columns
 from hanhua.filtering.linear.files import Kind, load_model, save_model
 from hanhua.filtering.linear.margins import Weights, is_table_size, sigmoid, unused_bits, window_margins
 from hanhua.filtering.linear.windows import plan_windows
-from hanhua.filtering.quality_model.structure import FEATURES, Layout, layout_of
+from hanhua.filtering.quality_model.structure import FEATURES, Layout, Values
 from hanhua.zh_text.folding import Codes
 
 KIND = Kind("quality model", config="quality.json", command="train-quality", format="quality-linear-1")
@@ -30,7 +30,7 @@ KIND = Kind("quality model", config="quality.json", command="train-quality", for
 class QualityModel:
     """weights: [2^bits], one an n-gram. slope, offset: probability of good = sigmoid(slope · margin + offset).
 
-    layout: the same of margin and layout together, where the model learned from layout too and the text is at hand.
+    layout: the same of margin and layout together, where the model learned from layout too and that is at hand.
     """
 
     weights: Weights
@@ -40,15 +40,15 @@ class QualityModel:
     facts: Mapping[str, Any]
     layout: Layout | None = None
 
-    def score(self, folded: Codes, text: str | None = None) -> float:
-        """Return the probability that a text is good, given as folded code points and as it is.
+    def score(self, folded: Codes, layout: Values | None = None) -> float:
+        """Return the probability that a text is good, given as folded code points and by its layout, if that is known.
 
         It is .5 for one without letters.
         """
         if not len(folded):
             return 0.5
-        if self.layout is not None and text is not None:
-            return sigmoid(self.layout.logit(self.margin(folded), layout_of(text)))
+        if self.layout is not None and layout is not None:
+            return sigmoid(self.layout.logit(self.margin(folded), layout))
         return sigmoid(self.slope * self.margin(folded) + self.offset)
 
     def margin(self, folded: Codes) -> float:

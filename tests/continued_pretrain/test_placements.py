@@ -34,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "embedding_learning_rate": 3e-3,
     "lora": {"rank": 4, "alpha": 8},
     "gradient_checkpointing": True,
+    "row_distillation": {"steps": 4, "learning_rate": 3e-3},
     "threads": 1,
 }
 

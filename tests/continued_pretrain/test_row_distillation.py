@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,8 @@ from hanhua.continued_pretrain.model import EMBEDDING, HEAD, TrainingModel, buil
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.pack import IGNORED
 from hanhua.continued_pretrain.prepare import prepare_data
-from hanhua.continued_pretrain.row_distillation import (
-    FILE,
-    TEMPERATURE,
-    Aligned,
-    distill_rows,
-    losses_of,
-)
+from hanhua.continued_pretrain.row_distillation import FILE, LOG, distill_rows, losses_of
+from hanhua.continued_pretrain.spelling_likelihoods import TEMPERATURE, Aligned, teacher_likelihood
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
@@ -101,7 +97,7 @@ def test_the_likelihood_wanted_is_that_of_the_pieces_one_by_one(bench: Bench) ->
                 assert labels[begin + place] == document[place + 1]
                 p, q = np.exp(teacher / TEMPERATURE), np.exp(float(new[place, document[place + 1]]) / TEMPERATURE)
                 wanted.append(-(p * np.log(q) + (1 - p) * np.log1p(-q)))
-    assert bench.losses(rows)["likelihood"] == pytest.approx(np.mean(wanted), rel=1e-4)
+    assert bench.losses(rows)["likelihood"] == pytest.approx(np.sum(wanted) / text.ids_BL.numel(), rel=1e-4)
     assert len(wanted) <= int((text.labels_BL != IGNORED).sum())
 
 
@@ -109,12 +105,12 @@ def test_rows_learn_and_what_is_old_stays(bench: Bench, tmp_path: Path) -> None:
     before = bench.losses(bench.rows())
     embedding = bench.model.decoder.embed_tokens.weight[: bench.first].clone()
     accelerator = make_accelerator("fp32")
-    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    given = {"folder": bench.folder, "out": tmp_path, "accelerator": accelerator}
     distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     after = bench.losses(bench.rows())
     assert after["hidden"] < 0.9 * before["hidden"] and after["likelihood"] < before["likelihood"]
     assert torch.equal(bench.model.decoder.embed_tokens.weight[: bench.first], embedding)
-    kept = load_file(tmp_path / FILE)
+    kept = load_file(tmp_path / "work" / FILE)
     assert set(kept) == {EMBEDDING, HEAD}
     # A resumed run takes what was fitted, and fits nothing again.
     with torch.no_grad():
@@ -134,11 +130,46 @@ def test_a_tied_matrix_and_whole_weights_are_fitted_too(
     before = {EMBEDDING: weight[bench.first :].detach().clone()}
     start = bench.losses(before)
     accelerator = make_accelerator("fp32")
-    given = {"folder": bench.folder, "work": tmp_path, "accelerator": accelerator}
+    given = {"folder": bench.folder, "out": tmp_path, "accelerator": accelerator}
     distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
     end = bench.losses({EMBEDDING: weight[bench.first :].detach()})
     assert end["hidden"] + end["likelihood"] < start["hidden"] + start["likelihood"]
     assert weight.requires_grad and not torch.equal(weight[bench.first :], before[EMBEDDING])
+
+
+def test_a_step_is_the_same_however_it_is_divided(
+    make_model: Any, corpus: Artifact, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """By batches, and by what is kept for the backward pass: neither is in the key of what is made."""
+    made, found = make_model(), []
+    for number, changes in enumerate(
+        (
+            {"micro_batch_size": 4, "gradient_accumulation_steps": 1},
+            {"micro_batch_size": 1, "gradient_accumulation_steps": 4, "gradient_checkpointing": True},
+        )
+    ):
+        bench = Bench(made, corpus, settings | DISTILLED | changes, tmp_path / str(number))
+        given = {"folder": bench.folder, "out": tmp_path / str(number), "accelerator": make_accelerator("fp32")}
+        distill_rows(bench.model, bench.data, bench.config, bench.first, **given)
+        rows = [json.loads(line) for line in (tmp_path / str(number) / "logs" / LOG).read_text().splitlines()]
+        assert [row["step"] for row in rows] == list(range(1, 13))
+        assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
+        found.append([[row["hidden"], row["likelihood"]] for row in rows])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_likelihoods_in_bf16_are_those_in_fp32(bench: Bench) -> None:
+    """Of the same hidden states: left in bf16, the sum of a sequence's would be right to whole nats at best."""
+    text, weight = bench.text(), bench.model.head.weight.detach()
+    torch.manual_seed(0)
+    hidden = torch.randn(*text.old_ids_BT.shape, weight.shape[1])
+    exact = teacher_likelihood(hidden, weight, text, bench.pieces)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = teacher_likelihood(hidden, weight, text, bench.pieces)
+    known = torch.isfinite(exact)
+    assert rounded.dtype == torch.float32 and torch.equal(known, torch.isfinite(rounded))
+    assert float((exact - rounded)[known].abs().max()) < 0.05
+    assert float(exact[known].sum()) < -256 * len(exact)
 
 
 def test_without_new_tokens_there_is_nothing_to_fit(

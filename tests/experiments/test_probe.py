@@ -20,11 +20,12 @@ from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 from hanhua.base_tokenizer import BOS, EOS  # noqa: E402
 from hanhua.cli import vocab_extension as command  # noqa: E402
 from hanhua.cli.entry import run_command  # noqa: E402
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings  # noqa: E402
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, RowDistillationSettings  # noqa: E402
 from hanhua.documents import read_corpus  # noqa: E402
-from hanhua.errors import InputError, MissingExtra  # noqa: E402
+from hanhua.errors import InputError, MissingExtra, UsageError  # noqa: E402
 from hanhua.experiments.probe import ProbeConfig, Probed, probe  # noqa: E402
 from hanhua.experiments.probe_corpus import write_probe_corpus  # noqa: E402
+from hanhua.experiments.probe_methods import Tried  # noqa: E402
 
 ZH = [str(path) for path in sorted(QUICKSTART.glob("zh_*.jsonl"))]
 TRAINING = ContinuedPretrainConfig(
@@ -119,6 +120,39 @@ def test_every_method_is_trained_and_measured_on_the_same_text(probed: Probed) -
     assert 0 < probed.heldout_documents <= 6
 
 
+def test_what_training_does_for_the_rows_is_compared_too(model: Path, extended: Path, tmp_path: Path) -> None:
+    methods = ("mean", "mean+distilled", "mean+rows-first", "mean+alternating")
+    training = TRAINING.model_copy(update={"row_distillation": RowDistillationSettings(steps=2, learning_rate=0.05)})
+    config = replace(CONFIG, methods=methods, training=training)
+    found = {
+        one.method: one for one in probe(config, model=model, tokenizer=extended, sources=ZH, work=tmp_path).standings
+    }
+    assert {*found} == {*methods}
+    assert len({one.before for one in found.values()}) == 1
+    assert len({one.after for one in found.values()}) == len(methods)
+    plain = probe(
+        replace(config, methods=methods[:1], training=TRAINING),
+        model=model,
+        tokenizer=extended,
+        sources=ZH,
+        work=tmp_path,
+    )
+    assert found["mean"].after == plain.standings[0].after  # what others are compared by is off in it
+
+
+def test_ways_that_do_not_go_together_are_said_before_anything_runs(
+    model: Path, extended: Path, tmp_path: Path
+) -> None:
+    training = TRAINING.model_copy(update={"trainable": "lora"})
+    config = replace(CONFIG, methods=("mean", "distilled"), training=training)
+    with pytest.raises(UsageError, match=r"mean\+calibrated\+distilled: .*rows as they are"):
+        probe(config, model=model, tokenizer=extended, sources=ZH, work=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+    for name in ("distilled+distilled", "mean+mean+mean", "mean+best"):
+        with pytest.raises(UsageError, match="not a way to compare"):
+            Tried.parse(name)
+
+
 def test_no_model_is_left_on_the_disk(probed: Probed, work: Path) -> None:
     assert not list(work.rglob("*.safetensors"))
     assert len(list(work.glob("run-*.json"))) == 3  # the base, and two methods
@@ -145,7 +179,9 @@ def test_a_probe_that_was_killed_goes_on_to_the_same_end(
         "given = json.loads(sys.argv[1]); paths = {k: Path(given[k]) for k in ('model', 'tokenizer', 'work')}\n"
         "probe(CONFIG, sources=given['sources'], **paths)"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
     process = subprocess.Popen(
         [sys.executable, "-c", code, json.dumps(given)],
         cwd=Path(__file__).parent,

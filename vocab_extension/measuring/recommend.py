@@ -9,6 +9,13 @@ from typing import Any
 from hanhua.vocab_extension.measuring.sweep import SizeRow, Sweep
 
 SHARE_SEEN = 0.9
+MEASURED_COST = (
+    "Quality at equal bytes is another matter: on little text, a small base that knew its Chinese had 5.3% more bits "
+    "per byte of it when extended, and 2.5% with its rows distilled first (continued_pretrain.row_distillation; "
+    "docs/results/2026-11-28-evidence.md). On SmolLM2 a few steps of that helped nothing "
+    "(docs/results/2026-11-28-evidence-smollm2.md): `vocab-extension probe` and `hanhua evidence` measure yours."
+)
+"""What an extension cost where it was compared with none, and what closed most of the gap; said with every advice."""
 MIN_SMALLER_SIZE = 256
 """Sizes are multiples of 256, so fewer good tokens than that are no size to try."""
 
@@ -74,7 +81,7 @@ def recommend(sweep: Sweep, rule: Rule) -> Recommendation:
     chosen = good if good and verdicts[good - 1].gain else 0
     failed = rows[good + 1] if good < len(verdicts) else None
     if chosen:
-        words = [_advice(rows[chosen]), *_what_it_buys(sweep, rows[chosen], rule)]
+        words = [_advice(rows[chosen]), *_what_it_buys(sweep, rows[chosen], rule), MEASURED_COST]
         words.append(f"Not more: {_why_not(sweep, rows, good, rule)}" if failed else _end_of_list(rows[chosen]))
     else:
         words = ["Do not extend the vocabulary."]
@@ -83,6 +90,7 @@ def recommend(sweep: Sweep, rule: Rule) -> Recommendation:
         if failed:
             words.append(_why_not(sweep, rows, good, rule))
             words += _few(sweep, rows[1]) if good == 0 and not verdicts[0].seen else []
+        words.append(MEASURED_COST)
     return Recommendation(rows[chosen].new_tokens, tuple(words), rule, verdicts)
 
 

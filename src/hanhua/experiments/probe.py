@@ -1,4 +1,4 @@
-"""Ranks ways to begin the new rows by what they become: a short training run each, on the user's own texts.
+"""Ranks ways to begin and train the new rows by what they become: a short run each, on the user's own texts.
 
 The loss before any training misleads: a method can begin lower and end higher. Some fifty steps rank methods.
 """
@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hanhua.artifacts.files import read_json, sha256_of, write_json
-from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.artifacts.fingerprint import canonical, fingerprint
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import Artifact, FileEntry, open_artifact
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.documents import Document, read_corpus
 from hanhua.errors import MissingExtra
 from hanhua.experiments.probe_corpus import write_probe_corpus
+from hanhua.experiments.probe_methods import Tried
 from hanhua.experiments.probe_ranking import Measured, Standing, rank
 from hanhua.progress import say
-from hanhua.vocab_extension.resize.initialization import Methods
 from hanhua.vocab_extension.resize.resize import grow_model, rows_with_token
 from hanhua.vocab_extension.resize.weight_source import open_source
 from hanhua.weights import weight_files
@@ -40,7 +40,7 @@ BYTES_PER_TOKEN = 8
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """What is tried and how. training: of each run; its length is `steps`, its seed one of `seeds`."""
+    """What is tried and how. methods: names that `Tried.parse` knows. training: of each run, for `steps` and a seed."""
 
     methods: tuple[str, ...] = ("mean", "mean+calibrated", "calibrated", "gaussian", "random")
     steps: int = 50
@@ -85,11 +85,16 @@ def probe(config: ProbeConfig, *, model: Path, tokenizer: Path, sources: Sequenc
     more methods or seeds runs only those; it holds one resized model at a time. Raises MissingExtra without torch.
     """
     require_training()
-    methods = [Methods.parse(name) for name in config.methods]
+    tried = [Tried.parse(name) for name in config.methods]
+    methods = {method: method.changes(config.training, tried) for method in tried}
     bench = _prepare(config, model, tokenizer, sources, work)
     base = _kept(bench, {"run": "base"}, lambda _: {"after": _score(bench, "base", model)})
     # Seed by seed, so that a probe that is stopped early has tried every method equally often.
-    runs = {(method, seed): _run(bench, method, seed) for seed in range(config.seeds) for method in methods}
+    runs = {
+        (method, seed): _run(bench, method, changes, seed)
+        for seed in range(config.seeds)
+        for method, changes in methods.items()
+    }
     found = {
         str(method): Measured(
             *(
@@ -148,12 +153,13 @@ def _prepare(config: ProbeConfig, model: Path, tokenizer: Path, sources: Sequenc
     return _Bench(config, model, tokenizer, corpus, documents, work, key)
 
 
-def _run(bench: _Bench, methods: Methods, seed: int) -> dict[str, Any]:
+def _run(bench: _Bench, method: Tried, changes: Mapping[str, Any], seed: int) -> dict[str, Any]:
     def run(folder: Path) -> dict[str, Any]:
-        say(f"probe: {methods}, seed {seed}")
-        return _train_and_score(bench, methods, seed, folder)
+        say(f"probe: {method}, seed {seed}")
+        return _train_and_score(bench, method, changes, seed, folder)
 
-    return _kept(bench, {"run": str(methods), "seed": seed}, run)
+    what = {"run": str(method), "seed": seed}
+    return _kept(bench, {**what, "changes": canonical(changes)} if changes else what, run)
 
 
 def _kept(bench: _Bench, what: Mapping[str, Any], run: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -167,18 +173,22 @@ def _kept(bench: _Bench, what: Mapping[str, Any], run: Callable[[Path], dict[str
     return found
 
 
-def _train_and_score(bench: _Bench, methods: Methods, seed: int, folder: Path) -> dict[str, Any]:
+def _train_and_score(
+    bench: _Bench, method: Tried, changes: Mapping[str, Any], seed: int, folder: Path
+) -> dict[str, Any]:
     from hanhua.continued_pretrain.stage import pretrain_folder
 
     resized = folder / "resized"
     if not resized.is_dir():
         aside = folder / "resized.partial"
         shutil.rmtree(aside, ignore_errors=True)
-        grow_model(bench.model, tokenizer=bench.tokenizer, out=aside, methods=methods, seed=seed)
+        grow_model(bench.model, tokenizer=bench.tokenizer, out=aside, methods=method.rows, seed=seed)
         aside.rename(resized)
     before = _score(bench, "before", resized)
-    training = bench.config.training.model_copy(
-        update={
+    training = ContinuedPretrainConfig.model_validate(
+        {
+            **bench.config.training.model_dump(mode="json"),
+            **changes,
             "max_tokens": bench.config.steps * bench.config.training.tokens_per_step,
             "weights": {},
             "seed": seed,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from repository import ROOT
 from small_llama import QUICKSTART
 from tiny_comparison import tiny_recipe, write_recipe
 
@@ -16,7 +17,10 @@ from hanhua.config_fields import set_at
 from hanhua.documents import read_corpus
 from hanhua.errors import HanhuaError, InputError, RecipeError, UsageError
 from hanhua.experiments.evidence.jobs import jobs_of
+from hanhua.experiments.evidence.preparation import prepare
 from hanhua.experiments.evidence.preregistration import FILE, register
+from hanhua.experiments.evidence.recipe import ScratchSettings
+from hanhua.experiments.evidence.scratch_base import write_scratch_base
 from hanhua.experiments.evidence.texts import draw_texts
 
 
@@ -134,6 +138,31 @@ def test_the_comparison_that_comes_along_can_be_run(tmp_path: Path) -> None:
     assert not recipe.arms[recipe.reference].extend and len(recipe.seeds) == 3 and recipe.placebos
     assert draw_texts(recipe, tmp_path)[0] is not None
     assert len({json.dumps(recipe.training_of(arm, 0).key_config(), sort_keys=True) for arm in recipe.arms}) == 4
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/evidence_*.yaml")), ids=lambda path: path.stem)
+def test_the_comparisons_of_our_results_are_valid(path: Path) -> None:
+    recipe = load_evidence(path)
+    assert not recipe.arms[recipe.reference].extend
+    different = {json.dumps(recipe.training_of(arm, 0).key_config(), sort_keys=True) for arm in recipe.arms}
+    assert len(different) >= len(recipe.arms) - 1  # with new tokens and without, the default trains alike
+
+
+def test_a_model_given_as_a_folder_is_the_base_as_it_comes(tmp_path: Path) -> None:
+    data, model = tiny_recipe(), tmp_path / "model"
+    texts = [
+        document.text for document in read_corpus(draw_texts(load_evidence(write_recipe(tmp_path)), tmp_path)[1].path)
+    ]
+    write_scratch_base(ScratchSettings.model_validate(data["base"]["scratch"]), texts, model)
+    data["base"] = {"model": "model"}
+    recipe = load_evidence(write_recipe(tmp_path, data))
+    register(recipe, tmp_path / "out")
+    assert prepare(recipe, tmp_path / "out").base.path == model
+    stored = json.loads((tmp_path / "out" / FILE).read_text(encoding="utf-8"))["base"]
+    assert stored["training"] is None and [name.split()[0] for name in stored["model"]][:2] == [
+        "config.json",
+        "tokenizer.json",
+    ]
 
 
 def test_too_little_text_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hanhua.vocab_extension.measuring.model_shape import SHAPES, ModelShape
-from hanhua.vocab_extension.measuring.recommend import Recommendation, Rule, recommend
+from hanhua.vocab_extension.measuring.recommend import MEASURED_COST, Recommendation, Rule, recommend
 from hanhua.vocab_extension.measuring.sweep import SizeRow, Sweep
 from hanhua.vocab_extension.measuring.sweep_costs import costs_of
 from hanhua.vocab_extension.measuring.times_seen import Budget, TimesSeen
@@ -100,6 +100,7 @@ def test_the_reasons_state_the_numbers_of_the_rule() -> None:
     assert "about 40 MB of such text would do" in no
     assert "About 1,024 of the 4,096 would be seen often enough" in no
     yes = " ".join(advised(*GOOD).words)
+    assert MEASURED_COST in no and MEASURED_COST in yes
     assert "gain 1.300×" in yes
     assert "8,192 is the largest size of this sweep" in yes
     flat = " ".join(advised((4096, 1.2, 0.95), (8192, 1.2012, 0.95)).words)

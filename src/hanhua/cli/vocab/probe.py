@@ -13,14 +13,21 @@ if TYPE_CHECKING:
     from hanhua.experiments.probe import ProbeConfig, Probed
     from hanhua.experiments.probe_ranking import Standing
 
+Init = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B,…",
+        help="Methods to rank; INPUT+OUTPUT names one for each matrix, and +distilled, +rows-first, +alternating "
+        "behind it what training does more",
+    ),
+]
+
 
 def probe(
     model: Model,
     tokenizer: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the extended tokenizer")],
     corpus: Annotated[list[str], typer.Option(metavar="FILE…", help=f"Chinese texts: {FORMATS}")],
-    init: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Methods to rank; INPUT+OUTPUT names one for each matrix")
-    ] = "mean,mean+calibrated,calibrated,gaussian,random",
+    init: Init = "mean,mean+calibrated,calibrated,gaussian,random",
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps per run")] = 50,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs per method, each with its own seed")] = 2,
     config: Annotated[
@@ -35,7 +42,7 @@ def probe(
     split: Split = "train",
     as_json: AsJson = False,
 ) -> None:
-    """Rank methods of initializing new rows by a short training run of each on your own texts.
+    """Rank methods of initializing and training new rows by a short run of each on your own texts.
 
     One document in ten is held out; every run is measured on those, in bits per byte, before and after training.
     Needs torch (the extra `train`); uses a GPU when there is one. Holds one resized copy of the model at a time.
@@ -68,15 +75,15 @@ def probe(
 def _settings(path: Path | None, init: str, *, steps: int, seeds: int, text_field: str, split: str) -> ProbeConfig:
     from hanhua.continued_pretrain.config import ContinuedPretrainConfig
     from hanhua.experiments.probe import TRAINING, ProbeConfig
+    from hanhua.experiments.probe_methods import Tried
     from hanhua.pipeline.recipe.config_file import read_config, read_section
-    from hanhua.vocab_extension.resize.initialization import Methods
 
     tree = read_section(path, "continued_pretrain")
     for key in ("weights", "max_tokens", "epochs"):
         # A probe has one corpus and its own length, so a recipe's shares of corpora do not apply.
         tree.data.pop(key, None)
     training = read_config(tree, ContinuedPretrainConfig, section="continued_pretrain") if tree.data else TRAINING
-    methods = tuple(dict.fromkeys(str(Methods.parse(name.strip())) for name in init.split(",")))
+    methods = tuple(dict.fromkeys(str(Tried.parse(name.strip())) for name in init.split(",")))
     return ProbeConfig(methods, steps, seeds, training, text_field=text_field, split=split)
 
 
@@ -99,7 +106,16 @@ def _print_probed(probed: Probed) -> None:
         f"({probed.tokens_per_run:,} tokens); the base with its own tokenizer: {probed.base_bits_per_byte:.4f}"
     )
     print("\n".join(verdict(probed.standings)))
-    print(f"next: vocab-extension resize --init {recommended(probed.standings)} …")
+    print(_next(recommended(probed.standings)))
+
+
+def _next(method: str) -> str:
+    from hanhua.experiments.probe_methods import SETTINGS_OF, Tried
+
+    tried = Tried.parse(method)
+    keys = [SETTINGS_OF[name] for name in tried.then]
+    behind = f", then train with {' and '.join(keys)}" if keys else ""
+    return f"next: vocab-extension resize --init {tried.rows} …{behind}"
 
 
 def _row(standing: Standing) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.bits import bits_of_nats
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.distillation_estimate import distillation_flops_per_token, distillation_tokens
 from hanhua.continued_pretrain.estimate import training_flops_per_token
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
@@ -59,8 +60,9 @@ def run_job(job: Job, recipe: EvidenceRecipe, prepared: Prepared, folder: Path, 
     found |= measured(training / "model", recipe, documents, threads=config.threads)
     if job.kind == "no_rate":
         found["before"] = measured(model.path, recipe, documents, threads=config.threads)["documents"]
-    flops = _flops(model.path, config, facts)
-    found["curve"] = _curve(training / "logs", facts["steps"], bytes_of(recipe), flops)
+    old_per_new = _tokens(prepared.corpus.path, prepared.base.path) / _tokens(prepared.corpus.path, model.path)
+    before, flops = _flops(model.path, config, facts, old_per_new=old_per_new)
+    found["curve"] = _curve(training / "logs", facts["steps"], bytes_of(recipe), flops, before=before)
     kept = ("steps", "tokens", "new_token_share", "trained_parameters", "first_loss", "last_loss")
     found["training"] = {**{name: facts[name] for name in kept}, "bytes": bytes_of(recipe), "flops": flops}
     times = {"seconds": round(time.time() - began, 2), "training_seconds": round(trained - began, 2)}
@@ -91,10 +93,14 @@ def _config(job: Job, recipe: EvidenceRecipe, prepared: Prepared, model: Path) -
 
 def _steps(config: ContinuedPretrainConfig, corpus: Path, model: Path) -> int:
     """Return about how many steps the texts are, so that measurements lie evenly."""
-    tokenizer = load_tokenizer(model)
+    return max(1, int(_tokens(corpus, model) * config.epochs) // config.tokens_per_step)
+
+
+def _tokens(corpus: Path, model: Path) -> int:
+    """Return the tokens that a model's tokenizer makes of the texts to train on, with two marks per document."""
     texts = [document.text for document in read_corpus(corpus, split="train")]
-    tokens = sum(len(encoding.ids) + 2 for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False))
-    return max(1, int(tokens * config.epochs) // config.tokens_per_step)
+    encoded = load_tokenizer(model).encode_batch_fast(texts, add_special_tokens=False)
+    return sum(len(encoding.ids) + 2 for encoding in encoded)
 
 
 def _heldout(recipe: EvidenceRecipe, corpus: Path) -> dict[str, list[Document]]:
@@ -150,26 +156,27 @@ def _continued(runner: Any, documents: Sequence[Document], tokens: int) -> list[
     ]
 
 
-def _flops(model: Path, config: ContinuedPretrainConfig, facts: Mapping[str, Any]) -> float:
-    """Return the operations of the whole training, a phase that trains less counted as if it trained all."""
+def _flops(
+    model: Path, config: ContinuedPretrainConfig, facts: Mapping[str, Any], *, old_per_new: float
+) -> tuple[float, float]:
+    """Return the operations before the first step and of all, a phase that trains less counted as if it trained all."""
     shape = ModelShape.from_config(read_json(model / "config.json"))
     per_token = training_flops_per_token(shape, config, facts["new_rows"])
-    distilled = config.row_distillation
-    if distilled is None:
-        return float(per_token * facts["tokens"])
-    tokens = min(distilled.steps * config.tokens_per_step, facts["tokens"])
-    # The student there and back, the teacher there: two operations a weight each.
-    return float(per_token * facts["tokens"] + 6 * shape.matmul_parameters * tokens)
+    if config.row_distillation is None:
+        return 0.0, float(per_token * facts["tokens"])
+    read = distillation_tokens(config, tokens=facts["tokens"], processes=facts["processes"])
+    before = read * distillation_flops_per_token(shape, config, facts["new_rows"], old_per_new=old_per_new)
+    return before, before + float(per_token * facts["tokens"])
 
 
-def _curve(logs: Path, steps: int, total_bytes: int, flops: float) -> list[dict[str, Any]]:
+def _curve(logs: Path, steps: int, total_bytes: int, flops: float, *, before: float) -> list[dict[str, Any]]:
     from hanhua.continued_pretrain.retention.watch import LOG
     from hanhua.continued_pretrain.train_log import read_rows
 
     return [
         {
             "bytes": round(total_bytes * row["step"] / steps),
-            "flops": flops * row["step"] / steps,
+            "flops": before + (flops - before) * row["step"] / steps,
             "bits_per_byte": {name: one["bits_per_byte"] for name, one in row["sets"].items()},
         }
         for row in read_rows(logs / LOG)
@@ -177,9 +184,12 @@ def _curve(logs: Path, steps: int, total_bytes: int, flops: float) -> list[dict[
 
 
 def _seconds(logs: Path) -> list[float]:
-    """Return the seconds of training, over all resumes, at each measurement of the curve."""
+    """Return the seconds at each measurement of the curve: of fitting rows, and of training over all resumes."""
     from hanhua.continued_pretrain.retention.watch import LOG
+    from hanhua.continued_pretrain.row_distillation import LOG as FITTING
     from hanhua.continued_pretrain.train_log import read_rows
 
+    fitting = read_rows(logs / FITTING)
+    before = float(fitting[-1]["seconds"]) if fitting else 0.0
     seconds = {row["step"]: float(row["seconds"]) for row in read_rows(logs / "train.jsonl")}
-    return [seconds.get(row["step"], 0.0) for row in read_rows(logs / LOG)]
+    return [before + seconds.get(row["step"], 0.0) for row in read_rows(logs / LOG)]

@@ -12,6 +12,7 @@ from filelock import FileLock
 from hanhua.artifacts.files import read_json
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.artifacts.manifest import Artifact, content_hash, hash_files
+from hanhua.base.model_source import model_source
 from hanhua.config_fields import key_config
 from hanhua.documents import read_corpus
 from hanhua.errors import UsageError
@@ -64,7 +65,7 @@ def as_base(folder: Path) -> Artifact:
 
 def _base(recipe: EvidenceRecipe, texts: Artifact | None, folder: Path) -> Path:
     """Return the base every arm begins with, trained if the recipe says so; a kill in its training is resumed."""
-    start = Path(recipe.base.model) if recipe.base.model else folder / "base" / "start"
+    start = model_source(recipe.base.model) if recipe.base.model else folder / "base" / "start"
     scratch = recipe.base.scratch
     if scratch is not None:
         wanted = texts if texts is not None else draw_texts(recipe, folder)[1]

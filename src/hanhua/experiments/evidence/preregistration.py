@@ -11,6 +11,7 @@ from typing import Any
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.fingerprint import canonical, difference, fingerprint
 from hanhua.artifacts.hashes import FileHashes
+from hanhua.base.model_source import model_source
 from hanhua.config_fields import key_config
 from hanhua.errors import UsageError
 from hanhua.experiments.evidence.jobs import jobs_of
@@ -85,6 +86,6 @@ def _base(recipe: EvidenceRecipe, hashes: FileHashes) -> dict[str, Any]:
     if base.model is None:
         assert base.scratch is not None
         return {"scratch": base.scratch.model_dump(), "training": training}
-    folder = Path(base.model)
+    folder = model_source(base.model)
     files = [folder / "config.json", folder / "tokenizer.json", *weight_files(folder)]
     return {"model": [f"{path.name} sha256:{hashes.of(path)}" for path in files], "training": training}

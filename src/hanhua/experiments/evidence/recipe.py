@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from hanhua.config_fields import LocalPath, Section
+from hanhua.config_fields import LocalPath, LocalPathOrHub, Section
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.resize.config import ResizeConfig
@@ -56,7 +56,10 @@ class ScratchSettings(Section):
 class BaseSettings(Section):
     """The model that every arm begins with."""
 
-    model: LocalPath | None = Field(default=None, description="Hugging Face folder of a Llama model")
+    model: LocalPathOrHub | None = Field(
+        default=None,
+        description="Llama model, as base.model of a recipe: a folder, a Hub id, a *.gguf file or package:NAME",
+    )
     scratch: ScratchSettings | None = Field(default=None, description="A base made here instead of `model`")
     training: ContinuedPretrainConfig | None = Field(
         default=None, description="How it learns the texts' base_bytes before any arm; null: as it comes"
@@ -65,7 +68,7 @@ class BaseSettings(Section):
     @model_validator(mode="after")
     def _check(self) -> BaseSettings:
         if (self.model is None) == (self.scratch is None):
-            raise ValueError("give either `model` (a folder) or `scratch`, not both")
+            raise ValueError("give either `model` (a folder, Hub id or GGUF file) or `scratch`, not both")
         return self
 
 

@@ -22,7 +22,7 @@ from hanhua.pipeline.planning.stage_estimate import StageEstimate
 from hanhua.pipeline.planning.synthesis_estimate import synthesis_stages
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.stages import stage_names
-from hanhua.progress import data_size
+from hanhua.progress import data_size, duration
 
 FILTER_BYTES_PER_SECOND = 5e6
 """Of one core, the middle of 0.9 to 14 MB/s over twenty corpora.
@@ -88,7 +88,12 @@ def estimate_recipe(recipe: Recipe, *, pilot: Mapping[str, Any] | None = None) -
     training = None
     if recipe.continued_pretrain is not None and shape is not None and tokens is not None:
         training = estimate_training(
-            shape, config=recipe.continued_pretrain, hardware=hardware, tokens=tokens, new_rows=new_rows(recipe)
+            shape,
+            config=recipe.continued_pretrain,
+            hardware=hardware,
+            tokens=tokens,
+            new_rows=new_rows(recipe),
+            old_per_new=extended_gain(recipe),
         )
     weights = None if shape is None else weight_bytes(recipe, shape)
     order = stage_names()
@@ -246,6 +251,11 @@ def _training_stage(weights: int | None, training: TrainingEstimate | None, hard
     if training is None:
         return StageEstimate("continued_pretrain", None, note="the base's shape or the amount of text is unknown")
     checkpoints = 3 * 12 * training.trained_parameters  # values and both moments in fp32, two kept and one half-written
+    fitting = (
+        ""
+        if not training.distillation_hours
+        else f"; rows fitted first: {duration(training.distillation_hours * 3600)}"
+    )
     return StageEstimate(
         "continued_pretrain",
         training.hours,
@@ -253,7 +263,7 @@ def _training_stage(weights: int | None, training: TrainingEstimate | None, hard
         dollars=training.dollars,
         memory_bytes=training.memory_bytes,
         disk_bytes=None if weights is None else weights + checkpoints,
-        note=f"{training.placement}: {training.why}; {training.tokens_per_second:,.0f} tokens/s",
+        note=f"{training.placement}: {training.why}; {training.tokens_per_second:,.0f} tokens/s{fitting}",
     )
 
 
