@@ -15,8 +15,8 @@ from hanhua.vocab_extension.config import VocabExtensionConfig
 from hanhua.vocab_extension.extend import write_extended
 from hanhua.vocab_extension.learning.learn import learn_tokens
 from hanhua.vocab_extension.learning.sources import Source
-from hanhua.vocab_extension.measuring.measure import measure, open_subject
-from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
+from hanhua.vocab_extension.measuring.measure import Subject, measure
+from hanhua.vocab_extension.proof.verify import examine, raise_if_broken
 from hanhua.vocab_extension.texts import encodable
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file, say_limits
 
@@ -36,9 +36,11 @@ def learn_tokenizer(
     learned = learn_tokens(_sources(corpus, config), base=base, config=config, junk=services.junk, scratch=scratch)
     bpe = read_bpe_file(base)
     write_extended(bpe, learned.tokens, out)
-    verified = raise_if_broken(verify_extension(out, base=base))
+    examined = examine(out, base=base)
+    verified = raise_if_broken(examined.checks)
     held_out = {name: _CorpusTexts(corpus, "heldout", (name,)) for name in _names(corpus)}
-    subjects = [open_subject(base, name="base"), open_subject(out, name="extended")]
+    pair = examined.pair
+    subjects = [Subject("base", pair.base_tokenizer), Subject("extended", pair.extended_tokenizer, bpe.size)]
     compression: dict[str, dict[str, float]] = {}
     new_used: dict[str, float] = {}
     for row in measure(subjects, held_out):

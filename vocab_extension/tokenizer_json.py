@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,24 @@ def read_tokenizer_json(folder: Path) -> BpeFile:
 
 
 def read_bpe_file(folder: Path) -> BpeFile:
-    """Read the `tokenizer.json` of a folder.
+    """Read the `tokenizer.json` of a folder; once, as long as the file is the same, since parsing takes half a second.
 
     Raises InputError when it is not byte-level BPE, or has no token for one of `BYTES_OF_HAN`. Other bytes may be
     missing: `tokenizers` leaves those out of a text.
     """
-    file = read_tokenizer_json(folder)
+    try:
+        now = (folder / TOKENIZER_JSON).stat()
+    except OSError:
+        return _checked(read_tokenizer_json(folder))
+    return _read_once(folder, (now.st_ino, now.st_size, now.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _read_once(folder: Path, _: tuple[int, int, int]) -> BpeFile:
+    return _checked(read_tokenizer_json(folder))
+
+
+def _checked(file: BpeFile) -> BpeFile:
     place, model = file.place, file.data["model"]
     if model.get("byte_fallback"):
         raise InputError(f"{place}: SentencePiece's BPE (byte_fallback), where {_EXTENDABLE} was expected")

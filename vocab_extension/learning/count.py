@@ -3,7 +3,7 @@
 Evidence is counted on what the tokenizer really sees: Llama 3's pattern glues one preceding space or mark
 to a run of letters (`，我们`, ` 用户`), and a base token often swallows both.
 
-Shape suffixes: D documents of a batch, W words of all of them.
+Shape suffixes: D documents of a batch, W words of all of them, S different ones.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
-from hanhua.vocab_extension.learning.conversion import Converter, open_converters
-from hanhua.vocab_extension.learning.counts import CountFile, write_counts
+from hanhua.vocab_extension.learning.conversion import SCRIPTS, Converter, open_converters
+from hanhua.vocab_extension.learning.counts import CountFile, PretokenCounts, write_counts
 from hanhua.vocab_extension.learning.sources import Batch
 from hanhua.vocab_extension.pretokenizer import missing_bytes
 from hanhua.vocab_extension.tokenizer_json import load_tokenizer, pattern_splitter, pretoken_splitter, read_bpe_file
 from hanhua.zh_text.scripts import HAN
 
 DOCUMENT_BITS = 64
+_ALONE = 16
+"""Batches that take less time than another process takes to start and load the tokenizer."""
 _HAS_HAN = re.compile(f"[{HAN}]")
+_HAN_IN_RE2 = f"[{HAN}]"
 
 Counted = dict[str, tuple[int, int]]
 
@@ -50,16 +56,16 @@ class SourceCounts:
 def count_batches(
     batches: Iterable[Batch], *, sources: int, base: Path, scripts: str, workers: int, scratch: Path
 ) -> list[SourceCounts]:
-    """Count batches in `workers` processes, into files below `scratch`; return the counts of each source.
+    """Count batches in `workers` processes, the first ones in this one, into files below `scratch`.
 
-    scripts: the kind of Chinese to learn (`conversion.SCRIPTS`).
+    Return the counts of each source. scripts: the kind of Chinese to learn (`conversion.SCRIPTS`).
     """
     found: list[list[BatchCounts]] = [[] for _ in range(sources)]
     items = ((batch, (batch, scratch / f"{n:06}.counts")) for n, batch in enumerate(batches))
+    count = partial(map_in_order, _count, prepare=_open, arguments=(base, scripts), name="counting")
+    alone = islice(items, 1 if SCRIPTS[scripts] else _ALONE)
     with Progress("counting", total=None, unit="characters") as bar:
-        for batch, counts in map_in_order(
-            _count, items, prepare=_open, arguments=(base, scripts), workers=workers, name="counting"
-        ):
+        for batch, counts in chain(count(alone, workers=1), count(items, workers=workers)):
             found[batch.source].append(counts)
             bar.advance(sum(map(len, batch.texts)))
     return [SourceCounts([b.file for b in counts], sum(b.characters for b in counts)) for counts in found]
@@ -85,14 +91,17 @@ def _open(base: Path, scripts: str) -> _Counting:
 def _count(state: _Counting, task: tuple[Batch, Path]) -> BatchCounts:
     batch, path = task
     counted = count_pretokens(batch, state.split)
-    characters = sum(len(word) * count for word, (count, _) in counted.items())
-    for convert in state.converters:
-        counted = convert(counted)
+    characters = int((pc.utf8_length(counted.strings).to_numpy() * counted.count_S).sum())
+    if state.converters:
+        converted = counted.as_dict()
+        for convert in state.converters:
+            converted = convert(converted)
+        counted = PretokenCounts.of(converted)
     return BatchCounts(write_counts(path, counted), characters)
 
 
-def count_pretokens(batch: Batch, split: Callable[[str], Iterable[str]]) -> Counted:
-    """Return the pre-tokens with Han characters of a batch, each with its count and document set."""
+def count_pretokens(batch: Batch, split: Callable[[str], Iterable[str]]) -> PretokenCounts:
+    """Return the pre-tokens with Han characters of a batch."""
     words: list[str] = []
     words_D = np.zeros(len(batch.texts), dtype=np.int64)
     for n, text in enumerate(batch.texts):
@@ -102,13 +111,13 @@ def count_pretokens(batch: Batch, split: Callable[[str], Iterable[str]]) -> Coun
             words_D[n] = len(words) - before
     # Columns rather than a dictionary: a number for each different word, counted and gathered by arrays.
     numbered = pa.array(words, type=pa.large_string()).dictionary_encode()
-    number_W, different = numbered.indices.to_numpy(), numbered.dictionary.to_pylist()
+    number_W, different = numbered.indices.to_numpy(), numbered.dictionary
     bit_W = np.repeat(np.uint64(1) << batch.digests_D % np.uint64(DOCUMENT_BITS), words_D)
-    documents = np.zeros(len(different), dtype=np.uint64)
-    np.bitwise_or.at(documents, number_W, bit_W)
-    counts = np.bincount(number_W, minlength=len(different))
-    rows = zip(different, zip(counts.tolist(), documents.tolist(), strict=True), strict=True)
-    return {word: found for word, found in rows if _HAS_HAN.search(word)}
+    documents_S = np.zeros(len(different), dtype=np.uint64)
+    np.bitwise_or.at(documents_S, number_W, bit_W)
+    count_S = np.bincount(number_W, minlength=len(different))
+    kept = np.flatnonzero(pc.match_substring_regex(different, _HAN_IN_RE2).to_numpy(zero_copy_only=False))
+    return PretokenCounts(different.take(pa.array(kept)), count_S[kept], documents_S[kept])
 
 
 def multipliers(counts: list[SourceCounts], weights: list[float], balance: float) -> list[int]:

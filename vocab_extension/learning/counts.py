@@ -9,8 +9,9 @@ Shape suffix: S strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
+
+from hanhua.vocab_extension.learning.string_hashes import hashes_of
 
 _ROWS_AT_ONCE = 2_000_000
 _HASHES = 1 << 64
@@ -60,17 +63,39 @@ class CountedStrings:
     def __len__(self) -> int:
         return len(self.weight_S)
 
+    @cached_property
+    def hashes(self) -> Sets:
+        """The hash of each string."""
+        return hashes_of(self.strings)
 
-def write_counts(path: Path, counted: Mapping[str, tuple[int, int]]) -> CountFile:
-    """Write strings with their (count, document set)."""
-    strings = list(counted)
-    digests = map(xxhash.xxh3_64_intdigest, map(str.encode, strings))
-    hashes = np.fromiter(digests, dtype=np.uint64, count=len(strings))
-    order = np.argsort(hashes, kind="stable")
-    counts = np.fromiter((count for count, _ in counted.values()), dtype=np.int64, count=len(strings))
-    documents = np.fromiter((seen for _, seen in counted.values()), dtype=np.uint64, count=len(strings))
-    sorted_strings = pa.array(strings, type=pa.large_string()).take(pa.array(order))
-    return CountFile(path, write_table(path, hashes[order], sorted_strings, counts[order], documents[order]))
+
+@dataclass(frozen=True)
+class PretokenCounts:
+    """S different strings with how often each is there, and in which documents."""
+
+    strings: Any
+    count_S: Ints
+    documents_S: Sets
+
+    @classmethod
+    def of(cls, counted: Mapping[str, tuple[int, int]]) -> PretokenCounts:
+        """Return (count, document set) by string as columns."""
+        rows = np.array(list(counted.values()), dtype=np.uint64).reshape(-1, 2)
+        return cls(pa.array(list(counted), type=pa.large_string()), rows[:, 0].astype(np.int64), rows[:, 1])
+
+    def as_dict(self) -> dict[str, tuple[int, int]]:
+        """Return (count, document set) by string."""
+        rows = zip(self.count_S.tolist(), self.documents_S.tolist(), strict=True)
+        return dict(zip(self.strings.to_pylist(), rows, strict=True))
+
+
+def write_counts(path: Path, counted: PretokenCounts) -> CountFile:
+    """Write strings with their counts and documents."""
+    hashes = hashes_of(counted.strings)
+    order = np.argsort(hashes)
+    strings = counted.strings.take(pa.array(order))
+    rows = write_table(path, hashes[order], strings, counted.count_S[order], counted.documents_S[order])
+    return CountFile(path, rows)
 
 
 def write_table(path: Path, hash_S: Sets, strings: Any, count_S: Ints, documents_S: Sets) -> int:
@@ -177,9 +202,3 @@ def _sampled(part: CountedStrings, threshold: int) -> CountedStrings:
         part.documents_S[kept],
         part.listed_S[kept],
     )
-
-
-def batches_of(counted: CountedStrings, size: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield (the number of the first, strings) in batches."""
-    for begin in range(0, len(counted), size):
-        yield begin, counted.strings.slice(begin, size).to_pylist()

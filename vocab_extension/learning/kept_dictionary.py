@@ -29,12 +29,12 @@ from hanhua.vocab_extension.learning.string_encoding import (
     Encoded,
     KnownEncodings,
     encode,
-    hashes_of,
     open_encoding,
 )
+from hanhua.vocab_extension.learning.string_hashes import hashes_of
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 
-ALGORITHM = "kept-dictionary-2"
+ALGORITHM = "kept-dictionary-3"
 """Raised when the arrays are written otherwise; what the code makes of dictionary and base is told by its hashes."""
 CODE = (
     "hanhua.vocab_extension.learning.dictionary:dictionary_words",

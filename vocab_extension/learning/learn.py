@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -94,7 +93,8 @@ def learn_tokens(
     reader = Reader(tuple(sorted(sources, key=lambda source: source.name)), BATCH_CHARACTERS)
     with TemporaryDirectory(dir=scratch) as folder:
         known = _dictionary(file, config)
-        counted, workers = _counted(reader, file, config, workers, Path(folder), known)
+        workers = choose_workers(workers, input_bytes=SMALL_BYTES)
+        counted = _counted(reader, file, config, workers, Path(folder), known)
     symbols = Symbols(file.bytes_of, TokenPattern(config.max_token_characters, config.leading_mark), 2 * wanted)
     encodings = None if known is None else known.known
     cells = encode_strings(counted, base=base, symbol_V=symbols.of_base_V, workers=workers, known=encodings)
@@ -118,17 +118,13 @@ def _counted(
     reader: Reader,
     file: BpeFile,
     config: VocabExtensionConfig,
-    workers: int | None,
+    workers: int,
     folder: Path,
     dictionary: KeptDictionary | None,
-) -> tuple[CountedStrings, int]:
-    """Return the counts of all sources and of the dictionary, and the number of workers."""
-    batches = reader.batches()
-    first = list(islice(batches, 2))
-    # One batch is done before a second process has loaded the tokenizer.
-    workers = workers or (1 if len(first) < 2 else choose_workers(None, input_bytes=SMALL_BYTES))
+) -> CountedStrings:
+    """Return the counts of all sources and of the dictionary."""
     counts = count_batches(
-        chain(first, batches),
+        reader.batches(),
         sources=len(reader.sources),
         base=file.place.parent,
         scripts=config.scripts,
@@ -158,7 +154,7 @@ def _counted(
     counted = sum_counts(files, max_strings=config.max_strings)
     if counted.sampled:
         say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
-    return counted, workers
+    return counted
 
 
 NO_CORPUS_CHARACTERS = 1e8

@@ -4,27 +4,29 @@ A document is known by some of its shingles, eight characters each: those whose 
 passage gives the same ones wherever it stands; by fewer of them the longer it is. Digits count as one, since a page and
 its number are what is repeated most (Broder, "On the resemblance and containment of documents", 1997).
 
-Shape suffixes: C characters, H hashes of shingles, D documents.
+Shape suffixes: C characters, H hashes of shingles, P pairs of a hash and a document that has it, D documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, compress, islice
+from itertools import compress, islice
 
 import numpy as np
 import numpy.typing as npt
 
 SHINGLE = 8
 _EVERY = ((512, 4), (4096, 16))
-"""Below so many characters one shingle in so many is kept, from the last on one in `_EVERY_OF_LONG`."""
+"""Below so many characters one shingle in so many is kept, from the last on one in `_EVERY_OF_LONG`: powers of two."""
 _EVERY_OF_LONG = 128
 _MIN_SHINGLES = 4
 _BATCH = 256
 _MAX_NEW_SHARE = 0.2
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR = 0x9E3779B97F4A7C15
+_LINE_BREAK, _ZERO, _NINE = 10, 48, 57
 
 Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
 
 
 class NearCopies:
@@ -38,19 +40,13 @@ class NearCopies:
 
         Too short to tell: it is taken for new.
         """
-        found = shingles(texts)
-        known = [np.zeros(len(hashes), dtype=bool) for hashes in found]
-        ends = list(accumulate(map(len, found)))
-        if ends and ends[-1]:
-            known = np.split(self._known(np.concatenate(found)), ends[:-1])
-        here: set[int] = set()
-        fresh = []
-        for hashes, seen in zip(found, known, strict=True):
-            values = hashes[~seen].tolist()
-            new = sum(value not in here for value in values)
-            fresh.append(len(hashes) < _MIN_SHINGLES or new > _MAX_NEW_SHARE * len(hashes))
-            here.update(values)
-        self._add(np.array(sorted(here), dtype=np.uint64))
+        hash_P, document_P = shingles(texts)
+        is_first_P = np.diff(hash_P, prepend=~hash_P[:1]) != 0
+        is_first_P[is_first_P] = ~self._known(hash_P[is_first_P])
+        size_D = np.bincount(document_P, minlength=len(texts))
+        new_D = np.bincount(document_P[is_first_P], minlength=len(texts))
+        self._add(hash_P[is_first_P])
+        fresh: list[bool] = ((size_D < _MIN_SHINGLES) | (new_D > _MAX_NEW_SHARE * size_D)).tolist()
         return fresh
 
     def without(self, texts: Iterable[str]) -> Iterator[str]:
@@ -73,27 +69,36 @@ class NearCopies:
             self._levels.append(added)
 
 
-def shingles(texts: Sequence[str]) -> list[Hashes]:
-    """Return the hashes that stand for each text, each once."""
+def shingles(texts: Sequence[str]) -> tuple[Hashes, Ints]:
+    """Return the hashes that stand for the texts, each once for a text, and whose each is: by hash, then by text."""
     # Line breaks between them, of which no shingle has one: it would reach over two texts.
     joined = "".join(text.replace("\n", " ") + "\n" for text in texts)
-    code_C = np.frombuffer(joined.encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
-    breaks_D = np.flatnonzero(code_C == 10)
-    code_C = np.where((code_C >= 48) & (code_C <= 57), np.uint64(48), code_C)
-    hashes_C = np.zeros(max(len(code_C) - SHINGLE + 1, 0), dtype=np.uint64)
-    for at in range(SHINGLE):
-        hashes_C *= _FACTOR
-        hashes_C += code_C[at : at + len(hashes_C)]
-    hashes_C ^= hashes_C >> np.uint64(29)
-    hashes_C *= _FACTOR
+    code_C = np.frombuffer(joined.encode("utf-32-le", "replace"), dtype=np.uint32)
+    breaks_D = np.flatnonzero(code_C == _LINE_BREAK)
+    hashes_C = _hashes(np.where((code_C >= _ZERO) & (code_C <= _NINE), np.uint32(_ZERO), code_C))
     high_C = hashes_C >> np.uint64(32)
-    chosen = np.flatnonzero(high_C % np.uint64(_EVERY[0][1]) == 0)
+    chosen = np.flatnonzero(high_C & np.uint64(_EVERY[0][1] - 1) == 0)
     document = np.searchsorted(breaks_D, chosen)
     lengths_D = np.diff(breaks_D, prepend=-1)
     every_D = np.full(len(breaks_D), _EVERY_OF_LONG, dtype=np.uint64)
     for below, every in reversed(_EVERY):
         every_D[lengths_D < below] = every
-    kept = (chosen + SHINGLE - 1 < breaks_D[document]) & (high_C[chosen] % every_D[document] == 0)
-    chosen, document = chosen[kept], document[kept]
-    parts = np.split(hashes_C[chosen], np.searchsorted(document, np.arange(1, len(texts))))
-    return [np.unique(part) for part in parts][: len(texts)]
+    kept = (chosen + SHINGLE - 1 < breaks_D[document]) & (high_C[chosen] & every_D[document] - np.uint64(1) == 0)
+    hash_P, document_P = hashes_C[chosen[kept]], document[kept]
+    order = np.argsort(hash_P, kind="stable")
+    hash_P, document_P = hash_P[order], document_P[order]
+    different = np.ones(len(hash_P), dtype=bool)
+    different[1:] = (hash_P[1:] != hash_P[:-1]) | (document_P[1:] != document_P[:-1])
+    return hash_P[different], document_P[different]
+
+
+def _hashes(code_C: npt.NDArray[np.uint32]) -> Hashes:
+    """Return the hash of the eight characters from each one on: of one, of two, of four, of eight."""
+    hashes_C = code_C.astype(np.uint64)
+    width = 1
+    while width < SHINGLE:
+        hashes_C = hashes_C[:-width] * np.uint64(pow(_FACTOR, width, 1 << 64)) + hashes_C[width:]
+        width *= 2
+    hashes_C ^= hashes_C >> np.uint64(29)
+    hashes_C *= np.uint64(_FACTOR)
+    return hashes_C

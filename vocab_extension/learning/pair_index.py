@@ -34,40 +34,51 @@ def parts_of(key: Key) -> tuple[Key, Key]:
 
 @dataclass(frozen=True)
 class PairIndex:
-    """K pairs in order of their keys; the positions of the k-th are positions_P[begin_K[k] : begin_K[k + 1]]."""
+    """K pairs in order of their keys; the positions of the k-th are positions_P[begin_K[k] :], size_K[k] of them."""
 
     key_K: Ints
     begin_K: Ints
+    size_K: Ints
     positions_P: npt.NDArray[np.int32]
 
-    @property
-    def sizes(self) -> Ints:
-        """Return the number of positions of each pair."""
-        sizes: Ints = np.diff(self.begin_K)
-        return sizes
+    @classmethod
+    def of(cls, key_K: Ints, begin_K: Ints, positions_P: npt.NDArray[np.int32]) -> PairIndex:
+        """Return the index in which each pair's positions end where the next one's begin."""
+        return cls(key_K, begin_K, np.diff(begin_K, append=len(positions_P)), positions_P)
 
     def positions(self, key: int) -> npt.NDArray[np.int32]:
         """Return the positions of a pair; none when it is not here."""
         at = int(self.key_K.searchsorted(key))
         if at == len(self.key_K) or self.key_K[at] != key:
             return self.positions_P[:0]
-        return self.positions_P[self.begin_K[at] : self.begin_K[at + 1]]
+        begin = self.begin_K[at]
+        return self.positions_P[begin : begin + self.size_K[at]]
+
+    def keep(self, key: int, positions: Ints) -> None:
+        """Forget the other positions of a pair that is here."""
+        at, number = int(self.key_K.searchsorted(key)), len(positions)
+        self.positions_P[self.begin_K[at] : self.begin_K[at] + number] = positions
+        self.size_K[at] = number
 
     def only(self, kept_K: npt.NDArray[np.bool_]) -> PairIndex:
         """Return the index of some of its pairs."""
-        sizes = self.sizes
-        begins = np.concatenate(([0], np.cumsum(sizes[kept_K])))
-        return PairIndex(self.key_K[kept_K], begins, self.positions_P[np.repeat(kept_K, sizes)])
+        sizes = self.size_K[kept_K]
+        positions = self.positions_P[np.repeat(kept_K, self.size_K)]
+        return PairIndex(self.key_K[kept_K], np.cumsum(sizes) - sizes, sizes, positions)
 
 
 def index_pairs(left_P: npt.NDArray[Any], right_P: npt.NDArray[Any], at_P: npt.NDArray[Any]) -> PairIndex:
     """Group positions by their pair; those of one pair come in ascending order."""
     if not len(at_P):
-        return PairIndex(at_P.astype(np.int64), np.zeros(1, dtype=np.int64), at_P.astype(np.int32))
+        nothing = np.zeros(0, dtype=np.int64)
+        return PairIndex.of(nothing, nothing, nothing.astype(np.int32))
     at_bits, right_bits, left_bits = (int(part.max()).bit_length() for part in (at_P, right_P, left_P))
     if at_bits + right_bits + left_bits <= _SORTED_BITS:
         # As one number each: sorting numbers is many times as fast as sorting by keys, and takes less memory.
-        packed_P = (left_P.astype(np.int64) << right_bits | right_P) << at_bits | at_P
+        packed_P = left_P.astype(np.int64)
+        for bits, part in ((right_bits, right_P), (at_bits, at_P)):
+            packed_P <<= bits
+            packed_P |= part
         packed_P.sort()
         position_P = (packed_P & ((1 << at_bits) - 1)).astype(np.int32)
         packed_P >>= at_bits
@@ -80,7 +91,7 @@ def index_pairs(left_P: npt.NDArray[Any], right_P: npt.NDArray[Any], at_P: npt.N
         keys = pair_key(left_P, right_P)[order]
         begins = _begins(keys)
         key_K = keys[begins]
-    return PairIndex(key_K, np.append(begins, len(position_P)), position_P)
+    return PairIndex.of(key_K, begins, position_P)
 
 
 def _begins(key_P: Ints) -> Ints:

@@ -35,18 +35,18 @@ class SharedTokens:
         """Find them. A token is the left one of one pair and the right one of another, so no more than two want it."""
         bits = len(found).bit_length()
         place_P = np.arange(len(found))
-        claims = np.concatenate((found.at_P << bits | place_P, found.middle_P << bits | place_P))
+        claims = np.concatenate((found.at_P << bits | place_P, found.middles << bits | place_P))
         claims.sort()
         same = np.flatnonzero(claims[1:] >> bits == claims[:-1] >> bits)
         mask = (1 << bits) - 1
         # Places are in the order of their strings.
         earlier, later = np.sort(np.stack((claims[same] & mask, claims[same + 1] & mask)), axis=0)
-        itself = found.owner_P[earlier] == found.owner_P[later]
-        tangled = frozenset(found.owner_P[later[itself]].tolist())
+        itself = found.owners[earlier] == found.owners[later]
+        tangled = frozenset(found.owners[later[itself]].tolist())
         later, earlier = later[~itself], earlier[~itself]
         order = np.argsort(later, kind="stable")
         later, earlier = later[order], earlier[order]
-        return cls(found.owner_P[later], found.owner_P[earlier], later, counts_P, weight_P, tangled)
+        return cls(found.owners[later], found.owners[earlier], later, counts_P, weight_P, tangled)
 
     def taken_from(self, string: int, accepted_C: Bools) -> tuple[int, bool]:
         """Return how much of a string's weight the accepted ones take, and whether they take any place of it."""

@@ -5,16 +5,15 @@ Shape suffixes: T cells, one a base token; S strings; K strings whose encoding i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from hanhua.encoding import Encoder
+from hanhua.vocab_extension.learning.string_hashes import Hashes
 from hanhua.vocab_extension.learning.symbols import Bools, Ints
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 from hanhua.zh_text.segmentation import segment
@@ -45,22 +44,15 @@ class Encoding:
 class KnownEncodings:
     """Encodings that need not be made again. hash_K: of each string, ascending; encoded: in that order."""
 
-    hash_K: npt.NDArray[np.uint64]
+    hash_K: Hashes
     encoded: Encoded
 
-    def find(self, strings: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the number of each string among the known ones, -1 for one that is not."""
-        hash_S = hashes_of(strings)
+    def find(self, hash_S: Hashes) -> npt.NDArray[np.int64]:
+        """Return the number of each string, by its hash, among the known ones, -1 for one that is not."""
         if not len(self.hash_K):
-            return np.full(len(strings), -1, dtype=np.int64)
+            return np.full(len(hash_S), -1, dtype=np.int64)
         at = np.minimum(np.searchsorted(self.hash_K, hash_S), len(self.hash_K) - 1)
         return np.where(self.hash_K[at] == hash_S, at, -1)
-
-
-def hashes_of(strings: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """Return the 64-bit hash of each string."""
-    digests = map(xxhash.xxh3_64_intdigest, map(str.encode, strings))
-    return np.fromiter(digests, dtype=np.uint64, count=len(strings))
 
 
 def completed(known: KnownEncodings, at_S: npt.NDArray[np.int64], others: Encoded) -> Encoded:

@@ -29,7 +29,7 @@ class Symbols:
         self._numbers: dict[bytes, list[int]] = {}
         size = len(base) + capacity + 1
         self.cells_V = np.ones(size, dtype=np.int64)
-        self._characters_V = np.zeros(size, dtype=np.int64)
+        self._characters_V = np.zeros(size, dtype=np.int16)
         self._marked_V = np.zeros(size, dtype=bool)
         self._starts_inside_V = np.zeros(size, dtype=bool)
         self._ends_inside_V = np.zeros(size, dtype=bool)
@@ -77,16 +77,19 @@ class Symbols:
             fine[n] = self._pattern.is_wanted(self.bytes_of[left[n]] + self.bytes_of[right[n]])
         return fine
 
-    def may_stand_beside(self, left: Ints, right: Ints, neighbor: npt.NDArray[np.int32], *, before: bool) -> Bools:
-        """Return where the product of two might be joined with its neighbor; too often rather than too seldom.
+    def room_beside(self, left: Ints, right: Ints, *, before: bool) -> Ints:
+        """Return how many characters a neighbor may have for which the product of two might be joined with it.
 
-        before: the neighbor stands on the left.
+        Too many rather than too few; −1 for none. before: the neighbor stands on the left.
         """
-        characters = self._characters_V[left] + self._characters_V[right] + self._characters_V[neighbor]
+        room: Ints = self._pattern.max_characters - self._characters_V[left] - self._characters_V[right]
         # Of two that are joined the right one begins with no mark.
-        marked = self._marked_V[left] if before else self._marked_V[neighbor]
-        fits: Bools = (characters <= self._pattern.max_characters) & ~marked
-        return fits
+        return np.where(self._marked_V[left], -1, room) if before else room
+
+    def fits(self, neighbor: npt.NDArray[np.int32], room: Ints, *, before: bool) -> Bools:
+        """Return which neighbors are tokens that fit into the room beside a product."""
+        fits: Bools = (neighbor > CUT) & (self._characters_V.take(neighbor) <= room)
+        return fits if before else fits & ~self._marked_V.take(neighbor)
 
     def _grow(self) -> None:
         for name in ("cells_V", "_characters_V", "_marked_V", "_starts_inside_V", "_ends_inside_V"):

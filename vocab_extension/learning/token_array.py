@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from hanhua.processes import map_in_order
 from hanhua.progress import Progress
-from hanhua.vocab_extension.learning.counts import CountedStrings, batches_of
+from hanhua.vocab_extension.learning.counts import CountedStrings
 from hanhua.vocab_extension.learning.string_encoding import Encoded, KnownEncodings, completed, encode, open_encoding
-from hanhua.vocab_extension.learning.symbols import Bools
+from hanhua.vocab_extension.learning.symbols import CUT, Bools
 
 _BATCH_STRINGS = 50_000
-_SMALL_BYTES = 64_000_000
+_SMALL_BYTES = 128_000_000
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,41 @@ def encode_strings(
 
     symbol_V: the number of each base token. known: encodings of some of the strings, which are not made again.
     """
-    symbols, strings, begins, inside = [], [], [], []
+    parts: list[_Cells] = []
     with Progress("encoding with the base", total=len(counted), unit="strings") as bar:
         for first, part in _encoded(counted, base, workers, known):
-            ends = np.cumsum(part.lengths_S)
-            symbols.append(np.insert(symbol_V[part.ids_T], ends, 0))
-            numbers = np.arange(first, first + len(ends), dtype=np.int32)
-            strings.append(np.repeat(numbers, part.lengths_S + 1))
-            begins.append(np.insert(part.begins_T, ends, True))
-            inside.append(np.insert(part.inside_T, ends, False))
-            bar.advance(len(ends))
-    symbol_T = _closed(symbols, 0)
-    # Of cuts that follow one another one is enough.
-    kept_T = np.ones(len(symbol_T), dtype=bool)
-    kept_T[1:-1] = (symbol_T[1:-1] != 0) | (symbol_T[:-2] != 0)
-    begins_T = _closed(begins, True)[kept_T]
+            parts.append(_with_cuts(part, first, symbol_V))
+            bar.advance(len(part.lengths_S))
+    symbols, strings, begins, words = (list(columns) for columns in zip(*parts, strict=True)) if parts else ([],) * 4
+    parts.clear()
+    begins_T = _closed(begins, True)
     words_T = np.zeros(len(begins_T) + 1, dtype=np.int32)
-    np.cumsum(begins_T.astype(np.int32) + _closed(inside, False)[kept_T], dtype=np.int32, out=words_T[1:])
-    return TokenArray(symbol_T[kept_T], _closed(strings, 0)[kept_T], begins_T, words_T)
+    np.cumsum(_closed(words, np.int8(1)), dtype=np.int32, out=words_T[1:])
+    return TokenArray(_closed(symbols, 0), _closed(strings, 0), begins_T, words_T)
+
+
+_Cells = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Bools, npt.NDArray[np.int8]]
+
+
+def _with_cuts(part: Encoded, first: int, symbol_V: npt.NDArray[np.int32]) -> _Cells:
+    """Return symbol, string, whether a word begins and how many do, of each token and of a cut after each string.
+
+    first: the number of the batch's first string.
+    """
+    number = len(part.lengths_S)
+    place_T = np.arange(len(part.ids_T)) + np.repeat(np.arange(number), part.lengths_S)
+    symbols = np.zeros(len(place_T) + number, dtype=np.int32)
+    symbols[place_T] = symbol_V.take(part.ids_T)
+    begins = np.ones(len(symbols), dtype=bool)
+    begins[place_T] = part.begins_T
+    words = begins.astype(np.int8)
+    words[place_T] += part.inside_T
+    strings = np.repeat(np.arange(first, first + number, dtype=np.int32), part.lengths_S + 1)
+    # Of cuts that follow one another one is enough; there is one before the first token.
+    kept = symbols != CUT
+    kept[1:] |= symbols[:-1] != CUT
+    numbers = np.flatnonzero(kept)
+    return symbols.take(numbers), strings.take(numbers), begins.take(numbers), words.take(numbers)
 
 
 def _encoded(
@@ -75,10 +93,14 @@ def _encoded(
     """Yield the number of the first string of each batch and the batch's encodings."""
 
     def items() -> Iterator[tuple[tuple[int, npt.NDArray[np.int64] | None], list[str]]]:
-        for first, strings in batches_of(counted, _BATCH_STRINGS):
-            at_S = None if known is None else known.find(strings)
-            left = strings if at_S is None else [strings[n] for n in np.flatnonzero(at_S < 0).tolist()]
-            yield (first, at_S), left
+        found_S = None if known is None else known.find(counted.hashes)
+        for first in range(0, len(counted), _BATCH_STRINGS):
+            strings = counted.strings.slice(first, _BATCH_STRINGS)
+            if found_S is None:
+                yield (first, None), strings.to_pylist()
+            else:
+                at_S = found_S[first : first + _BATCH_STRINGS]
+                yield (first, at_S), strings.filter(pa.array(at_S < 0)).to_pylist()
 
     # Loading what encodes takes a process longer than encoding a small part.
     workers = workers if counted.strings.nbytes > _SMALL_BYTES else 1
@@ -91,8 +113,8 @@ def _encoded(
 
 
 def _closed(parts: list[npt.NDArray[Any]], end: Any) -> npt.NDArray[Any]:
-    """Join the parts with one cut before and two after, so that every cell has neighbors; frees the parts."""
+    """Join the parts with one cut before and one after, so that every cell has neighbors; frees the parts."""
     edge = np.full(1, end, dtype=parts[0].dtype if parts else np.int32)
-    joined: npt.NDArray[Any] = np.concatenate([edge, *parts, edge, edge])
+    joined: npt.NDArray[Any] = np.concatenate([edge, *parts, edge])
     parts.clear()
     return joined

@@ -11,15 +11,15 @@ Some dozens are joined at a time, and the result is that of one at a time. The c
 far as none can change what the next ones are: they share no token at any place, and no pair that the earlier ones
 bring about can weigh as much as a later one.
 
-Shape suffixes: T cells, C strings to join next, P places where a pair stands, K different pairs, S strings,
-V numbers of symbols, N of them new.
+Shape suffixes: T cells, C strings to join next, X pairs that spell them, P places where a pair stands, K different
+pairs, S strings, V numbers of symbols, N of them new.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from hanhua.vocab_extension.learning.counts import CountedStrings
 from hanhua.vocab_extension.learning.occurrences import (
     Joined,
     Occurrences,
+    Pairs,
     describe,
     disentangled,
     greatest_new_weights,
@@ -73,7 +74,14 @@ class ContinuedBpe:
     def __post_init__(self) -> None:
         symbol_T = self.cells.symbol_T
         at_P = np.flatnonzero((symbol_T[:-1] != CUT) & (symbol_T[1:] != CUT)).astype(np.int32)
-        self._remember([CUT], index_pairs(symbol_T[at_P], symbol_T[at_P + 1], at_P))
+        index = index_pairs(symbol_T[at_P], symbol_T[at_P + 1], at_P)
+        del at_P
+        weight_P = self.counted.weight_S.take(self.cells.string_T.take(index.positions_P))
+        if self.boundary_discount_percent:
+            left_K, _ = parts_of(index.key_K)
+            middle_P = index.positions_P.astype(np.int64) + np.repeat(self.symbols.cells_V[left_K], index.size_K)
+            weight_P = self._discounted(weight_P, middle_P)
+        self._remember([CUT], index, weight_P)
 
     def join_forced(self, strings: Iterable[bytes]) -> None:
         """Join strings whatever their count, as they come; each must be two tokens at its turn, or it is left out."""
@@ -99,12 +107,12 @@ class ContinuedBpe:
         first, found = self._first(width)
         if not first:
             return True
+        number_of_pairs = len(found.pairs)
         cuts, found = self._with_other_cuts([parts_of(key) for _, key in first], found)
         names = [self._product(*pairs[0]) for pairs in cuts]
         described = describe(found, names, self.cells, self.counted)
-        new_C = greatest_new_weights(found, len(names), self.cells, self.counted, self.symbols)
-        is_first_P = np.array([pairs[0] for pairs in cuts])[found.owner_P, 0] == found.left_P
-        places = SharedTokens.of(found, is_first_P, self._weights(found))
+        new_C = greatest_new_weights(found, len(names), self.cells, self.symbols)
+        places = SharedTokens.of(found, found.pair_P < number_of_pairs, self._weights(found))
         step = Step(names, [weight for weight, _ in first], new_C.tolist(), places)
         while (at := step.next(number - len(self.joined))) is not None:
             reason = fault(described[at])
@@ -126,13 +134,15 @@ class ContinuedBpe:
             if self._product(*parts_of(top[1])) not in self.symbols:
                 taken.append(top)
         found = self._live([parts_of(key) for _, key in taken], np.arange(len(taken)))
-        weight_C = np.bincount(found.owner_P, weights=self._weights(found), minlength=len(taken)).astype(np.int64)
+        weights = found.summed(self._weights(found), len(taken)).tolist()
+        begins = found.begins(len(taken)).tolist()
         true: list[int] = []
-        for n, ((bound, key), weight) in enumerate(zip(taken, weight_C.tolist(), strict=True)):
+        for n, ((bound, key), weight) in enumerate(zip(taken, weights, strict=True)):
             if weight == bound:
                 true.append(n)
             elif weight >= self.min_weight:
                 self._queue.push(weight, key)
+                self._forget_dead(*parts_of(key), found.at_P[begins[n] : begins[n + 1]])
         while true and self._queue.comes_before(*taken[true[-1]]):
             self._queue.push(*taken[true.pop()])
         owner_C = np.full(len(taken), -1, dtype=np.int64)
@@ -146,7 +156,7 @@ class ContinuedBpe:
         if not others:
             return cuts, found
         owners = np.array([n for n, _ in others], dtype=np.int64)
-        return cuts, united([found, self._live([pair for _, pair in others], owners)])
+        return cuts, united(found, self._live([pair for _, pair in others], owners))
 
     def _product(self, left: int, right: int) -> bytes:
         return self.symbols.bytes_of[left] + self.symbols.bytes_of[right]
@@ -156,26 +166,32 @@ class ContinuedBpe:
         symbol_T = self.cells.symbol_T
         first = len(self.symbols.bytes_of)
         number_P, owner_N = self._new_numbers(described, cuts, found)
-        stood_before_P, stood_after_P = symbol_T[found.at_P - 1], symbol_T[found.end_P]
-        symbol_T[found.middle_P - 1] = symbol_T[found.middle_P] = _INSIDE
-        symbol_T[found.at_P] = symbol_T[found.end_P - 1] = number_P
+        stood_before_P, stood_after_P = symbol_T.take(found.at_P - 1), symbol_T.take(found.ends)
+        symbol_T[found.middles - 1] = symbol_T[found.middles] = _INSIDE
+        symbol_T[found.at_P] = symbol_T[found.ends - 1] = number_P
         self.joined += described
 
         def neighbor(now_P: npt.NDArray[np.int32], stood_P: npt.NDArray[np.int32]) -> Ints:
             # What was joined later in this step was not there yet; another length of the same string has its own turn.
             later_P = now_P > number_P
-            same_P = later_P & (owner_N[np.where(later_P, now_P - first, 0)] == found.owner_P)
+            same_P = later_P & (owner_N[np.where(later_P, now_P - first, 0)] == found.owners)
             return np.where(same_P, CUT, np.where(later_P, stood_P, now_P)).astype(np.int64)
 
-        after_P = neighbor(symbol_T[found.end_P], stood_after_P)
-        before_P = neighbor(symbol_T[found.at_P - 1], stood_before_P)
-        a, b = after_P > CUT, (before_P > CUT) & (before_P != number_P)
+        after_P = neighbor(symbol_T.take(found.ends), stood_after_P)
+        before_P = neighbor(symbol_T.take(found.at_P - 1), stood_before_P)
+        a = np.flatnonzero(after_P > CUT)
+        b = np.flatnonzero((before_P > CUT) & (before_P != number_P))
+        before, middle_P = before_P[b], np.concatenate((found.ends[a], found.at_P[b]))
+        at_P = np.concatenate((found.at_P[a], found.at_P[b] - self.symbols.cells_V[before]))
         index = index_pairs(
-            np.concatenate((number_P[a], before_P[b])),
+            np.concatenate((number_P[a], before)),
             np.concatenate((after_P[a], number_P[b])),
-            np.concatenate((found.at_P[a], found.at_P[b] - self.symbols.cells_V[before_P[b]])),
+            np.arange(len(at_P), dtype=np.int32),
         )
-        self._remember(range(first, len(self.symbols.bytes_of)), index)
+        weight_P = np.concatenate((found.weight_P[a], found.weight_P[b]))
+        weight_P = self._discounted(weight_P, middle_P).take(index.positions_P)
+        index = replace(index, positions_P=at_P.take(index.positions_P).astype(np.int32))
+        self._remember(range(first, len(self.symbols.bytes_of)), index, weight_P)
 
     def _new_numbers(
         self, described: list[Joined], cuts: list[list[Pair]], found: Occurrences
@@ -188,20 +204,15 @@ class ContinuedBpe:
             for length in lengths[n]:
                 table[n, length] = self.symbols.add(joined.data, cells=length)
                 owners.append(n)
-        return table[found.owner_P, found.end_P - found.at_P], np.array(owners, dtype=np.int64)
+        return table[found.owners, found.ends - found.at_P], np.array(owners, dtype=np.int64)
 
-    def _remember(self, newest: Iterable[int], index: PairIndex) -> None:
+    def _remember(self, newest: Iterable[int], index: PairIndex, weight_P: Ints) -> None:
         """Queue the pairs that may be joined; `newest`: the numbers of which each pair has one, and none newer."""
         if not len(index.key_K):
             return
-        left_K, right_K = parts_of(index.key_K)
-        weight_P = self.counted.weight_S[self.cells.string_T[index.positions_P]]
-        if self.boundary_discount_percent:
-            middle_P = index.positions_P.astype(np.int64) + np.repeat(self.symbols.cells_V[left_K], index.sizes)
-            weight_P = self._discounted(weight_P, middle_P)
-        weight_K = np.add.reduceat(weight_P, index.begin_K[:-1])
+        weight_K = np.add.reduceat(weight_P, index.begin_K)
         kept_K = weight_K >= self.min_weight
-        kept_K[kept_K] = self.symbols.joinable(left_K[kept_K], right_K[kept_K])
+        kept_K[kept_K] = self.symbols.joinable(*parts_of(index.key_K[kept_K]))
         if not kept_K.any():
             return
         for number in newest:
@@ -209,29 +220,42 @@ class ContinuedBpe:
         self._indexes.append(index.only(kept_K))
         self._queue.add_all(weight_K[kept_K], index.key_K[kept_K])
 
-    def _live(self, pairs: list[Pair], owner_C: Ints) -> Occurrences:
+    def _live(self, pairs: list[Pair], owner_X: Ints) -> Occurrences:
         """Return where pairs still stand; of overlapping ones (哈哈哈) the first, the third and so on."""
+        cells, table = self.cells, Pairs.of(pairs, owner_X, self.symbols.cells_V)
         parts = [self._positions(left, right) for left, right in pairs]
-        sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
         at_P = np.concatenate([np.zeros(0, dtype=np.int32), *parts]).astype(np.int64)
-        both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        left_P, right_P = np.repeat(both[:, 0], sizes), np.repeat(both[:, 1], sizes)
-        cells_V, symbol_T = self.symbols.cells_V, self.cells.symbol_T
-        middle_P = at_P + cells_V[left_P]
-        found = Occurrences(np.repeat(owner_C, sizes), at_P, middle_P, middle_P + cells_V[right_P], left_P, right_P)
-        found = found.only((symbol_T[at_P] == left_P) & (symbol_T[middle_P] == right_P))
-        return without_overlaps(found) if bool((both[:, 0] == both[:, 1]).any()) else found
+        pair_P = np.repeat(np.arange(len(pairs)), np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)))
+        left_P, right_P = table.left_X.take(pair_P), table.right_X.take(pair_P)
+        stands_P = cells.symbol_T.take(at_P) == left_P
+        stands_P &= cells.symbol_T.take(at_P + table.middle_X.take(pair_P)) == right_P
+        live = np.flatnonzero(stands_P)
+        pair_P, at_P = pair_P.take(live), at_P.take(live)
+        string_P = cells.string_T.take(at_P).astype(np.int64)
+        found = Occurrences(table, pair_P, at_P, string_P, self.counted.weight_S.take(string_P))
+        return without_overlaps(found) if bool((table.left_X == table.right_X).any()) else found
 
     def _positions(self, left: int, right: int) -> npt.NDArray[np.int32]:
+        index = self._index_with(left, right)
+        if index is None:
+            return np.zeros(0, dtype=np.int32)
+        positions = index.positions(left << KEY_BITS | right)
+        return np.sort(positions) if left == right else positions
+
+    def _forget_dead(self, left: int, right: int, live_P: Ints) -> None:
+        """Look no more at places of a pair where it stands no longer; overlapping ones may come back."""
+        if left != right and (index := self._index_with(left, right)) is not None:
+            index.keep(left << KEY_BITS | right, live_P)
+
+    def _index_with(self, left: int, right: int) -> PairIndex | None:
         newest = max(left, right)
         number = self._index_of.get(newest if newest >= self.symbols.base_numbers else CUT)
-        if number is None:
-            return np.zeros(0, dtype=np.int32)
-        return self._indexes[number].positions(left << KEY_BITS | right)
+        return None if number is None else self._indexes[number]
 
     def _weights(self, found: Occurrences) -> Ints:
-        weight_P: Ints = self.counted.weight_S[self.cells.string_T[found.at_P]]
-        return self._discounted(weight_P, found.middle_P) if self.boundary_discount_percent else weight_P
+        return self._discounted(found.weight_P, found.middles)
 
     def _discounted(self, weight_P: Ints, middle_P: Ints) -> Ints:
-        return weight_P - weight_P * self.boundary_discount_percent // _PERCENT * self.cells.begins_T[middle_P]
+        if not self.boundary_discount_percent:
+            return weight_P
+        return weight_P - weight_P * self.boundary_discount_percent // _PERCENT * self.cells.begins_T.take(middle_P)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hanhua.vocab_extension.proof.pair import Pair, shown
-from hanhua.vocab_extension.tokenizer_json import saved_limits
+from hanhua.vocab_extension.tokenizer_json import Merge, saved_limits
 
 
 def flat_tokens(pair: Pair) -> Iterator[str]:
@@ -35,19 +35,23 @@ def own_merges(pair: Pair) -> Iterator[str]:
     vocab, new = pair.extended.vocab, pair.new_tokens
     seen = set(pair.base.merges)
     for merge in pair.extended.merges[len(pair.base.merges) :]:
-        product, said = "".join(merge), " + ".join(map(shown, merge))
+        product = "".join(merge)
         if merge in seen:
-            yield f"{said} is there twice"
+            yield f"{_said(merge)} is there twice"
         elif missing := [shown(token) for token in (*merge, product) if token not in vocab]:
-            yield f"{said}: {', '.join(missing)} is no token"
+            yield f"{_said(merge)}: {', '.join(missing)} is no token"
         elif product not in new:
-            yield f"{said} makes {shown(product)}, a token of the base, so texts with it may change"
+            yield f"{_said(merge)} makes {shown(product)}, a token of the base, so texts with it may change"
         seen.add(merge)
 
 
 def whole_texts(pair: Pair) -> Iterator[str]:
     """The file saves no truncation and no padding."""
     yield from saved_limits(pair.extended.data)
+
+
+def _said(merge: Merge) -> str:
+    return " + ".join(map(shown, merge))
 
 
 SOUND_STRUCTURE = (flat_tokens, own_merges, whole_texts)

@@ -20,7 +20,7 @@ def batches(texts: list[str], characters: int = 1_000_000) -> Iterator[Batch]:
 def counted(base_file: BpeFile, texts: list[str]) -> dict[str, tuple[int, int]]:
     split = pretoken_splitter(Tokenizer.from_file(str(base_file.place)), base_file.data)
     (batch,) = batches(texts)
-    return {word: (count, seen.bit_count()) for word, (count, seen) in count_pretokens(batch, split).items()}
+    return {word: (count, seen.bit_count()) for word, (count, seen) in count_pretokens(batch, split).as_dict().items()}
 
 
 def test_pretokens_are_counted_as_the_tokenizer_sees_them(base_file: BpeFile) -> None:

@@ -1,10 +1,9 @@
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, batches_of, sum_counts, write_counts
+from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, PretokenCounts, sum_counts, write_counts
 
 Rows = dict[str, tuple[int, int]]
 
@@ -16,7 +15,7 @@ def as_dict(counted: CountedStrings) -> dict[str, tuple[int, int, int, bool]]:
 
 
 def write(folder: Path, tables: list[Rows]) -> list[CountFile]:
-    return [write_counts(folder / f"{n}.counts", table) for n, table in enumerate(tables)]
+    return [write_counts(folder / f"{n}.counts", PretokenCounts.of(table)) for n, table in enumerate(tables)]
 
 
 def test_counts_add_and_document_sets_unite(tmp_path: Path) -> None:
@@ -61,13 +60,9 @@ def test_a_bound_that_is_not_met_changes_nothing(tmp_path: Path) -> None:
 def test_no_files_are_no_strings() -> None:
     counted = sum_counts([], max_strings=10)
     assert len(counted) == 0
-    assert list(batches_of(counted, 5)) == []
 
 
-def test_batches_go_through_all_in_order(tmp_path: Path) -> None:
-    (file,) = write(tmp_path, [{f"词{n}": (n, 1) for n in range(1, 24)}])
-    counted = sum_counts([file], max_strings=100)
-    batches = list(batches_of(counted, 10))
-    assert [first for first, _ in batches] == [0, 10, 20]
-    assert [string for _, strings in batches for string in strings] == counted.strings.to_pylist()
-    assert np.array_equal(counted.weight_S, [int(string[1:]) for string in counted.strings.to_pylist()])
+def test_counts_by_string_are_columns_and_back() -> None:
+    rows = {"我们": (2, 1 << 63), "，我": (1 << 40, 5), "": (7, 0)}
+    assert PretokenCounts.of(rows).as_dict() == rows
+    assert PretokenCounts.of({}).as_dict() == {}

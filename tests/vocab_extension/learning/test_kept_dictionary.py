@@ -14,9 +14,9 @@ from hanhua.vocab_extension.learning.string_encoding import (
     KnownEncodings,
     completed,
     encode,
-    hashes_of,
     open_encoding,
 )
+from hanhua.vocab_extension.learning.string_hashes import hashes_of
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 
 
@@ -75,7 +75,7 @@ def test_known_encodings_are_those_that_would_be_made(base_file: BpeFile) -> Non
     some = [strings[n] for n in order.tolist() if n % 2]
     known = KnownEncodings(hashes_of(some), encode(state, some))
     for chosen in (strings, strings[1::2], strings[::2], strings[::-1]):
-        at_S = known.find(chosen)
+        at_S = known.find(hashes_of(chosen))
         assert (at_S >= 0).tolist() == [string in some for string in chosen]
         others = encode(state, [string for string, at in zip(chosen, at_S, strict=True) if at < 0])
         found, wanted = completed(known, at_S, others), encode(state, chosen)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hanhua.vocab_extension.learning.learn import Learned
     from hanhua.vocab_extension.learning.near_copies import NearCopies
     from hanhua.vocab_extension.measuring.measure import Measure
+    from hanhua.vocab_extension.proof.pair import Pair
+    from hanhua.vocab_extension.proof.verify import Examination
 
 
 Corpus = Annotated[
@@ -157,6 +159,7 @@ def learn_folder(
 ) -> tuple[dict[str, Any], Learned]:
     """Write the extended tokenizer as a finished artifact at `out`; return its facts and what was learned."""
     from hanhua.base_tokenizer import resolve_base_tokenizer
+    from hanhua.vocab_extension.proof.verify import raise_if_broken
     from hanhua.vocab_extension.texts import sources_of
     from hanhua.vocab_extension.tokenizer_json import say_limits
 
@@ -164,9 +167,9 @@ def learn_folder(
     folder = resolve_base_tokenizer(base)
     say_limits(folder)
     with new_folder(out) as partial:
-        learned, verified = learn_into(partial, config, places, folder, reading, workers=workers)
-        rows = _measured(folder, partial, places, reading, learned.seen)
-        facts = _learn_facts(learned, rows, verified, partial)
+        learned, found = learn_into(partial, config, places, folder, reading, workers=workers)
+        rows = _measured(found.pair, places, reading, learned.seen)
+        facts = _learn_facts(learned, rows, raise_if_broken(found.checks), partial)
         _write_manifest(partial, config=config, base=folder, places=places, facts=facts)
     return facts, learned
 
@@ -186,13 +189,13 @@ def learn_into(
     reading: Reading,
     *,
     workers: int | None = None,
-) -> tuple[Learned, dict[str, str]]:
+) -> tuple[Learned, Examination]:
     """Learn from the files of each source except the 2% held out, write the tokenizer and verify it."""
     from hanhua.pipeline.service_builders import service
     from hanhua.vocab_extension.extend import write_extended
     from hanhua.vocab_extension.learning.learn import learn_tokens
     from hanhua.vocab_extension.learning.sources import Source
-    from hanhua.vocab_extension.proof.verify import raise_if_broken, verify_extension
+    from hanhua.vocab_extension.proof.verify import examine, raise_if_broken
     from hanhua.vocab_extension.texts import TextFiles
     from hanhua.vocab_extension.tokenizer_json import read_bpe_file
 
@@ -209,7 +212,9 @@ def learn_into(
     scratch.mkdir(exist_ok=True)
     learned = learn_tokens(sources, base=base, config=config, junk=service("junk"), workers=workers, scratch=scratch)
     write_extended(read_bpe_file(base), learned.tokens, partial)
-    return learned, raise_if_broken(verify_extension(partial, base=base))
+    found = examine(partial, base=base)
+    raise_if_broken(found.checks)
+    return learned, found
 
 
 def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:
@@ -227,16 +232,14 @@ def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dic
     return found
 
 
-def _measured(
-    base: Path, new: Path, places: Mapping[str, tuple[str, ...]], reading: Reading, seen: NearCopies
-) -> list[Measure]:
+def _measured(pair: Pair, places: Mapping[str, tuple[str, ...]], reading: Reading, seen: NearCopies) -> list[Measure]:
     """Measure both on what was held out; near copies of what was learned from would flatter."""
+    from hanhua.vocab_extension.measuring.measure import Subject
     from hanhua.vocab_extension.measuring.measure import measure as measure_all
-    from hanhua.vocab_extension.measuring.measure import open_subject
     from hanhua.vocab_extension.texts import TextFiles
 
     files = tuple(sorted({file for found in places.values() for file in found}))
-    subjects = [open_subject(base, name="base"), open_subject(new, name="extended")]
+    subjects = [Subject("base", pair.base_tokenizer), Subject("extended", pair.extended_tokenizer, pair.base.size)]
     return measure_all(subjects, {"held out": seen.without(TextFiles(files, *reading, held_out=True))})
 
 
