@@ -108,10 +108,10 @@ def learn_tokens(
 
 
 def _dictionary(file: BpeFile, config: VocabExtensionConfig) -> KeptDictionary | None:
-    if not config.dictionary_weight:
+    if not config.dictionary_weight or not config.word_lists:
         return None
     spaced = bool(config.space_prefixed_words) and config.leading_mark != "none"
-    return kept_dictionary(file, scripts=config.scripts, spaced=spaced)
+    return kept_dictionary(file, list(config.word_lists), scripts=config.scripts, spaced=spaced)
 
 
 def _counted(
@@ -140,7 +140,7 @@ def _counted(
     if reader.near_duplicates:
         say(f"left out {reader.near_duplicates:,} near copies of earlier documents")
     characters = sum(source.characters for source in counts)
-    if not characters and (reader.sources or not config.dictionary_weight):
+    if not characters and (reader.sources or dictionary is None):
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
     weights = [source.weight for source in reader.sources]
     files = [
@@ -152,7 +152,11 @@ def _counted(
         mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
         files.append(
             count_dictionary(
-                dictionary, folder / "dictionary.counts", characters=mass, spaced=config.space_prefixed_words
+                dictionary,
+                folder / "dictionary.counts",
+                characters=mass,
+                weights=config.word_lists,
+                spaced=config.space_prefixed_words,
             )
         )
     counted = sum_counts(files, max_strings=config.max_strings)

@@ -34,7 +34,7 @@ class SizeCurve:
     tokens: tuple[int, ...]
 
     def first_below(self, share: float) -> LastStep | None:
-        """Return the first size whose next step saves less than `share`; None when every step of the list saves more."""
+        """Return the first size whose next step saves less than `share`; None when every step saves more."""
         for size, before, after in zip(self.sizes, self.tokens, self.tokens[1:], strict=False):
             if before - after < share * before:
                 return LastStep(size, (before - after) / max(before, 1))

@@ -37,7 +37,15 @@ DictionaryWeight = Annotated[
     typer.Option(
         metavar="W",
         min=0,
-        help="Weight of jieba's word frequencies relative to the corpus; without --corpus, only they are used",
+        help="Weight of the word lists relative to the corpus; without --corpus, only they are used",
+    ),
+]
+WordLists = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=W…",
+        help="Lists of words and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
+        "each with -tw in Traditional (default: jieba=1 deepseek=2)",
     ),
 ]
 SpacedWords = Annotated[
@@ -100,7 +108,8 @@ def learn(
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
     merge_scope: MergeScope = "runs",
-    dictionary_weight: DictionaryWeight = 0.6,
+    dictionary_weight: DictionaryWeight = 0.9,
+    word_lists: WordLists = None,
     space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
     required_characters: RequiredCharacters = None,
@@ -129,6 +138,7 @@ def learn(
         "new_tokens": new_tokens,
         "merge_scope": merge_scope,
         "dictionary_weight": dictionary_weight,
+        **({"word_lists": _pairs("--word-lists", word_lists)} if word_lists else {}),
         "space_prefixed_words": space_prefixed_words,
         "scripts": scripts,
         "required_characters": required_characters or (),
@@ -210,6 +220,19 @@ def learn_into(
     learned = learn_tokens(sources, base=base, config=config, junk=service("junk"), workers=workers, scratch=scratch)
     write_extended(read_bpe_file(base), learned.tokens, partial)
     return learned, raise_if_broken(verify_extension(partial, base=base))
+
+
+def _pairs(option: str, given: list[str]) -> dict[str, str]:
+    """Return the values of `NAME=VALUE` arguments by NAME."""
+    from hanhua.errors import UsageError
+
+    found = {}
+    for word in given:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise UsageError(f"{option} {word}: expected NAME=W, such as jieba=1")
+        found[name] = value
+    return found
 
 
 def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:
