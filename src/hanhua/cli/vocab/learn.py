@@ -44,7 +44,7 @@ WordLists = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=W…",
-        help="Lists of words and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
+        help="Word lists and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
         "each with -tw in Traditional (default: jieba=1 deepseek=2)",
     ),
 ]
