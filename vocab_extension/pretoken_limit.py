@@ -7,10 +7,10 @@ nothing shows that until they have been learned.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer, pretoken_splitter
+from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer, pattern_splitter, pretoken_splitter
 from hanhua.zh_text.scripts import HAN
 
 TIGHT = 1.5
@@ -52,7 +52,7 @@ class PretokenLimit:
 
 def pretoken_limit(base: BpeFile, texts: Iterable[str]) -> PretokenLimit:
     """Count the pieces that the base's pre-tokenizer cuts the texts into."""
-    split = pretoken_splitter(load_tokenizer(base.data), base.data)
+    split = pattern_splitter(base.data) or pretoken_splitter(load_tokenizer(base.data), base.data)
     characters = pieces = han_characters = han_pieces = 0
     for text in texts:
         for piece in split(text):
@@ -62,3 +62,12 @@ def pretoken_limit(base: BpeFile, texts: Iterable[str]) -> PretokenLimit:
                 han_characters += len(piece)
                 han_pieces += 1
     return PretokenLimit(characters, pieces, han_characters, han_pieces)
+
+
+def beginning(texts: Iterable[str], *, characters: int = 200_000) -> Iterator[str]:
+    """Yield about so many characters: enough to see how a base cuts, before anything is learned."""
+    for text in texts:
+        if characters <= 0:
+            return
+        yield text[:characters]
+        characters -= len(text)

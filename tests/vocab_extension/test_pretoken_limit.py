@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.learned_list import read_learned
-from hanhua.vocab_extension.pretoken_limit import PretokenLimit, pretoken_limit
+from hanhua.vocab_extension.pretoken_limit import PretokenLimit, beginning, pretoken_limit
 from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer
 
 
@@ -39,3 +39,8 @@ def test_a_base_that_cuts_single_characters_is_told(base_file: BpeFile) -> None:
 def test_no_text_has_no_limit() -> None:
     empty = PretokenLimit(0, 0, 0, 0)
     assert (empty.characters_per_token, empty.han_characters_per_token) == (0.0, 0.0)
+
+
+def test_the_beginning_is_of_so_many_characters() -> None:
+    assert list(beginning(["一二三", "四五", "六"], characters=4)) == ["一二三", "四"]
+    assert list(beginning(["一二三"], characters=9)) == ["一二三"]

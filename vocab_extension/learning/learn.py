@@ -32,6 +32,7 @@ from hanhua.vocab_extension.learning.symbols import Symbols
 from hanhua.vocab_extension.learning.token_array import encode_strings
 from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.learning.train import ContinuedBpe
+from hanhua.vocab_extension.pretoken_limit import beginning, pretoken_limit
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 BATCH_CHARACTERS = 4_000_000
@@ -125,6 +126,8 @@ def _counted(
     """Return the counts of all sources and of the dictionary, and the number of workers."""
     batches = reader.batches()
     first = list(islice(batches, 2))
+    if first:
+        say(pretoken_limit(file, beginning(first[0].texts)).words())
     # One batch is done before a second process has loaded the tokenizer.
     workers = workers or (1 if len(first) < 2 else choose_workers(None, input_bytes=SMALL_BYTES))
     counts = count_batches(
