@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import command, hanhua
+from program import call, command, hanhua
 from repository import QUICKSTART
 
 DATA = QUICKSTART
@@ -101,7 +101,7 @@ def test_a_second_run_does_nothing_again(finished: dict[str, Any], recipe: Path,
     again = hanhua("run", recipe, "--runs", runs)
     assert again["made"] == []
     assert again["artifacts"] == finished["artifacts"]
-    steps = subprocess.run(command("plan", recipe, "--runs", runs, "--json"), capture_output=True, text=True)
+    steps = call("plan", recipe, "--runs", runs, "--json")
     assert [step["state"] for step in json.loads(steps.stdout)["stages"]] == ["cached"] * len(STAGES)
 
 
@@ -109,7 +109,7 @@ def test_a_changed_training_setting_redoes_training_and_what_follows(
     finished: dict[str, Any], recipe: Path, runs: Path
 ) -> None:
     change = ["-s", "continued_pretrain.seed=1"]
-    done = subprocess.run(command("plan", recipe, "--runs", runs, *change, "--json"), capture_output=True, text=True)
+    done = call("plan", recipe, "--runs", runs, *change, "--json")
     steps = {step["stage"]: step for step in json.loads(done.stdout)["stages"]}
     assert [stage for stage, step in steps.items() if step["state"] != "cached"] == STAGES[4:]
     assert steps["continued_pretrain"]["why"] == ["config.seed: 0 → 1"]
@@ -120,7 +120,7 @@ def test_a_changed_training_setting_redoes_training_and_what_follows(
 
 def test_from_refuses_drift_field_by_field(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
     arguments = ["run", recipe, "--runs", runs, "--from", "eval", "-s", "vocab_extension.new_tokens=512"]
-    done = subprocess.run(command(*arguments), capture_output=True, text=True)
+    done = call(*arguments)
     assert done.returncode == 2
     assert "config.new_tokens: 256 → 512" in done.stderr
 
@@ -157,8 +157,8 @@ def kill_in(stage: str, recipe: Path, runs: Path) -> None:
 def test_status_and_report_read_a_run(finished: dict[str, Any], recipe: Path, runs: Path) -> None:
     hanhua("run", recipe, "--runs", runs)  # whatever ran there in between, the run is this recipe's again
     run = runs / "Llama-3-zh-tiny"
-    done = subprocess.run(command("status", run, "--json"), capture_output=True, text=True)
+    done = call("status", run, "--json")
     assert {row["stage"] for row in json.loads(done.stdout)} == set(STAGES)
-    text = subprocess.run(command("report", run), capture_output=True, text=True).stdout
+    text = call("report", run).stdout
     assert "toy" in text
     assert "report.html" in text

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from program import call
 
 torch = pytest.importorskip("torch")
 
@@ -66,9 +67,8 @@ def examples(tokenizer: Any, question: str, answer: str, end: int) -> tuple[Any,
     return torch.tensor([prompt + reply]), torch.tensor([[-100] * len(prompt) + reply])
 
 
-def chat(model: Path, said: str, *options: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model), *options]
-    return subprocess.run(words, input=said, capture_output=True, text=True)
+def chat(model: Path, said: str | bytes, *options: str) -> subprocess.CompletedProcess[str]:
+    return call("chat", model, *options, said=said)
 
 
 def test_each_line_is_a_turn_and_every_end_token_stops(model: Path) -> None:
@@ -115,26 +115,27 @@ def test_a_base_model_is_refused(model: Path, tmp_path: Path) -> None:
     assert "hanhua restore" in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "big5"])
+@pytest.mark.parametrize(
+    "encoding", ["gb18030", *(pytest.param(name, marks=pytest.mark.slow) for name in ("utf-8-sig", "big5"))]
+)
 def test_standard_input_may_be_in_another_encoding(model: Path, encoding: str) -> None:
     said = (
         "你好，今天的天氣怎麼樣？我們一起去。\n你好\n"
         if encoding == "big5"
         else "你好，今天天气怎么样？我们一起去。\n你好\n"
     )
-    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model), "--temperature", "0", "--json"]
-    done = subprocess.run([*words, "--max-new-tokens", "8"], input=said.encode(encoding), capture_output=True)
+    words = ("chat", model, "--temperature", "0", "--json", "--max-new-tokens", "8")
+    done = call(*words, said=said.encode(encoding))
     assert done.returncode == 0, done.stderr
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [reply["user"] for reply in replies] == said.split()
-    assert ("GB18030" in done.stderr.decode()) is (encoding == "gb18030")
+    assert ("GB18030" in done.stderr) is (encoding == "gb18030")
 
 
 def test_what_is_in_no_encoding_is_refused_by_a_sentence(model: Path) -> None:
-    words = [sys.executable, "-m", "hanhua.cli.main", "chat", str(model)]
-    done = subprocess.run(words, input=b"\xff\xfe\xfd\n", capture_output=True)
-    assert done.returncode == 2 and b"Traceback" not in done.stderr
-    assert "standard input, line 1: not UTF-8 (byte 0" in done.stderr.decode()
+    done = call("chat", model, said=b"\xff\xfe\xfd\n")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "standard input, line 1: not UTF-8 (byte 0" in done.stderr
 
 
 def test_a_turn_that_is_too_long_does_not_end_the_conversation(model: Path) -> None:

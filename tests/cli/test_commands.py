@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import zstandard
+from program import call
+
+from hanhua.cli.main import ORDER
 
 PROGRAMS = {"hanhua": "hanhua.cli.main", "vocab-extension": "hanhua.cli.vocab_extension"}
 
 
 def run(program: str, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    module = PROGRAMS[program]
-    line = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, cwd=cwd)
+    return call(*arguments, cwd=cwd, module=PROGRAMS[program])
 
 
 def recipe(folder: Path, data: bytes, name: str = "texts.jsonl") -> Path:
@@ -91,6 +92,12 @@ def test_help_has_every_command_and_an_example(program: str) -> None:
     for name in commands:
         assert name in top.stdout
         assert "Example" in run(program, name, "--help").stdout, name
+
+
+def test_commands_are_listed_in_the_order_of_use() -> None:
+    help_ = run("hanhua", "--help").stdout
+    listed = [line.split()[0] for line in help_.partition("Commands:")[2].splitlines() if re.match(r"  [a-z]", line)]
+    assert tuple(listed) == ORDER
 
 
 def test_a_copied_recipe_finds_its_texts(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -121,10 +120,7 @@ def test_bf16_on_a_cpu_counts_where_training_takes_it() -> None:
     assert rate(tiny, amx=True, precision="auto") == rate(tiny, amx=False, precision="auto")
 
 
-def test_it_answers_at_once_and_without_torch() -> None:
-    began = time.perf_counter()
-    estimate("Llama-3.1-405B", "64x80GB")
-    assert time.perf_counter() - began < 0.2
+def test_it_answers_without_torch() -> None:
     code = "import sys; sys.modules['torch'] = None; import hanhua.continued_pretrain.estimate"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -76,7 +76,7 @@ def train(
     return Finished(out, done.stderr)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["untied", "tied"])
 def three(
     request: pytest.FixtureRequest, make_model: ModelMaker, corpus: Artifact, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Finished]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from program import call
 
 torch = pytest.importorskip("torch")
 gguf = pytest.importorskip("gguf")
@@ -72,7 +72,7 @@ def write_pair(folder: Path, tokenizer: Path, version: Version) -> tuple[Path, P
     return base, make_instruct(instruct, version)
 
 
-@pytest.mark.parametrize("version", ["3", "3.1"])
+@pytest.mark.parametrize("version", [pytest.param("3", marks=pytest.mark.slow), "3.1"])
 @pytest.mark.parametrize("tokenizer", ["base", pytest.param("llama3", marks=pytest.mark.soak)])
 def test_what_makes_a_chat_comes_out_as_it_went_in(
     tokenizer: str, version: Version, tmp_path: Path, request: pytest.FixtureRequest
@@ -151,10 +151,10 @@ def in_gguf(file: Path, modelfile: Path, instruct: Path, version: Version) -> No
 
 def test_the_command_restores_and_refuses(base: Path, extension: Path, tmp_path: Path) -> None:
     family = write_family(tmp_path, base, extension)
-    words = [sys.executable, "-m", "hanhua.cli.main", "restore", "--adapted", family.adapted, "--json"]
+    words = ("restore", "--adapted", family.adapted, "--json")
 
     def restore(*options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(w) for w in (*words, *options)], capture_output=True, text=True)
+        return call(*words, *options)
 
     good = ("--base", family.base, "--instruct", family.instruct, "--out", tmp_path / "out")
     done = restore(*good, "--scale", "0.5", "--group", "layers.0=1", "--repair-special-rows")
@@ -165,16 +165,17 @@ def test_the_command_restores_and_refuses(base: Path, extension: Path, tmp_path:
     assert (mistaken.returncode, "no group" in mistaken.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_command_searches_and_says_what_each_scale_costs(base: Path, extension: Path, tmp_path: Path) -> None:
     family = write_family(tmp_path, base, extension)
     texts, prompts = tmp_path / "texts.jsonl", tmp_path / "prompts.jsonl"
     texts.write_text('{"text": "今天天气很好，我们去公园。"}\n', encoding="utf-8")
     prompts.write_text('{"prompt": "你好"}\n', encoding="utf-8")
-    words = [sys.executable, "-m", "hanhua.cli.main", "restore", "--adapted", family.adapted, "--base", family.base]
-    words += ["--instruct", family.instruct, "--out", tmp_path / "out", "--search", texts, "--prompts", prompts]
+    words = ["restore", "--adapted", family.adapted, "--base", family.base, "--instruct", family.instruct]
+    words += ["--out", tmp_path / "out", "--search", texts, "--prompts", prompts]
 
     def search(*options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(w) for w in (*words, *options)], capture_output=True, text=True)
+        return call(*words, *options)
 
     strict = search("--scales", "0.5,1", "--max-loss", "0", "--json")
     tried = json.loads(strict.stdout)["search"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from mini_run import DATA, STAGES, write_recipe
-from program import command, hanhua
+from program import call, command, hanhua
 
 from hanhua.artifacts.files import read_json
 from hanhua.artifacts.store import Store
@@ -85,7 +85,7 @@ def test_changed_texts_cannot_be_reproduced(run: Path, recipe: Path, tmp_path: P
     before = texts.read_bytes()
     texts.write_bytes(before + b'{"text": "more"}\n')
     try:
-        done = subprocess.run(command("reproduce", run, "--into", tmp_path), capture_output=True, text=True)
+        done = call("reproduce", run, "--into", tmp_path)
     finally:
         texts.write_bytes(before)
     assert done.returncode == 2 and f"corpora.zh: {texts} has changed" in done.stderr
@@ -108,18 +108,18 @@ def test_two_runs_that_differ_in_one_setting(run: Path, recipe: Path, tmp_path: 
     assert found["artifacts"]["continued_pretrain"] == "different"
     figures = {figure["label"]: figure for figure in found["figures"]}
     assert figures["loss at the end of training"]["change"] != 0 and figures["new tokens"]["change"] == 0
-    text = subprocess.run(command("compare", run, tmp_path / RUN), capture_output=True, text=True).stdout
+    text = call("compare", run, tmp_path / RUN).stdout
     assert "learning_rate: 0.01 → 0.02" in text and "loss at the end of training" in text
 
 
 def test_what_is_not_a_run_is_not_compared(run: Path, tmp_path: Path) -> None:
-    done = subprocess.run(command("compare", run, tmp_path), capture_output=True, text=True)
+    done = call("compare", run, tmp_path)
     assert done.returncode == 2 and "not a run" in done.stderr
 
 
 def test_two_runs_do_not_meet_in_one_folder(recipe: Path, run: Path) -> None:
     with Store(run).locked():
-        done = subprocess.run(command("run", recipe, "--runs", run.parent), capture_output=True, text=True)
+        done = call("run", recipe, "--runs", run.parent)
         shown = hanhua("status", run)
     assert done.returncode == 2 and "another run is at work in this folder" in done.stderr
     assert {stage["state"] for stage in shown} == {"done"}

@@ -56,7 +56,9 @@ def test_each_kind_holds_what_it_should_and_nothing_else(made: Callable[..., Art
     assert weights["adapter"] == {"adapter_model.safetensors", "base/model.safetensors"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "tokenizer" else pytest.mark.slow) for kind in KINDS]
+)
 def test_through_every_fault_it_is_published_once_whole_and_loads(
     kind: str, publisher: Publisher, hub: HubServer, made: Callable[..., Artifact]
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from small_llama import QUICKSTART
 
 ZH = [str(path) for path in sorted(QUICKSTART.glob("zh_*.jsonl"))]
@@ -31,6 +32,7 @@ def run(*words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_learn_verify_and_measure_run_without_what_windows_lacks(base: Path, tmp_path: Path) -> None:
     run("learn", "--base", base, "--corpus", *ZH, "--new-tokens", 256, "--out", tmp_path / "zh")
     proved = json.loads(run("verify", tmp_path / "zh", "--base", base, "--texts", *ZH, "--json"))

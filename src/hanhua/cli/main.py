@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hanhua.cli import chat as chat_cli
 from hanhua.cli import eval as eval_cli
@@ -27,8 +28,37 @@ from hanhua.cli.printing import print_json, print_table
 from hanhua.cli.stages import stage_named
 from hanhua.cli.vocab.options import ManyFiles
 
+ORDER = (
+    *(
+        "init",
+        "recipes",
+        "validate",
+        "plan",
+        "run",
+        "status",
+        "view",
+        "report",
+        "compare",
+        "reproduce",
+        "publish",
+        "clean",
+    ),
+    *("filter", "synthesize", "train", "find-lr", "eval", "evidence", "restore", "chat", "doctor"),
+)
+"""Commands as they are listed: the way of a recipe from its first line to the Hub, then the stages on their own."""
+
+
+class InOrderOfUse(TyperGroup):
+    """A group whose help lists its commands in ORDER."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands; what ORDER lacks comes last."""
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
 app = typer.Typer(
     name="hanhua",
+    cls=InOrderOfUse,
     help="Hanhua (汉化): adapts open Llama 3 checkpoints to Chinese.",
     epilog="Start with: hanhua run quickstart",
     no_args_is_help=True,

@@ -134,6 +134,7 @@ with open_runner(source, cache=cache, batch_size=1) as runner:
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_measure_it_goes_on(base: ModelFolder, tmp_path: Path) -> None:
     tests = Path(__file__).parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}

@@ -144,6 +144,7 @@ def test_every_tokenizer_reads_the_same_characters(
     assert sum(d.tokens for d in extended) < sum(d.tokens for d in base)
 
 
+@pytest.mark.slow
 def test_process_count_changes_nothing(base: ModelFolder, documents: list[Document]) -> None:
     found = []
     for processes in (1, 2):

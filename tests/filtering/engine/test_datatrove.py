@@ -86,6 +86,7 @@ def check_against_our_own(folder: Path) -> None:
     assert seen == len(kept) + len(rejected) > 200
 
 
+@pytest.mark.slow
 def test_the_local_executor_gives_the_same_verdicts_and_the_second_step_the_same_corpus(tmp_path: Path) -> None:
     folder, said = cluster(tmp_path, "local", "--set", "workers=2")
     check_against_our_own(folder)

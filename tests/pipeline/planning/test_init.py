@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 from mini_run import DATA
-from program import command
+from program import call
 
 from hanhua.pipeline.planning.advice import GAIN, TEXT_MEGABYTES, advise_extension
 from hanhua.pipeline.planning.estimate import estimate_recipe
@@ -87,11 +86,7 @@ def test_texts_smaller_than_the_budget_are_said_in_passes_over_them(tmp_path: Pa
     assert "the budget goes over them 2.4 times." in said[1_500_000] and "teaches little" not in said[1_500_000]
     assert "about 503,145 tokens: the budget goes over them 1,590 times." in said[1_000_000_000]
     assert "a budget of 2,515,723 tokens" in said[1_000_000_000]
-    text = subprocess.run(
-        command("plan", drafted(tmp_path, corpora={"zh": str(texts)}), "--runs", tmp_path),
-        capture_output=True,
-        text=True,
-    ).stdout
+    text = call("plan", drafted(tmp_path, corpora={"zh": str(texts)}), "--runs", tmp_path).stdout
     assert "zh 1,590 times over" in text
 
 
@@ -119,17 +114,15 @@ def test_hours_and_dollars_buy_what_the_estimate_says(tmp_path: Path) -> None:
 def test_what_cannot_be_drafted_is_said_and_nothing_written(arguments: list[str], says: str, tmp_path: Path) -> None:
     given = [*(["--devices", "1x80GB"] if "--devices" not in arguments else []), *arguments]
     given += ["--base", BASE] if "--base" not in arguments else []
-    done = subprocess.run(
-        command("init", tmp_path / "mine.yaml", *given), capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    done = call("init", tmp_path / "mine.yaml", *given)
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert not (tmp_path / "mine.yaml").exists()
 
 
 def test_from_flags_alone(tmp_path: Path) -> None:
     arguments = ["--base", BASE, "--devices", "8x80GB", "--budget-tokens", "4e9", "--json"]
-    done = subprocess.run(command("init", tmp_path / "mine.yaml", *arguments), capture_output=True, text=True)
+    done = call("init", tmp_path / "mine.yaml", *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["new_tokens"] == 32768
-    again = subprocess.run(command("init", tmp_path / "mine.yaml", *arguments), capture_output=True, text=True)
+    again = call("init", tmp_path / "mine.yaml", *arguments)
     assert again.returncode == 2 and "exists already" in again.stderr

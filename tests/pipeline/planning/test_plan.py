@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from program import command, started
+from program import call, started
 from repository import skip_without_base
 
 from hanhua.continued_pretrain.model_shapes import ModelShape
@@ -70,9 +69,9 @@ def test_a_small_model_is_planned_for_an_hour_a_night_or_a_gpu(
 
 def test_a_plan_counts_what_it_knows_and_names_what_it_does_not(tmp_path: Path) -> None:
     plan = ["plan", "llama-3-8b-zh", "-s", "hardware.price_per_device_hour=2"]
-    text = subprocess.run(command(*plan), capture_output=True, text=True, cwd=tmp_path).stdout
+    text = call(*plan, cwd=tmp_path).stdout
     assert "size unknown: zh_wiki" in text and "trains on 1,000,000,000 tokens" in text
-    whole = json.loads(subprocess.run(command(*plan, "--json"), capture_output=True, text=True, cwd=tmp_path).stdout)
+    whole = json.loads(call(*plan, "--json", cwd=tmp_path).stdout)
     training = whole["estimate"]["training"]
     assert training["dollars"] == pytest.approx(2 * training["hours"])
     assert 10 < training["hours"] < 60 and 20e9 < training["memory_bytes"] < 80e9
@@ -80,7 +79,7 @@ def test_a_plan_counts_what_it_knows_and_names_what_it_does_not(tmp_path: Path) 
 
 def test_what_cannot_fit_is_refused_with_what_would(tmp_path: Path) -> None:
     tight = ("-s", "hardware.devices=24GB")
-    done = subprocess.run(command("plan", "llama-3-8b-zh", *tight), capture_output=True, text=True, cwd=tmp_path)
+    done = call("plan", "llama-3-8b-zh", *tight, cwd=tmp_path)
     assert done.returncode == 2 and "any of these would fit" in done.stderr and "80GB" in done.stderr
     assert "continued_pretrain" in done.stdout, "the plan is shown all the same"
 

@@ -111,6 +111,7 @@ def test_repeated_parts_of_new_tokens_are_encoded_alike(encoding: tiktoken.Encod
     assert_same(encoding, tokenizer, ("".join(random_.choices(text, k=random_.randint(2, 20))) for text in shuffled))
 
 
+@pytest.mark.slow
 def test_parts_of_characters_are_encoded_alike(llama3: Path, tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     shutil.copytree(llama3, folder)

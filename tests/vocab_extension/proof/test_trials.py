@@ -65,7 +65,7 @@ def test_the_built_in_samples_name_nobody_twice(pair: Pair) -> None:
     assert done["built-in Korean with hanja"].korean.bytes == done["built-in Korean with hanja"].all.bytes
 
 
-@pytest.mark.parametrize("in_one_document", [False, True])
+@pytest.mark.parametrize("in_one_document", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_memory_does_not_grow_with_the_texts(pair: Pair, in_one_document: bool) -> None:
     line = "some plain English words, 汉字也有一些。\n"
 

@@ -58,6 +58,7 @@ def test_the_base_is_got_back_from_what_extends_it(base_file: BpeFile, extension
     assert base_file.vocab.items() <= found.vocab.items()
 
 
+@pytest.mark.slow
 def test_unread_ids_of_the_real_base_are_special_unreachable_or_no_utf8(llama3: Path) -> None:
     file = read_bpe_file(llama3)
     unread = set(unread_ids(file, file.size + 10).tolist())
