@@ -137,7 +137,7 @@ def _write(found: KeptDictionary, out: BinaryIO) -> None:
 
 
 def count_dictionary(
-    found: KeptDictionary, path: Path, *, characters: float, weights: Mapping[str, float], spaced: float
+    found: KeptDictionary, path: Path, *, characters: float, weights: Mapping[Any, float], spaced: float
 ) -> CountFile:
     """Write the words as counts that together hold `characters` characters, besides those behind a space.
 

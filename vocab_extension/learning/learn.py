@@ -152,20 +152,18 @@ def _counted(
         for found in source.files
     ]
     if dictionary is not None:
-        mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
-        files.append(
-            count_dictionary(
-                dictionary,
-                folder / "dictionary.counts",
-                characters=mass,
-                weights=config.word_lists,
-                spaced=config.space_prefixed_words,
-            )
-        )
+        files.append(_words(dictionary, folder / "dictionary.counts", config, characters))
     counted = sum_counts(files, max_strings=config.max_strings)
     if counted.sampled:
         say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
     return counted, workers
+
+
+def _words(dictionary: KeptDictionary, place: Path, config: VocabExtensionConfig, characters: int) -> CountFile:
+    """Write the word lists as counts for a corpus of so many characters."""
+    mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
+    spaced = config.space_prefixed_words
+    return count_dictionary(dictionary, place, characters=mass, weights=config.word_lists, spaced=spaced)
 
 
 NO_CORPUS_CHARACTERS = 1e8

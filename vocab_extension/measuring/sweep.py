@@ -145,18 +145,8 @@ def sweep(
     ]
     curve = size_curve(base, tokens[: sizes[-1]], met_N, totals[-1])
     limit = pretoken_limit(base, (text for stream in texts.values() for text in stream))
-    return Sweep(
-        rows=tuple(rows),
-        documents=len(held.columns_DK),
-        characters=totals[0],
-        bytes=totals[1],
-        sample_characters=sample_characters,
-        budget=budget,
-        budget_characters=characters,
-        shape=shape,
-        curve=curve,
-        limit=limit,
-    )
+    measured = (len(held.columns_DK), totals[0], totals[1], sample_characters)
+    return Sweep(tuple(rows), *measured, budget, characters, shape, curve, limit)
 
 
 def _encode_all(encoder: Encoder, texts: Mapping[str, Iterable[str]], first: int, new_tokens: int) -> tuple[Ints, Ints]:

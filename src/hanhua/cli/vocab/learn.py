@@ -128,8 +128,7 @@ def learn(
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
     2% of the documents are held out; the table shows characters per token on them.
-    The tokenizer loads in plain transformers, and is verified before it is written. Without --corpus, only jieba's
-    dictionary is learned from.
+    It loads in plain transformers, and is verified before it is written. Without --corpus, word lists alone teach.
     """
     from hanhua.cli.settings import config_of_options
     from hanhua.vocab_extension.config import VocabExtensionConfig
@@ -151,8 +150,7 @@ def learn(
         "max_strings": max_strings,
     }
     config = config_of_options(VocabExtensionConfig, given)
-    reading = Reading(text_field, split)
-    done = learn_folder(config, corpus or [], base, reading, out=out, workers=workers)
+    done = learn_folder(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers)
     _print_learned(*done, base=base, out=out, as_json=as_json)
 
 
