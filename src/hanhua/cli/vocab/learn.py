@@ -45,7 +45,7 @@ WordLists = Annotated[
     typer.Option(
         metavar="NAME=W…",
         help="Word lists and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
-        "each with -tw in Traditional (default: jieba=1 deepseek=2)",
+        "each with -tw in Traditional (default: jieba=0.3 deepseek=0.6 deepseek-tw=0.04)",
     ),
 ]
 SpacedWords = Annotated[
@@ -108,7 +108,7 @@ def learn(
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
     merge_scope: MergeScope = "runs",
-    dictionary_weight: DictionaryWeight = 0.9,
+    dictionary_weight: DictionaryWeight = 0.94,
     word_lists: WordLists = None,
     space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
