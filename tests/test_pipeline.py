@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from program import call, command, hanhua
 from repository import QUICKSTART
+from small_llama import write_small_base
 
 DATA = QUICKSTART
 STAGES = ["filtering", "base", "vocab_extension", "resize", "continued_pretrain", "eval", "release", "report"]
 
 RECIPE = f"""\
 name: Llama-3-zh-tiny
-base: {{toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}}}
+base:
+  toy: {{hidden_size: 16, layers: 1, heads: 2, kv_heads: 1, pretrain_tokens: 2000, threads: 1}}
+  tokenizer: TOKENIZER
 corpora:
   zh: {{path: "{DATA}/zh_hans_*.jsonl", weight: 0.8, license: Apache-2.0}}
   en_replay: {{path: "{DATA}/en.jsonl", language: en, weight: 0.2, license: Apache-2.0}}
@@ -45,10 +48,16 @@ release: {{}}
 """
 
 
+@pytest.fixture(scope="module", params=["small", pytest.param("llama3", marks=pytest.mark.slow)])
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer in all things like Llama 3's, which takes seconds where the real one takes a minute."""
+    return "llama3" if request.param == "llama3" else str(write_small_base(tmp_path_factory.mktemp("tokenizer")))
+
+
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe(tmp_path_factory: pytest.TempPathFactory, tokenizer: str) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(RECIPE, encoding="utf-8")
+    path.write_text(RECIPE.replace("TOKENIZER", tokenizer), encoding="utf-8")
     return path
 
 
@@ -80,17 +89,18 @@ def test_the_headline_has_compression_and_bits_for_each_model(finished: dict[str
     assert "harmful generations" in rows
 
 
-def test_the_adapted_model_loads_with_nothing_of_ours(finished: dict[str, Any]) -> None:
+def test_the_adapted_model_loads_with_nothing_of_ours(finished: dict[str, Any], tokenizer: str) -> None:
+    bos, size = (128000, 128512) if tokenizer == "llama3" else (768, 1280)
     code = (
-        "import sys; sys.modules['hanhua'] = None\n"
+        f"import sys; sys.modules['hanhua'] = None; bos, size = {bos}, {size}\n"
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
         "for folder in sys.argv[1:]:\n"
         "    model = AutoModelForCausalLM.from_pretrained(folder)\n"
         "    tokenizer = AutoTokenizer.from_pretrained(folder)\n"
         "    ids = tokenizer('今天天气很好', return_tensors='pt').input_ids\n"
-        "    assert ids[0, 0] == 128000 and len(tokenizer) == model.config.vocab_size == 128512\n"
+        "    assert ids[0, 0] == bos and len(tokenizer) == model.config.vocab_size == size\n"
         "    assert tokenizer.decode(ids[0, 1:]) == '今天天气很好'\n"
-        "    model.generate(ids, max_new_tokens=2, do_sample=False, pad_token_id=128001)\n"
+        "    model.generate(ids, max_new_tokens=2, do_sample=False, pad_token_id=bos + 1)\n"
     )
     folders = [finished["paths"]["adapted model"], finished["paths"]["release folder"]]
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True)

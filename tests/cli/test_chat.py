@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 from program import call
+from small_llama import write_small_base
 
 torch = pytest.importorskip("torch")
 
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from hanhua.base_tokenizer import resolve_base_tokenizer  # noqa: E402
 from hanhua.cli.conversation import Sampling, open_conversation  # noqa: E402
 from hanhua.errors import InputError  # noqa: E402
 
-EOM, EOT = 128008, 128009
+BOS, EOS, EOM, EOT = 768, 769, 776, 777
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' + m.content }}"
     "{% if not loop.last or m.role != 'assistant' %}{{ '<|eot_id|>' }}{% endif %}{% endfor %}"
@@ -36,13 +36,14 @@ ANSWERS = {"你好": ("认识鱻很高兴！", EOT), "call": ("print(1)", EOM)}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chat") / "model"
-    shutil.copytree(resolve_base_tokenizer("llama3"), folder)
+    folder.mkdir()
+    write_small_base(folder)
     (folder / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=128256, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        num_key_value_heads=1, bos_token_id=128000, eos_token_id=[128001, EOM, EOT], max_position_embeddings=128,
+        vocab_size=1024, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, bos_token_id=BOS, eos_token_id=[EOS, EOM, EOT], max_position_embeddings=128,
     )  # fmt: skip
     network = LlamaForCausalLM(config)
     rows = [examples(tokenizer, question, *answer) for question, answer in ANSWERS.items()]
@@ -53,7 +54,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
-    network.generation_config = GenerationConfig(eos_token_id=[128001, EOM, EOT], do_sample=True, temperature=0.6)
+    network.generation_config = GenerationConfig(eos_token_id=[EOS, EOM, EOT], do_sample=True, temperature=0.6)
     network.save_pretrained(folder)
     return folder
 
