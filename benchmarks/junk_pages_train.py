@@ -70,7 +70,8 @@ def main() -> None:
     pages, texts = judged_pages(arguments.pages, arguments.labels), own_texts()
     rows = features(benign(arguments.data))
     always = [Examples(rows, np.full(len(rows), -1), CORPUS_WEIGHT), long_texts()]
-    kinds, results = {}, {}
+    kinds: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     beyond = []
     for number, kind in enumerate(PAGE_KINDS):
         margins = held_out(number, [pages, texts], always)
@@ -109,7 +110,7 @@ def long_texts() -> Examples:
 
 
 def kinds_of(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
-    names = {"good": -1, "other": -2, **{kind: number for number, kind in enumerate(PAGE_KINDS)}}
+    names: dict[str, int] = {"good": -1, "other": -2, **{kind: number for number, kind in enumerate(PAGE_KINDS)}}
     return np.array([-1 if row["label"] == "keep" else names[row["kind"]] for row in rows])
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ROUND_TO = 256
+WordList = Literal["jieba", "jieba-tw", "deepseek", "deepseek-tw", "qwen", "qwen-tw", "llama4", "llama4-tw"]
 
 
 class VocabExtensionConfig(BaseModel):
@@ -35,11 +36,17 @@ class VocabExtensionConfig(BaseModel):
         description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
     )
     dictionary_weight: float = Field(
-        default=0.6,
+        default=0.94,
         ge=0,
         le=100,
-        description="Weight of jieba's word frequencies relative to the corpus, which is 1: general Chinese "
-        "for a narrow corpus. 0: the corpus alone",
+        description="Weight of the word lists relative to the corpus, which is 1: general Chinese for a narrow corpus. "
+        "0: the corpus alone",
+    )
+    word_lists: dict[WordList, Annotated[float, Field(gt=0)]] = Field(
+        default={"jieba": 0.3, "deepseek": 0.6, "deepseek-tw": 0.04},
+        description="The lists and their shares: jieba's dictionary, and the vocabularies of open tokenizers by their "
+        "order; NAME-tw is a list written in Traditional as in Taiwan. Before 2026-11-28 it was jieba's alone, at a "
+        "dictionary_weight of 0.6",
     )
     space_prefixed_words: float = Field(
         default=0.25,

@@ -3,11 +3,12 @@
 700,000 strings (both scripts, with and without a space before them) are found, converted and encoded in half a minute;
 from the user's cache they come in a second. The name of the file says all it depends on.
 
-Shape suffixes: K words, S words as strings, T cells, one a base token.
+Shape suffixes: K words, L lists of words, S words as strings, T cells, one a base token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 from hanhua.artifacts.code_closure import closure_hashes
 from hanhua.artifacts.files import sha256_of
 from hanhua.artifacts.manifest import library_versions
+from hanhua.packaged_tokenizers import PACKAGED
 from hanhua.user_cache import cached_file, keep_file, read_arrays
 from hanhua.vocab_extension.learning.count import UNIT
 from hanhua.vocab_extension.learning.counts import CountFile, write_table
@@ -40,45 +42,50 @@ CODE = (
     "hanhua.vocab_extension.learning.dictionary:dictionary_words",
     "hanhua.vocab_extension.learning.string_encoding:encode",
 )
-LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers", "fastokens")
+LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers", "fastokens", *sorted({p.package for p in PACKAGED.values()}))
 MOST_KEPT = 6
 """Of some 35 MB each."""
 _BATCH_STRINGS = 50_000
-_ARRAYS = ("hash_K", "frequency_K", "spaced_K", "ids_T", "lengths_S", "begins_T", "inside_T")
+_ARRAYS = ("hash_K", "frequency_LK", "spaced_K", "ids_T", "lengths_S", "begins_T", "inside_T")
 
 
 @dataclass(frozen=True)
 class KeptDictionary:
-    """K words in the order of their hashes. frequency_K: the dictionary's; spaced_K: whether a space stands before."""
+    """K words in the order of their hashes. lists: the names of L lists, frequency_LK: what each says of each word.
+
+    spaced_K: whether a space stands before.
+    """
 
     strings: Any
-    frequency_K: npt.NDArray[np.int64]
+    lists: tuple[str, ...]
+    frequency_LK: npt.NDArray[np.int64]
     spaced_K: npt.NDArray[np.bool_]
     known: KnownEncodings
 
 
-def kept_dictionary(base: BpeFile, *, scripts: str, spaced: bool) -> KeptDictionary:
-    """Return the dictionary for a base, from the cache if it is there, else made and put there.
+def kept_dictionary(base: BpeFile, lists: Sequence[str], *, scripts: str, spaced: bool) -> KeptDictionary:
+    """Return the words of some lists for a base, from the cache if they are there, else made and put there.
 
     spaced: whether the words the base cuts otherwise behind a space are wanted with it too.
     """
-    place = _place_of(base, scripts, spaced)
-    found = _load(place)
+    lists = tuple(sorted(lists))
+    place = _place_of(base, lists, scripts, spaced)
+    found = _load(place, lists)
     if found is not None:
         return found
-    made = _made(base, scripts, spaced)
+    made = _made(base, lists, scripts, spaced)
     keep_file(place, partial(_write, made), most=MOST_KEPT)
     return made
 
 
-def _place_of(base: BpeFile, scripts: str, spaced: bool) -> Path:
+def _place_of(base: BpeFile, lists: tuple[str, ...], scripts: str, spaced: bool) -> Path:
     code = [closure_hashes(function) for function in CODE]
-    decides = [ALGORITHM, sha256_of(base.place), scripts, spaced, library_versions(LIBRARIES), code]
+    decides = [ALGORITHM, sha256_of(base.place), lists, scripts, spaced, library_versions(LIBRARIES), code]
     return cached_file("dictionary", decides, suffix=".npz")
 
 
-def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
-    words = dictionary_words(scripts=scripts, base=base if spaced else None)
+def _made(base: BpeFile, lists: tuple[str, ...], scripts: str, spaced: bool) -> KeptDictionary:
+    words = dictionary_words(lists, scripts=scripts, base=base if spaced else None)
     strings = list(words)
     hash_K = hashes_of(strings)
     order = np.argsort(hash_K, kind="stable").tolist()
@@ -88,7 +95,8 @@ def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
     parts = [encode(state, batch) for batch in batches]
     return KeptDictionary(
         pa.array(strings, type=pa.large_string()),
-        np.array([words[string][0] for string in strings], dtype=np.int64),
+        lists,
+        np.array([words[string][0] for string in strings], dtype=np.int64).T,
         np.array([words[string][1] for string in strings], dtype=bool),
         KnownEncodings(
             hash_K[order],
@@ -102,14 +110,14 @@ def _made(base: BpeFile, scripts: str, spaced: bool) -> KeptDictionary:
     )
 
 
-def _load(place: Path) -> KeptDictionary | None:
+def _load(place: Path, lists: tuple[str, ...]) -> KeptDictionary | None:
     found = read_arrays(place)
     if found is None or not {"text", *_ARRAYS} <= set(found):
         return None
-    hash_K, frequency_K, spaced_K, ids_T, lengths_S, begins_T, inside_T = (found[name] for name in _ARRAYS)
+    hash_K, frequency_LK, spaced_K, ids_T, lengths_S, begins_T, inside_T = (found[name] for name in _ARRAYS)
     strings = pa.array(found["text"].tobytes().decode("utf-8").split("\n"), type=pa.large_string())
     return KeptDictionary(
-        strings, frequency_K, spaced_K, KnownEncodings(hash_K, Encoded(ids_T, lengths_S, begins_T, inside_T))
+        strings, lists, frequency_LK, spaced_K, KnownEncodings(hash_K, Encoded(ids_T, lengths_S, begins_T, inside_T))
     )
 
 
@@ -117,7 +125,7 @@ def _write(found: KeptDictionary, out: BinaryIO) -> None:
     known, encoded = found.known, found.known.encoded
     values = (
         known.hash_K,
-        found.frequency_K,
+        found.frequency_LK,
         found.spaced_K,
         encoded.ids_T,
         encoded.lengths_S,
@@ -128,16 +136,20 @@ def _write(found: KeptDictionary, out: BinaryIO) -> None:
     np.savez(out, text=text, **dict(zip(_ARRAYS, values, strict=True)))  # type: ignore[arg-type]
 
 
-def count_dictionary(found: KeptDictionary, path: Path, *, characters: float, spaced: float) -> CountFile:
-    """Write the dictionary as counts that together hold `characters` characters, besides those behind a space.
+def count_dictionary(
+    found: KeptDictionary, path: Path, *, characters: float, weights: Mapping[Any, float], spaced: float
+) -> CountFile:
+    """Write the words as counts that together hold `characters` characters, besides those behind a space.
 
-    spaced: what a word weighs behind a space, compared with the bare word.
+    weights: of the lists, compared with one another. spaced: what a word weighs behind a space, compared with the
+    bare word.
     """
     lengths_K = pc.utf8_length(found.strings).to_numpy()
     bare_K = ~found.spaced_K
-    total = int((lengths_K[bare_K] * found.frequency_K[bare_K]).sum())
-    scale = characters * UNIT / total
-    scaled_K = found.frequency_K * scale
+    each = characters * UNIT / sum(weights[name] for name in found.lists)
+    scaled_K = np.zeros(len(lengths_K))
+    for name, frequency_K in zip(found.lists, found.frequency_LK, strict=True):
+        scaled_K += frequency_K * (weights[name] * each / int((lengths_K[bare_K] * frequency_K[bare_K]).sum()))
     scaled_K[found.spaced_K] *= spaced
     counts_K = np.maximum(np.rint(scaled_K), 1).astype(np.int64)
     documents_K = np.full(len(counts_K), ALL_DOCUMENTS, dtype=np.uint64)

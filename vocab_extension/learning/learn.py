@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,6 +32,7 @@ from hanhua.vocab_extension.learning.symbols import Symbols
 from hanhua.vocab_extension.learning.token_array import encode_strings
 from hanhua.vocab_extension.learning.token_pattern import TokenPattern
 from hanhua.vocab_extension.learning.train import ContinuedBpe
+from hanhua.vocab_extension.pretoken_limit import beginning, pretoken_limit
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
 BATCH_CHARACTERS = 4_000_000
@@ -108,10 +110,10 @@ def learn_tokens(
 
 
 def _dictionary(file: BpeFile, config: VocabExtensionConfig) -> KeptDictionary | None:
-    if not config.dictionary_weight:
+    if not config.dictionary_weight or not config.word_lists:
         return None
     spaced = bool(config.space_prefixed_words) and config.leading_mark != "none"
-    return kept_dictionary(file, scripts=config.scripts, spaced=spaced)
+    return kept_dictionary(file, list(config.word_lists), scripts=config.scripts, spaced=spaced)
 
 
 def _counted(
@@ -123,8 +125,12 @@ def _counted(
     dictionary: KeptDictionary | None,
 ) -> CountedStrings:
     """Return the counts of all sources and of the dictionary."""
+    batches = reader.batches()
+    first = list(islice(batches, 1))
+    if first:
+        say(pretoken_limit(file, beginning(first[0].texts)).words())
     counts = count_batches(
-        reader.batches(),
+        chain(first, batches),
         sources=len(reader.sources),
         base=file.place.parent,
         scripts=config.scripts,
@@ -136,7 +142,7 @@ def _counted(
     if reader.near_duplicates:
         say(f"left out {reader.near_duplicates:,} near copies of earlier documents")
     characters = sum(source.characters for source in counts)
-    if not characters and (reader.sources or not config.dictionary_weight):
+    if not characters and (reader.sources or dictionary is None):
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
     weights = [source.weight for source in reader.sources]
     files = [
@@ -145,16 +151,18 @@ def _counted(
         for found in source.files
     ]
     if dictionary is not None:
-        mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
-        files.append(
-            count_dictionary(
-                dictionary, folder / "dictionary.counts", characters=mass, spaced=config.space_prefixed_words
-            )
-        )
+        files.append(_words(dictionary, folder / "dictionary.counts", config, characters))
     counted = sum_counts(files, max_strings=config.max_strings)
     if counted.sampled:
         say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
     return counted
+
+
+def _words(dictionary: KeptDictionary, place: Path, config: VocabExtensionConfig, characters: int) -> CountFile:
+    """Write the word lists as counts for a corpus of so many characters."""
+    mass = config.dictionary_weight * characters if characters else NO_CORPUS_CHARACTERS
+    spaced = config.space_prefixed_words
+    return count_dictionary(dictionary, place, characters=mass, weights=config.word_lists, spaced=spaced)
 
 
 NO_CORPUS_CHARACTERS = 1e8

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from hanhua.vocab_extension.measuring.size_curve import STEP, LastStep
 from hanhua.vocab_extension.measuring.sweep import SizeRow, Sweep
 
 SHARE_SEEN = 0.9
@@ -34,11 +35,15 @@ class Rule:
 
     min_gain: the low end of the gain's interval. Below it the trouble of a tokenizer of one's own (every tool
     that loads the model, every adapter) is not worth it.
+
+    min_next: named beside the advice is the first size at which another 1,024 tokens save less than this share of
+    the text's tokens.
     """
 
     min_seen: int = 1000
     min_step: float = 0.001
     min_gain: float = 1.05
+    min_next: float = 0.005
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """new_tokens: 0 for "do not extend". words: the advice, then the reasons, a sentence each."""
+    """new_tokens: 0 for "do not extend". words: the advice, then the reasons, a sentence each.
+
+    by_share: the size that `Rule.min_next` names; None when the list ends before.
+    """
 
     new_tokens: int
     words: tuple[str, ...]
     rule: Rule
     verdicts: tuple[Verdict, ...]
+    by_share: LastStep | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON data."""
@@ -91,7 +100,9 @@ def recommend(sweep: Sweep, rule: Rule) -> Recommendation:
             words.append(_why_not(sweep, rows, good, rule))
             words += _few(sweep, rows[1]) if good == 0 and not verdicts[0].seen else []
         words.append(MEASURED_COST)
-    return Recommendation(rows[chosen].new_tokens, tuple(words), rule, verdicts)
+    by_share = sweep.curve.first_below(rule.min_next)
+    words += _by_share(by_share, sweep, rule)
+    return Recommendation(rows[chosen].new_tokens, tuple(words), rule, verdicts, by_share)
 
 
 def _verdict(row: SizeRow, before: SizeRow, rule: Rule) -> Verdict:
@@ -175,6 +186,16 @@ def _few(sweep: Sweep, row: SizeRow) -> list[str]:
         f"About {seen.enough:,} of the {row.new_tokens:,} would be seen often enough in {sweep.budget}: "
         "smaller --sizes show whether so few are worth it."
     ]
+
+
+def _by_share(found: LastStep | None, sweep: Sweep, rule: Rule) -> list[str]:
+    if found is not None:
+        return [
+            f"By share alone: {found.new_tokens:,} is the first size at which another {STEP:,} tokens save less than "
+            f"{rule.min_next:.2%} of the tokens ({found.saved:.2%})."
+        ]
+    last = sweep.curve.sizes[-1]
+    return [f"By share alone: up to {last:,}, every {STEP:,} tokens save {rule.min_next:.2%} or more."] if last else []
 
 
 def _amount(sweep: Sweep, factor: float) -> str:

@@ -22,10 +22,12 @@ from hanhua.vocab_extension.extend import extended
 from hanhua.vocab_extension.measuring.bootstrap import Interval, interval_of, resampled_totals
 from hanhua.vocab_extension.measuring.document_counts import Ints, batches, encode_flat
 from hanhua.vocab_extension.measuring.model_shape import ModelShape
+from hanhua.vocab_extension.measuring.size_curve import SizeCurve, size_curve
 from hanhua.vocab_extension.measuring.sweep_costs import Costs, costs_of
 from hanhua.vocab_extension.measuring.thinning import thinned
 from hanhua.vocab_extension.measuring.times_seen import Budget, TimesSeen, times_seen
 from hanhua.vocab_extension.measuring.word_boundaries import token_bytes, word_boundaries
+from hanhua.vocab_extension.pretoken_limit import PretokenLimit, pretoken_limit
 from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer
 
 MAX_SAMPLE_CHARACTERS = 20_000_000
@@ -64,7 +66,11 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All sizes, and what they were measured on."""
+    """All sizes, and what they were measured on.
+
+    curve: tokens of the texts at every 1,024 new ones, up to the largest size. limit: what the pre-tokenizer lets any
+    size reach on them.
+    """
 
     rows: tuple[SizeRow, ...]
     documents: int
@@ -74,6 +80,8 @@ class Sweep:
     budget: Budget
     budget_characters: float
     shape: ModelShape
+    curve: SizeCurve
+    limit: PretokenLimit
 
 
 def sizes_to_sweep(wanted: Iterable[int], *, base_size: int, learned: int) -> tuple[int, ...]:
@@ -116,12 +124,13 @@ def sweep(
     tokens_by_size: list[Ints] = []
     seen: list[Ints] = []
     inside: list[float] = []
+    met_N: Ints = np.zeros(0, dtype=np.int64)
     for size in sizes:
         file = extended(base, tokens[:size]) if size else base
         encoder = Encoder(load_tokenizer(file.data))
-        lengths_D, counts_N = _encode_all(encoder, texts, base.size, size)
+        lengths_D, met_N = _encode_all(encoder, texts, base.size, size)
         tokens_by_size.append(lengths_D)
-        seen.append(counts_N if sample is None else _encode_all(encoder, {"": sample}, base.size, size)[1])
+        seen.append(met_N if sample is None else _encode_all(encoder, {"": sample}, base.size, size)[1])
         inside.append(words.share_inside(encoder, token_bytes(file.bytes_of, file.added, file.size)))
     held = _Held.read(texts, np.stack(tokens_by_size, axis=1))
     characters = held.budget_characters(budget)
@@ -134,7 +143,10 @@ def sweep(
         else held.row(at, sizes, inside[at], characters, shape, None)
         for at, size in enumerate(sizes)
     ]
-    return Sweep(tuple(rows), len(held.columns_DK), totals[0], totals[1], sample_characters, budget, characters, shape)
+    curve = size_curve(base, tokens[: sizes[-1]], met_N, totals[-1])
+    limit = pretoken_limit(base, (text for stream in texts.values() for text in stream))
+    measured = (len(held.columns_DK), totals[0], totals[1], sample_characters)
+    return Sweep(tuple(rows), *measured, budget, characters, shape, curve, limit)
 
 
 def _encode_all(encoder: Encoder, texts: Mapping[str, Iterable[str]], first: int, new_tokens: int) -> tuple[Ints, Ints]:

@@ -67,6 +67,8 @@ def test_the_json_keeps_its_names(base: Path, extension: Path, capsys: pytest.Ca
         "sample_characters",
         "budget",
         "model",
+        "pretokens",
+        "tokens_at_sizes",
         "sizes",
         "recommendation",
     }
@@ -106,7 +108,15 @@ def test_the_json_keeps_its_names(base: Path, extension: Path, capsys: pytest.Ca
         "never_in_sample",
         "budget_factor",
     }
-    assert set(found["recommendation"]) == {"new_tokens", "words", "rule", "verdicts", "extend", "share_seen"}
+    assert set(found["recommendation"]) == {
+        "new_tokens",
+        "words",
+        "rule",
+        "verdicts",
+        "by_share",
+        "extend",
+        "share_seen",
+    }
     assert found["budget"]["tokens"] == 1e6
 
 

@@ -6,7 +6,7 @@ from opencc import OpenCC
 from hanhua.vocab_extension.learning.conversion import SCRIPTS, converted_all, open_converters
 from hanhua.vocab_extension.learning.count import UNIT, Counted
 from hanhua.vocab_extension.learning.counts import sum_counts
-from hanhua.vocab_extension.learning.dictionary import dictionary_frequencies
+from hanhua.vocab_extension.learning.dictionary import word_frequencies
 from hanhua.vocab_extension.learning.kept_dictionary import count_dictionary, kept_dictionary
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
@@ -57,21 +57,21 @@ def test_no_phrase_reaches_over_two_strings() -> None:
 
 
 def test_the_dictionary_is_scaled_to_the_mass_it_is_given(tmp_path: Path, base_file: BpeFile) -> None:
-    kept = kept_dictionary(base_file, scripts="as-is", spaced=False)
-    file = count_dictionary(kept, tmp_path / "d", characters=1e8, spaced=0.0)
+    kept = kept_dictionary(base_file, ["jieba"], scripts="as-is", spaced=False)
+    file = count_dictionary(kept, tmp_path / "d", characters=1e8, weights={"jieba": 1.0}, spaced=0.0)
     assert not file.occurs
     counted = sum_counts([file], max_strings=10**6)
     mass = sum(len(s) * w for s, w in zip(counted.strings.to_pylist(), counted.weight_S.tolist(), strict=True))
     assert mass == pytest.approx(1e8 * UNIT, rel=0.01)
     assert counted.listed_S.all()
     assert not counted.count_S.any()
-    assert len(dictionary_frequencies()) > 300_000
+    assert len(word_frequencies("jieba")) > 300_000
 
 
 def test_words_are_counted_behind_a_space_where_the_base_swallows_it(tmp_path: Path, llama3: Path) -> None:
     base_file = read_bpe_file(llama3)
-    kept = kept_dictionary(base_file, scripts="as-is", spaced=True)
-    file = count_dictionary(kept, tmp_path / "d", characters=1e8, spaced=0.5)
+    kept = kept_dictionary(base_file, ["jieba"], scripts="as-is", spaced=True)
+    file = count_dictionary(kept, tmp_path / "d", characters=1e8, weights={"jieba": 1.0}, spaced=0.5)
     counted = sum_counts([file], max_strings=10**6)
     weights = dict(zip(counted.strings.to_pylist(), counted.weight_S.tolist(), strict=True))
     spaced = {string for string in weights if string.startswith(" ")}

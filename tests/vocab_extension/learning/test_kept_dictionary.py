@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hanhua.vocab_extension.learning import kept_dictionary as kept_dictionary_module
+from hanhua.vocab_extension.learning.dictionary import Words
 from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, kept_dictionary
 from hanhua.vocab_extension.learning.string_encoding import (
     Encoded,
@@ -19,12 +21,15 @@ from hanhua.vocab_extension.learning.string_encoding import (
 from hanhua.vocab_extension.learning.string_hashes import hashes_of
 from hanhua.vocab_extension.tokenizer_json import BpeFile
 
+LISTS = ["jieba", "deepseek"]
 
-def few_words(*, scripts: str, base: BpeFile | None) -> dict[str, tuple[int, bool]]:
+
+def few_words(lists: Sequence[str], *, scripts: str, base: BpeFile | None) -> Words:
     words = {
-        word: (number + 1, False) for number, word in enumerate(("中国", "用户", "用户名", "互联网", "锅碗", "龘"))
+        word: ((number + 1, 7) if len(lists) == 2 else (number + 1,), False)
+        for number, word in enumerate(("中国", "用户", "用户名", "互联网", "锅碗", "龘"))
     }
-    return {**words, " 用户": (2, True)} if base is not None else words
+    return {**words, " 用户": (words["用户"][0], True)} if base is not None else words
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def same(one: KeptDictionary, other: KeptDictionary) -> bool:
     pairs = [
-        (one.frequency_K, other.frequency_K),
+        (one.frequency_LK, other.frequency_LK),
         (one.spaced_K, other.spaced_K),
         (one.known.hash_K, other.known.hash_K),
         *zip(vars(one.known.encoded).values(), vars(other.known.encoded).values(), strict=True),
@@ -47,23 +52,24 @@ def same(one: KeptDictionary, other: KeptDictionary) -> bool:
 def test_it_is_made_once_and_comes_back_the_same(
     cache: Path, base_file: BpeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = kept_dictionary(base_file, scripts="both", spaced=True)
+    made = kept_dictionary(base_file, LISTS, scripts="both", spaced=True)
     assert made.strings.to_pylist().count(" 用户") == 1 and made.spaced_K.sum() == 1
     (file,) = cache.glob("*.npz")
     with monkeypatch.context() as patch:
-        patch.setattr(kept_dictionary_module, "dictionary_words", lambda **_: pytest.fail("made again"))
-        assert same(kept_dictionary(base_file, scripts="both", spaced=True), made)
-    kept_dictionary(base_file, scripts="hans", spaced=True)
-    kept_dictionary(base_file, scripts="both", spaced=False)
-    assert len(list(cache.glob("*.npz"))) == 3, "other scripts, and no spaces, are other files"
+        patch.setattr(kept_dictionary_module, "dictionary_words", lambda *_, **__: pytest.fail("made again"))
+        assert same(kept_dictionary(base_file, LISTS, scripts="both", spaced=True), made)
+    kept_dictionary(base_file, LISTS, scripts="hans", spaced=True)
+    kept_dictionary(base_file, LISTS, scripts="both", spaced=False)
+    kept_dictionary(base_file, LISTS[:1], scripts="both", spaced=True)
+    assert len(list(cache.glob("*.npz"))) == 4, "other scripts, no spaces and other lists are other files"
     file.write_bytes(file.read_bytes()[:500])
-    assert same(kept_dictionary(base_file, scripts="both", spaced=True), made), "a damaged one is made again"
+    assert same(kept_dictionary(base_file, LISTS, scripts="both", spaced=True), made), "a damaged one is made again"
 
 
 def test_only_the_newest_are_kept(cache: Path, base_file: BpeFile, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(kept_dictionary_module.MOST_KEPT + 3):
         monkeypatch.setattr(kept_dictionary_module, "ALGORITHM", f"version-{number}")
-        kept_dictionary(base_file, scripts="as-is", spaced=False)
+        kept_dictionary(base_file, LISTS, scripts="as-is", spaced=False)
     assert len(list(cache.glob("*.npz"))) == kept_dictionary_module.MOST_KEPT
 
 

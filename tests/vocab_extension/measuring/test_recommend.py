@@ -8,9 +8,11 @@ import pytest
 
 from hanhua.vocab_extension.measuring.model_shape import SHAPES, ModelShape
 from hanhua.vocab_extension.measuring.recommend import MEASURED_COST, Recommendation, Rule, recommend
+from hanhua.vocab_extension.measuring.size_curve import LastStep, SizeCurve
 from hanhua.vocab_extension.measuring.sweep import SizeRow, Sweep
 from hanhua.vocab_extension.measuring.sweep_costs import costs_of
 from hanhua.vocab_extension.measuring.times_seen import Budget, TimesSeen
+from hanhua.vocab_extension.pretoken_limit import PretokenLimit
 
 CHARACTERS = 1_000_000
 BASE_TOKENS = 800_000
@@ -41,7 +43,10 @@ def sweep_of(*planted: tuple[int, float, float], shape: ModelShape = SHAPES["8b"
                 times_seen=seen if new_tokens else None,
             )
         )
-    return Sweep(tuple(rows), 100, CHARACTERS, 3 * CHARACTERS, CHARACTERS, Budget(megabytes=20), 7e6, shape)
+    curve = SizeCurve((0, 1024, 2048, 3072), (100_000, 95_000, 94_600, 94_590))
+    limit = PretokenLimit(CHARACTERS, 200_000, 600_000, 100_000)
+    budget = Budget(megabytes=20)
+    return Sweep(tuple(rows), 100, CHARACTERS, 3 * CHARACTERS, CHARACTERS, budget, 7e6, shape, curve, limit)
 
 
 GOOD = ((4096, 1.2, 0.95), (8192, 1.3, 0.95))
@@ -91,7 +96,7 @@ def test_rows_that_cost_a_small_model_more_compute_than_they_save_are_not_advise
     assert recommend(sweep_of(*planted), Rule()).new_tokens == 65_536
     found = recommend(sweep_of(*planted, shape=narrow), Rule())
     assert found.new_tokens == 4096
-    assert "cost the head more compute" in found.words[-1]
+    assert "cost the head more compute" in found.words[-2]
 
 
 def test_the_reasons_state_the_numbers_of_the_rule() -> None:
@@ -118,3 +123,13 @@ def test_verdicts_say_which_condition_failed() -> None:
     first, second = advised((4096, 1.2, 0.95), (8192, 1.2, 0.5)).verdicts
     assert first.holds
     assert (second.seen, second.step, second.flops, second.gain) == (False, False, False, True)
+
+
+def test_the_size_by_share_is_named_beside_the_advice() -> None:
+    found = advised(*GOOD)
+    assert found.by_share == LastStep(1024, 400 / 95_000)
+    assert "1,024 is the first size at which another 1,024 tokens save less than 0.50%" in found.words[-1]
+    assert advised(*GOOD, rule=Rule(min_next=0.001)).by_share == LastStep(2048, 10 / 94_600)
+    none = advised(*GOOD, rule=Rule(min_next=0.0))
+    assert none.by_share is None
+    assert "up to 3,072, every 1,024 tokens save 0.00% or more" in none.words[-1]

@@ -39,7 +39,15 @@ DictionaryWeight = Annotated[
     typer.Option(
         metavar="W",
         min=0,
-        help="Weight of jieba's word frequencies relative to the corpus; without --corpus, only they are used",
+        help="Weight of the word lists relative to the corpus; without --corpus, only they are used",
+    ),
+]
+WordLists = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=W…",
+        help="Word lists and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
+        "each with -tw in Traditional (default: jieba=0.3 deepseek=0.6 deepseek-tw=0.04)",
     ),
 ]
 SpacedWords = Annotated[
@@ -102,7 +110,8 @@ def learn(
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
     merge_scope: MergeScope = "runs",
-    dictionary_weight: DictionaryWeight = 0.6,
+    dictionary_weight: DictionaryWeight = 0.94,
+    word_lists: WordLists = None,
     space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
     required_characters: RequiredCharacters = None,
@@ -121,8 +130,7 @@ def learn(
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
     2% of the documents are held out; the table shows characters per token on them.
-    The tokenizer loads in plain transformers, and is verified before it is written. Without --corpus, only jieba's
-    dictionary is learned from.
+    It loads in plain transformers, and is verified before it is written. Without --corpus, word lists alone teach.
     """
     from hanhua.cli.settings import config_of_options
     from hanhua.vocab_extension.config import VocabExtensionConfig
@@ -131,6 +139,7 @@ def learn(
         "new_tokens": new_tokens,
         "merge_scope": merge_scope,
         "dictionary_weight": dictionary_weight,
+        **({"word_lists": _pairs("--word-lists", word_lists)} if word_lists else {}),
         "space_prefixed_words": space_prefixed_words,
         "scripts": scripts,
         "required_characters": required_characters or (),
@@ -143,8 +152,7 @@ def learn(
         "max_strings": max_strings,
     }
     config = config_of_options(VocabExtensionConfig, given)
-    reading = Reading(text_field, split)
-    done = learn_folder(config, corpus or [], base, reading, out=out, workers=workers)
+    done = learn_folder(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers)
     _print_learned(*done, base=base, out=out, as_json=as_json)
 
 
@@ -215,6 +223,19 @@ def learn_into(
     found = examine(partial, base=base)
     raise_if_broken(found.checks)
     return learned, found
+
+
+def _pairs(option: str, given: list[str]) -> dict[str, str]:
+    """Return the values of `NAME=VALUE` arguments by NAME."""
+    from hanhua.errors import UsageError
+
+    found = {}
+    for word in given:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise UsageError(f"{option} {word}: expected NAME=W, such as jieba=1")
+        found[name] = value
+    return found
 
 
 def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from hanhua.cli.output import require_new
 if TYPE_CHECKING:
     from hanhua.vocab_extension.texts import TextFiles
 
-_MANY = ("--corpus", "--texts", "--required-characters", "--weight", "--max-read", "--search")
+_MANY = ("--corpus", "--texts", "--required-characters", "--weight", "--word-lists", "--max-read", "--search")
 
 
 AnyBase = Annotated[

@@ -79,6 +79,15 @@ MinGain = Annotated[
         help="Least compression, as a multiple of the base's, that a recommended size reaches at 95% confidence",
     ),
 ]
+MinNext = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Also named: the first size at which another 1,024 tokens save less than this share of the text's tokens",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="New folder for the figures, the learned list and the recommended tokenizer"),
@@ -98,6 +107,7 @@ def sweep(
     min_seen: MinSeen = 1000,
     min_step: MinStep = 0.001,
     min_gain: MinGain = 1.05,
+    min_next: MinNext = 0.005,
     text_field: TextField = "text",
     split: Split = "train",
     out: Out = None,
@@ -115,7 +125,7 @@ def sweep(
 
     wanted = _sizes(sizes)
     _check_usage(corpus, extension, texts, plot, budgets=(budget_mb, budget_tokens))
-    shape, rule = _shape(model, model_config), Rule(min_seen, min_step, min_gain)
+    shape, rule = _shape(model, model_config), Rule(min_seen, min_step, min_gain, min_next)
     folder = resolve_base_tokenizer(base)
     read = _read(corpus, texts, text_field, split)
     with _working_folder(out) as work:

@@ -26,6 +26,8 @@ def sweep_as_json(sweep: Sweep, advice: Recommendation) -> dict[str, Any]:
         "sample_characters": sweep.sample_characters,
         "budget": {**asdict(sweep.budget), "characters": sweep.budget_characters},
         "model": {**asdict(sweep.shape), "parameters": sweep.shape.parameters},
+        "pretokens": {**asdict(sweep.limit), "characters_per_token": sweep.limit.characters_per_token},
+        "tokens_at_sizes": dict(zip(sweep.curve.sizes, sweep.curve.tokens, strict=True)),
         "sizes": [row.as_json() for row in sweep.rows],
         "recommendation": advice.as_json(),
     }
@@ -40,7 +42,8 @@ def sweep_text(sweep: Sweep, advice: Recommendation) -> str:
         f"Training on {sweep.budget} (about {_short(sweep.budget_characters)} characters), new tokens counted in "
         f"{_short(sweep.sample_characters)}:"
     )
-    parts = [read, _buys(sweep), "", costs, _costs(sweep), "", train, _training(sweep, advice.rule.min_seen), ""]
+    limit = textwrap.fill(f"{sweep.limit.words()[:1].upper()}{sweep.limit.words()[1:]}.", COLUMNS)
+    parts = [read, _buys(sweep), limit, "", costs, _costs(sweep), "", train, _training(sweep, advice.rule.min_seen), ""]
     advised = [textwrap.fill(sentence[:1].upper() + sentence[1:], COLUMNS) for sentence in advice.words]
     return "\n".join([*parts, *advised])
 
