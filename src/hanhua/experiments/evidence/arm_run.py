@@ -29,8 +29,12 @@ from hanhua.model_folder import load_tokenizer
 RESULT, TIMES = "result.json", "times.json"
 NO_RATE_SHARE = 10
 """A run at no rate is this many times shorter: it learns nothing however long it is."""
-NO_RATE = 1e-30
-"""Moves no weight that a float can hold; the settings of training want a rate above 0."""
+NO_RATE = 1e-60
+"""Is 0 in single precision; the settings of training want a rate above 0.
+
+1e-30 is not little enough: it turns the exact zeros that 4-bit weights are full of into 1e-31, which tips sums that lie
+halfway between two floats, and so moves the bits of a document by up to 4e-7 of them.
+"""
 PROMPT_CHARACTERS = 48
 
 
