@@ -45,6 +45,8 @@ CODE = (
 LIBRARIES = ("jieba", "rjieba", "opencc", "tokenizers", "fastokens", *sorted({p.package for p in PACKAGED.values()}))
 MOST_KEPT = 6
 """Of some 35 MB each."""
+_LEAST_TELLING = 0.05
+"""Share of a list's characters in words that are several base tokens, below which it tells nothing that is new."""
 _BATCH_STRINGS = 50_000
 _ARRAYS = ("hash_K", "frequency_LK", "spaced_K", "ids_T", "lengths_S", "begins_T", "inside_T")
 
@@ -141,15 +143,16 @@ def count_dictionary(
 ) -> CountFile:
     """Write the words as counts that together hold `characters` characters, besides those behind a space.
 
-    weights: of the lists, compared with one another. spaced: what a word weighs behind a space, compared with the
+    weights: of the lists, compared with one another; where the base has nearly all words of one as tokens, as
+    DeepSeek's has DeepSeek's, the others take its share. spaced: what a word weighs behind a space, compared with the
     bare word.
     """
     lengths_K = pc.utf8_length(found.strings).to_numpy()
-    bare_K = ~found.spaced_K
-    each = characters * UNIT / sum(weights[name] for name in found.lists)
-    scaled_K = np.zeros(len(lengths_K))
-    for name, frequency_K in zip(found.lists, found.frequency_LK, strict=True):
-        scaled_K += frequency_K * (weights[name] * each / int((lengths_K[bare_K] * frequency_K[bare_K]).sum()))
+    masses_LK = found.frequency_LK * (lengths_K * ~found.spaced_K)
+    mass_L = masses_LK.sum(axis=1)
+    telling_L = masses_LK[:, found.known.encoded.lengths_S > 1].sum(axis=1) >= _LEAST_TELLING * mass_L
+    weight_L = np.array([weights[name] for name in found.lists]) * (telling_L if telling_L.any() else 1)
+    scaled_K = (weight_L / weight_L.sum() * characters * UNIT / mass_L) @ found.frequency_LK
     scaled_K[found.spaced_K] *= spaced
     counts_K = np.maximum(np.rint(scaled_K), 1).astype(np.int64)
     documents_K = np.full(len(counts_K), ALL_DOCUMENTS, dtype=np.uint64)

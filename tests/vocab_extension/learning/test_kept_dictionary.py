@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from hanhua.vocab_extension.learning import kept_dictionary as kept_dictionary_module
+from hanhua.vocab_extension.learning.count import UNIT
 from hanhua.vocab_extension.learning.dictionary import Words
-from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, kept_dictionary
+from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, count_dictionary, kept_dictionary
 from hanhua.vocab_extension.learning.string_encoding import (
     Encoded,
     KnownEncodings,
@@ -88,3 +90,20 @@ def test_known_encodings_are_those_that_would_be_made(base_file: BpeFile) -> Non
         for name in vars(wanted):
             assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
     assert isinstance(whole, Encoded) and len(whole.lengths_S) == len(strings)
+
+
+@pytest.mark.parametrize(("tokens", "share"), [([1, 2], 1.0), ([2, 2], 0.25)])
+def test_a_list_of_the_base_s_own_tokens_leaves_its_share_to_the_others(
+    tokens: list[int], share: float, tmp_path: Path
+) -> None:
+    """Lists of one word each: of a base's own vocabulary every word is one token, which no merge can make."""
+    nothing = np.zeros(0, dtype=bool)
+    encoded = Encoded(nothing.astype(np.int32), np.array(tokens, dtype=np.int32), nothing, nothing)
+    known = KnownEncodings(np.array([3, 9], dtype=np.uint64), encoded)
+    words = pa.array(["中国", "互联网"], type=pa.large_string())
+    found = KeptDictionary(words, ("own", "other"), np.array([[5, 0], [0, 4]]), np.zeros(2, dtype=bool), known)
+    path = tmp_path / "counts.arrow"
+    count_dictionary(found, path, characters=1e6, weights={"own": 3, "other": 1}, spaced=1)
+    counts = pa.ipc.open_file(path).read_all()["count"].to_numpy()
+    assert counts[1] == pytest.approx(share * 1e6 * UNIT / 3, abs=1)
+    assert counts[0] == (1 if share == 1 else pytest.approx(0.75e6 * UNIT / 2, abs=1))
