@@ -56,7 +56,8 @@ TAKEN_BY_LABEL = 10
 """Characters of its line that a label takes away from what a page says: it is rarely alone."""
 MIN_FRONT = 100
 """Characters a front counts for at least: two words of a seller in a line are no advert."""
-_SELLING = [_OF_WORDS.index(name) for name in SELLING]
+OF_SELLERS = [_OF_WORDS.index(name) for name in SELLING]
+"""Columns of the groups of sellers' words."""
 _FURNITURE = np.array([name in FURNITURE for name in _OF_WORDS])
 # Of links, dates, prices, numbers, ellipses and single characters between spaces.
 _MOST_PER_100 = np.array([[5.0], [5.0], [3.0], [2.0], [3.0], [20.0]])
@@ -77,7 +78,7 @@ def rows_of(drafts: Drafts, chosen: Counts) -> Values:
     found, totals, different = drafts.view(words_of)
     size = np.maximum(np.diff(drafts.folds.starts)[chosen, None], 1)
     per_100 = _per_100(totals[chosen], np.minimum(size, HEAD))
-    front = word_groups().totals(found.before(FRONT), len(drafts))[chosen][:, _SELLING]
+    front = word_groups().totals(found.before(FRONT), len(drafts))[chosen][:, OF_SELLERS]
     furniture = _labels_of(drafts, layout, found, chosen)
     repeated = np.array(drafts.view(repeated_ngram_ratios))[chosen, None]
     of_front = _per_100(front, np.clip(size, MIN_FRONT, FRONT))

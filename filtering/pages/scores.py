@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
-from hanhua.filtering.pages.features import FEATURES, SELLING, Values, rows_of, words_of
+from hanhua.filtering.pages.features import FEATURES, OF_SELLERS, Values, rows_of, words_of
 from hanhua.filtering.pages.layout import HEAD
-from hanhua.filtering.pages.words import word_groups
 from hanhua.zh_text.folding import code_points
 
 PageKind = Literal["thin", "listing", "promotion"]
@@ -28,7 +27,6 @@ MIN_MARKS_PER_100 = 4.5
 """Marks that end or part sentences, per 100 characters, from which a text is plainly prose: news has 8 to 10."""
 MIN_SOLD = 5
 """Different words of sellers from which prose is scored too."""
-_SOLD = [word_groups().names.index(name) for name in SELLING]
 PAGE_KINDS: tuple[PageKind, ...] = ("thin", "listing", "promotion")
 """Little but a title and labels; titles, links and forum shells; texts written to sell."""
 
@@ -70,7 +68,7 @@ def _doubtful(drafts: Drafts) -> npt.NDArray[np.bool_]:
     characters = np.minimum(np.diff(joined.starts), HEAD)
     marks = np.array(joined.counts(_is_mark().take(joined.codes, mode="clip"), head=HEAD))
     few_marks = 100 * marks < MIN_MARKS_PER_100 * characters
-    sold = different[:, _SOLD].sum(axis=1) >= MIN_SOLD
+    sold = different[:, OF_SELLERS].sum(axis=1) >= MIN_SOLD
     doubtful: npt.NDArray[np.bool_] = (characters < SHORT) | few_marks | sold
     return doubtful
 

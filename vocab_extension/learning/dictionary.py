@@ -61,10 +61,15 @@ def _vocabulary(name: str) -> dict[str, int]:
 
 
 def _traditional(frequencies: dict[str, int]) -> dict[str, int]:
+    converted = _in_scripts(frequencies, "hant-tw")
+    return {word: frequency for word, frequency in converted.items() if word not in frequencies}
+
+
+def _in_scripts(frequencies: dict[str, int], scripts: str) -> dict[str, int]:
     counted: Counted = {word: (frequency, ALL_DOCUMENTS) for word, frequency in frequencies.items()}
-    for convert in open_converters("hant-tw"):
+    for convert in open_converters(scripts):
         counted = convert(counted)
-    return {word: frequency for word, (frequency, _) in counted.items() if word not in frequencies}
+    return {word: frequency for word, (frequency, _) in counted.items()}
 
 
 def without_misread(frequencies: dict[str, int]) -> dict[str, int]:
@@ -84,15 +89,10 @@ def dictionary_words(lists: Sequence[str], *, scripts: str, base: BpeFile | None
     base: of which words it takes with a space as one token (` 用`, 户名) follows: those are there with the space too,
     since a token learned from the bare word cannot stand behind one. None: no word is.
     """
-    found: list[Counted] = []
-    for name in lists:
-        counted: Counted = {word: (frequency, ALL_DOCUMENTS) for word, frequency in word_frequencies(name).items()}
-        for convert in open_converters(scripts):
-            counted = convert(counted)
-        found.append(counted)
+    found = [_in_scripts(word_frequencies(name), scripts) for name in lists]
     frequencies = {
-        word: tuple(counted.get(word, (0, 0))[0] for counted in found)
-        for word in dict.fromkeys(word for counted in found for word in counted)
+        word: tuple(listed.get(word, 0) for listed in found)
+        for word in dict.fromkeys(word for listed in found for word in listed)
     }
     words = {word: (listed, False) for word, listed in frequencies.items()}
     if base is not None:

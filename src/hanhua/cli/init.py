@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hanhua.cli.named_values import named_values
 from hanhua.cli.options import AsJson
 from hanhua.cli.printing import print_json, print_text
 
@@ -82,9 +83,9 @@ def init(
     answers = Answers(
         base=base or "",
         devices=devices or "",
-        corpora=_pairs("--corpus", corpus),
-        languages=_pairs("--language", language),
-        licenses=_pairs("--license", license_),
+        corpora=named_values("--corpus", corpus),
+        languages=named_values("--language", language),
+        licenses=named_values("--license", license_),
         tokens=None if budget_tokens is None else whole_number(budget_tokens),
         hours=budget_hours,
         dollars=budget_dollars,
@@ -156,15 +157,3 @@ def _conversion(given: str | None) -> str | None:
     if given is not None and given not in ("t2s", "s2tw", "s2hk"):
         raise UsageError(f"--convert {given}: one of t2s, s2tw, s2hk")
     return given
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    from hanhua.errors import UsageError
-
-    found = {}
-    for pair in given or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key or not value:
-            raise UsageError(f"{option} {pair}: expected NAME=VALUE")
-        found[key] = value
-    return found

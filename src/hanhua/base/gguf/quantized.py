@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,21 +32,31 @@ def check_gguf_installed() -> None:
 
 def quantization_of(header: GgufHeader, tensor: GgufTensor) -> GGMLQuantizationType:
     """Return a tensor's quantization; InputError when the installed `gguf` cannot dequantize it."""
-    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
-    from gguf.quants import dequantize
+    from gguf import GGMLQuantizationType
 
-    # gguf has no list of what it dequantizes; it is asked for one block. Its answers: a number that it has no name for
-    # is a ValueError, a name without a block size a KeyError, and one it cannot read a NotImplementedError.
-    try:
-        kind = GGMLQuantizationType(tensor.type_id)
-        dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
-    except (ValueError, KeyError, NotImplementedError):
-        name = GGMLQuantizationType(tensor.type_id).name if _is_named(tensor.type_id) else f"number {tensor.type_id}"
+    kind = {one.value: one for one in GGMLQuantizationType}.get(tensor.type_id)
+    if kind is None or not _is_dequantized(kind):
+        name = f"number {tensor.type_id}" if kind is None else kind.name
         raise InputError(
             f"{header.path}: {tensor.name} has the quantization {name}, which gguf {metadata.version('gguf')} does "
             "not dequantize; take the file in another quantization (Q8_0, Q6_K, Q4_K_M, F16)"
-        ) from None
+        )
     return kind
+
+
+@cache
+def _is_dequantized(kind: GGMLQuantizationType) -> bool:
+    """Return whether the installed `gguf` dequantizes it; there is no list of those, so one block is tried."""
+    from gguf import GGML_QUANT_SIZES
+    from gguf.quants import dequantize
+
+    if kind not in GGML_QUANT_SIZES:
+        return False
+    try:
+        dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+    except NotImplementedError:
+        return False
+    return True
 
 
 def row_bytes(kind: GGMLQuantizationType, columns: int) -> int:
@@ -108,10 +119,3 @@ def quantization_names(header: GgufHeader) -> dict[str, int]:
         name = quantization_of(header, tensor).name
         counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def _is_named(type_id: int) -> bool:
-    from gguf import GGMLQuantizationType
-
-    named: Any = GGMLQuantizationType
-    return type_id in named._value2member_map_

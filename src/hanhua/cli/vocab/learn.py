@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from hanhua.cli.named_values import named_values
 from hanhua.cli.options import FORMATS, AsJson, Base, Split, TextField
 from hanhua.cli.vocab.options import new_folder
 
@@ -42,6 +43,7 @@ DictionaryWeight = Annotated[
         help="Weight of the word lists relative to the corpus; without --corpus, only they are used",
     ),
 ]
+LIST_FORM = "NAME=W, such as jieba=1"
 WordLists = Annotated[
     list[str] | None,
     typer.Option(
@@ -139,7 +141,7 @@ def learn(
         "new_tokens": new_tokens,
         "merge_scope": merge_scope,
         "dictionary_weight": dictionary_weight,
-        **({"word_lists": _pairs("--word-lists", word_lists)} if word_lists else {}),
+        **({"word_lists": named_values("--word-lists", word_lists, form=LIST_FORM)} if word_lists else {}),
         "space_prefixed_words": space_prefixed_words,
         "scripts": scripts,
         "required_characters": required_characters or (),
@@ -223,19 +225,6 @@ def learn_into(
     found = examine(partial, base=base)
     raise_if_broken(found.checks)
     return learned, found
-
-
-def _pairs(option: str, given: list[str]) -> dict[str, str]:
-    """Return the values of `NAME=VALUE` arguments by NAME."""
-    from hanhua.errors import UsageError
-
-    found = {}
-    for word in given:
-        name, sign, value = word.partition("=")
-        if not sign:
-            raise UsageError(f"{option} {word}: expected NAME=W, such as jieba=1")
-        found[name] = value
-    return found
 
 
 def _by_source(option: str, given: list[str] | None, patterns: list[str]) -> dict[str, str]:

@@ -64,8 +64,7 @@ def run_job(job: Job, recipe: EvidenceRecipe, prepared: Prepared, folder: Path, 
     found |= measured(training / "model", recipe, documents, threads=config.threads)
     if job.kind == "no_rate":
         found["before"] = measured(model.path, recipe, documents, threads=config.threads)["documents"]
-    old_per_new = _tokens(prepared.corpus.path, prepared.base.path) / _tokens(prepared.corpus.path, model.path)
-    before, flops = _flops(model.path, config, facts, old_per_new=old_per_new)
+    before, flops = _flops(model.path, config, facts, prepared)
     found["curve"] = _curve(training / "logs", facts["steps"], bytes_of(recipe), flops, before=before)
     kept = ("steps", "tokens", "new_token_share", "trained_parameters", "first_loss", "last_loss")
     found["training"] = {**{name: facts[name] for name in kept}, "bytes": bytes_of(recipe), "flops": flops}
@@ -161,13 +160,14 @@ def _continued(runner: Any, documents: Sequence[Document], tokens: int) -> list[
 
 
 def _flops(
-    model: Path, config: ContinuedPretrainConfig, facts: Mapping[str, Any], *, old_per_new: float
+    model: Path, config: ContinuedPretrainConfig, facts: Mapping[str, Any], prepared: Prepared
 ) -> tuple[float, float]:
     """Return the operations before the first step and of all, a phase that trains less counted as if it trained all."""
     shape = ModelShape.from_config(read_json(model / "config.json"))
     per_token = training_flops_per_token(shape, config, facts["new_rows"])
     if config.row_distillation is None:
         return 0.0, float(per_token * facts["tokens"])
+    old_per_new = _tokens(prepared.corpus.path, prepared.base.path) / _tokens(prepared.corpus.path, model)
     read = distillation_tokens(config, tokens=facts["tokens"], processes=facts["processes"])
     before = read * distillation_flops_per_token(shape, config, facts["new_rows"], old_per_new=old_per_new)
     return before, before + float(per_token * facts["tokens"])
