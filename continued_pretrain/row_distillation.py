@@ -8,8 +8,8 @@ Output rows: the probability of each token against that of its pieces one after 
 taken as a coin's (ALM, Minixhofer et al., arXiv 2503.20083; there all weights learn from it, here the rows alone).
 
 Memory: as a training step, and the logits of one micro batch over the new rows, three times, in fp32. Time: a step
-takes one and a quarter of a training step on SmolLM2-135M with 512 new tokens (1.5 by the count of operations), two to
-two and a half at width 64 with 5,600 rows. Several processes share each step's texts; every one holds the whole model
+takes 1.6 to 1.9 training steps on SmolLM2-135M with 512 new tokens (1.5 by the count of operations), two to two and a
+half at width 64 with 5,600 rows. Several processes share each step's texts; every one holds the whole model
 meanwhile, however training is going to place it.
 
 Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head, R new rows.
