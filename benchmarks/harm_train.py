@@ -4,8 +4,9 @@
 
 `general` tells all categories from harmless text: the project's own labelled texts, against those of the quickstart,
 documents of `$DATA/corpus` (statutes; MIT and Apache-2.0 repositories) and the harmless comments of COLD. `hate`
-tells hate from harmless comments: COLD (Apache-2.0) and the project's own. Texts of COLD's development set, which is
-measured on, are removed from both.
+tells hate from harmless comments: COLD (Apache-2.0) and the project's own. Both learn
+from good pages written for this (`junk_pages_whole.py`), and from good ones among judged pages where --pages and --labels
+name them. Texts of COLD's development set, which is measured on, are removed from both.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from junk_pages_whole import judged, written
 from measurement import add_json_option, write_measurement
 
 from hanhua.documents.readers import read_records
@@ -34,6 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="folder with harm/cold and corpus")
     parser.add_argument("--out", required=True, type=Path, help="where `general` and `hate` are written")
+    parser.add_argument("--pages", type=Path, help="file of web pages")
+    parser.add_argument("--labels", type=Path, action="append", default=[], help="which of them are good: label keep")
     parser.add_argument("--only", choices=("general", "hate"), help="train one of the two")
     add_json_option(parser)
     arguments = parser.parse_args()
@@ -41,6 +45,9 @@ def main() -> None:
     cold = read_cold(arguments.data)
     comments = [one.text for one in cold if one.category is None]
     benign = {**read_corpora(arguments.data), "quickstart": list(quickstart()), "cold_harmless": comments[:COMMENTS]}
+    if arguments.pages is not None:
+        benign["web_pages"] = [page.text for page in judged(arguments.pages, arguments.labels) if not page.junk]
+    own += [LabelledText(page.text, None) for page in written() if not page.junk]
     hateful = [one for one in own if one.category in (None, "hate")]
     results = {}
     for name, examples, settings in (

@@ -19,9 +19,12 @@ from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
 from hanhua.filtering.duplicates.lines import line_hashes
 from hanhua.filtering.extraction import may_need_repair, repair_extraction
 from hanhua.filtering.harm import build_harm_scorer
+from hanhua.filtering.harm.layers import build_harm_scorer_beside
 from hanhua.filtering.harm.rule import harm
 from hanhua.filtering.mojibake import repair_mojibake
 from hanhua.filtering.normalize import clean, join_hard_wraps, may_be_wrapped
+from hanhua.filtering.pages.scores import PageScorer
+from hanhua.filtering.pages.whole import shipped_page_model
 from hanhua.filtering.pii import find_pii, mask_pii
 from hanhua.filtering.pii.traces import traces
 from hanhua.filtering.quality_model.model import load_quality_model
@@ -33,7 +36,7 @@ from hanhua.filtering.rules.junk import junk
 from hanhua.filtering.rules.language import language
 from hanhua.filtering.rules.length import length
 from hanhua.filtering.rules.lines import lines
-from hanhua.filtering.rules.page_scores import page_junk
+from hanhua.filtering.rules.page_scores import KINDS, page_junk, page_limits
 from hanhua.filtering.rules.quality_score import quality_score
 from hanhua.filtering.rules.repetition import repetition
 from hanhua.filtering.rules.symbols import symbols
@@ -190,7 +193,13 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
     Mojibake is looked for before the language, since it looks like another one; symbols before length,
     since a wall of emoji has few letters.
     """
-    quality, scorer = config.quality, build_harm_scorer(config.harm) if config.harm.enabled else None
+    quality, pages = config.quality, None
+    if page_limits(config.junk) != (None,) * len(KINDS):
+        model = shipped_page_model()
+        scorer = build_harm_scorer_beside(config.harm, model)
+        pages = PageScorer(model, scorer.read_windows)
+    else:
+        scorer = build_harm_scorer(config.harm)
     rules: list[Rule] = [
         empty,
         lambda draft: encoding(draft, quality),
@@ -204,16 +213,17 @@ def rules_of(config: FilteringConfig) -> list[Rule]:
         lambda draft: boilerplate(draft, quality),
     ]
     if quality.model is not None:
-        model = load_quality_model(Path(quality.model))
-        rules.append(lambda draft: quality_score(draft, quality, model=model))
+        chosen = load_quality_model(Path(quality.model))
+        rules.append(lambda draft: quality_score(draft, quality, model=chosen))
     index = build_index(config.decontamination)
     if index is not None:
         rules.append(lambda draft: benchmark(draft, config.decontamination, index=index))
-    if scorer is not None:
+    if config.harm.enabled:
         rules.append(lambda draft: harm(draft, config.harm, scorer=scorer))
     # After harm, which names what is sold; junk has few words for it.
     rules.append(lambda draft: junk(draft, config.junk))
-    rules.append(lambda draft: page_junk(draft, config.junk))
+    if pages is not None:
+        rules.append(lambda draft: page_junk(draft, config.junk, scorer=pages))
     if config.pii.mode == "drop":
         rules.append(lambda draft: _personal(draft, config.pii.kinds))
     return rules

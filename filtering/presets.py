@@ -39,6 +39,7 @@ _JUNK_OFF = dict.fromkeys(
         "max_thin_score",
         "max_listing_score",
         "max_promotion_score",
+        "max_page_score",
     )
 )
 

@@ -85,3 +85,9 @@ class JunkConfig(Section):
         le=1,
         description="Maximum score, by layout and words, of adverts of products, clinics and schemes (own)",
     )
+    max_page_score: Ratio = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Maximum score, by layout, words and n-grams together, of a page as a whole (own)",
+    )

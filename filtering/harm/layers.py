@@ -26,8 +26,10 @@ from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.harm.scorer import Examined, LexiconScorer
 from hanhua.filtering.joined import JoinedFolds
 from hanhua.filtering.linear.features import WINDOW_CHARACTERS
+from hanhua.filtering.linear.margins import Weights
 from hanhua.filtering.linear.reader import Reader
 from hanhua.filtering.linear.windows import Margins, Plan, density_margin, plan_windows
+from hanhua.filtering.pages.whole import PageModel
 from hanhua.services import HarmScore
 from hanhua.zh_text.folding import Codes
 
@@ -56,9 +58,12 @@ class LayeredScorer:
         lexicon: LexiconScorer | None,
         classifiers: Sequence[HarmClassifier] = (),
         guard: Guard | None = None,
+        beside: Sequence[tuple[Weights, float]] = (),
     ) -> None:
+        """beside: weights and intercepts of other models that read the same windows; they say nothing of harm."""
         self._lexicon, self._classifiers, self._guard = lexicon, tuple(classifiers), guard
-        self._reader = Reader([(one.weights, one.intercept) for one in classifiers]) if classifiers else None
+        models = [*((one.weights, one.intercept) for one in classifiers), *beside]
+        self._reader = Reader(models) if models else None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -87,18 +92,26 @@ class LayeredScorer:
         nothing = [Examined(_NOTHING, [])] * len(drafts)
         examined = drafts.view(self._lexicon.examine_each) if self._lexicon else nothing
         scores = [one.score for one in examined]
+        if self._classifiers:
+            for n, (plan, margins) in drafts.view(self.read_windows).items():
+                text = _Read(drafts.folds, n, plan, examined[n])
+                scores[n] = self._best(scores[n], margins[: len(self._classifiers)], text)
+        return scores
+
+    def read_windows(self, drafts: Drafts) -> dict[int, tuple[Plan, Margins]]:
+        """Return which windows were read of each text that is classified, by its number, and their margins [K, W].
+
+        K: the classifiers, then what was given beside them. A view.
+        """
         if self._reader is None:
-            return scores
+            return {}
         folds = drafts.folds
+        hits = [one.hits for one in drafts.view(self._lexicon.examine_each)] if self._lexicon else [[]] * len(drafts)
         read = [n for n in range(len(drafts)) if _is_classified(folds.of(n))]
         places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
-        plans = [plan_windows(length, examined[n].hits) for n, (_, length) in zip(read, places, strict=True)]
+        plans = [plan_windows(length, hits[n]) for n, (_, length) in zip(read, places, strict=True)]
         windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
-        margins = self._reader.read(folds.codes, windows)
-        for n, plan, of_classifiers in zip(read, plans, margins, strict=True):
-            text = _Read(folds, n, plan, examined[n])
-            scores[n] = self._best(scores[n], of_classifiers, text)
-        return scores
+        return dict(zip(read, zip(plans, self._reader.read(folds.codes, windows), strict=True), strict=True))
 
     def _best(self, best: HarmScore, margins: Margins, text: _Read) -> HarmScore:
         """Return the largest score, the first of equal ones. margins: a row for each classifier."""
@@ -166,15 +179,23 @@ def build_harm_scorer(config: HarmConfig | None = None) -> LayeredScorer:
 
     Made once per process and configuration. Raises InputError for a classifier or guard that cannot be read.
     """
-    return _build(config or HarmConfig())
+    return _build(config or HarmConfig(), None)
+
+
+def build_harm_scorer_beside(config: HarmConfig, other: PageModel) -> LayeredScorer:
+    """Return the same with the n-grams of a model of pages, read in one go with the classifiers'; the last margin."""
+    return _build(config, other)
 
 
 @cache
-def _build(config: HarmConfig) -> LayeredScorer:
+def _build(config: HarmConfig, other: PageModel | None) -> LayeredScorer:
+    beside = [] if other is None else [(other.ngrams, 0.0)]
+    if other is not None and not config.enabled:
+        return LayeredScorer(None, beside=beside)
     lexicon = LexiconScorer(load_lexicon(config.lexicon_files)) if config.lexicon else None
     folders = [*(shipped_classifier(name) for name in SHIPPED if config.classifier), *map(Path, config.classifiers)]
     guard = build_guard(config.guard) if config.guard is not None else None
-    return LayeredScorer(lexicon, [load_classifier(folder) for folder in folders], guard)
+    return LayeredScorer(lexicon, [load_classifier(folder) for folder in folders], guard, beside)
 
 
 def shipped_classifier(name: str) -> Path:

@@ -6,7 +6,7 @@ Sizes are in brackets: D documents, F features, K kinds.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
+from hanhua.filtering.linear.windows import Margins, Plan
 from hanhua.filtering.pages.features import FEATURES, OF_SELLERS, Values, rows_of, words_of
 from hanhua.filtering.pages.layout import HEAD
+from hanhua.filtering.pages.whole import PageModel, said_by
 from hanhua.zh_text.folding import code_points
 
 PageKind = Literal["thin", "listing", "promotion"]
@@ -27,6 +29,8 @@ MIN_MARKS_PER_100 = 4.5
 """Marks that end or part sentences, per 100 characters, from which a text is plainly prose: news has 8 to 10."""
 MIN_SOLD = 5
 """Different words of sellers from which prose is scored too."""
+MIN_SAID = 1.0
+"""What n-grams say of a page, as log-odds, from which prose is scored too."""
 PAGE_KINDS: tuple[PageKind, ...] = ("thin", "listing", "promotion")
 """Little but a title and labels; titles, links and forum shells; texts written to sell."""
 
@@ -50,17 +54,33 @@ class PageWeights:
         return scores
 
 
-def page_scores(drafts: Drafts) -> list[list[float]]:
-    """Return the score of each kind of junk, in the order of `PAGE_KINDS`, for each text; a view.
+class PageScorer:
+    """Scores pages as a whole, with the n-grams that others have read; and by kind, of the same features.
 
-    It is 0 for longer texts that are plainly prose and have few words of sellers: nothing more is computed of them.
+    read: of the texts that have enough letters the windows read and the margins [K, W], of which the last is the
+    model's.
     """
-    scores = np.zeros((len(drafts), len(PAGE_KINDS)))
-    chosen = np.flatnonzero(_doubtful(drafts))
-    if len(chosen):
-        scores[chosen] = shipped_weights().scores(rows_of(drafts, chosen))
-    found: list[list[float]] = scores.tolist()
-    return found
+
+    def __init__(self, model: PageModel, read: Callable[[Drafts], Mapping[int, tuple[Plan, Margins]]]) -> None:
+        self._model, self._read = model, read
+
+    def scores(self, drafts: Drafts) -> list[list[float]]:
+        """Return the score of each kind, in the order of `PAGE_KINDS`, and that of the page as a whole; a view.
+
+        What is not scored has 0: plain prose by kind, and as a whole where its n-grams say nothing against it.
+        """
+        ngrams = np.zeros(len(drafts))
+        for number, (plan, margins) in drafts.view(self._read).items():
+            ngrams[number] = said_by(margins[-1], plan)
+        scores = np.zeros((len(drafts), len(PAGE_KINDS) + 1))
+        doubtful = _doubtful(drafts)
+        chosen = np.flatnonzero(doubtful | (ngrams > MIN_SAID))
+        if len(chosen):
+            rows = rows_of(drafts, chosen)
+            scores[chosen, :-1] = shipped_weights().scores(rows) * doubtful[chosen, None]
+            scores[chosen, -1] = 1 / (1 + np.exp(-self._model.log_odds(rows, ngrams[chosen])))
+        found: list[list[float]] = scores.tolist()
+        return found
 
 
 def _doubtful(drafts: Drafts) -> npt.NDArray[np.bool_]:

@@ -55,7 +55,7 @@ _FIELDS: dict[str, tuple[str, str, str, int]] = {
     "junk.injected": ("junk", "", "max_injected_names", 0),
     "junk.offers": ("junk", "", "max_offer_words", 0),
     "junk.keywords": ("junk", "", "max_keyword_ratio", 0),
-    **{f"junk.{kind}": ("junk", "", f"max_{kind}_score", 0) for kind in ("thin", "listing", "promotion")},
+    **{f"junk.{kind}": ("junk", "", f"max_{kind}_score", 0) for kind in ("thin", "listing", "promotion", "page")},
     "quality.score": ("quality", "min_model_score", "", 0),
 }
 _MODELS: dict[str, type[LanguageConfig] | type[QualityConfig] | type[JunkConfig]] = {

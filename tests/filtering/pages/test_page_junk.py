@@ -12,18 +12,23 @@ from any_texts import MIXED, REAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanhua.filtering.config import FilteringConfig
+from hanhua.filtering.config import FilteringConfig, HarmConfig
 from hanhua.filtering.document import Draft, Drafts
+from hanhua.filtering.harm.layers import build_harm_scorer_beside
 from hanhua.filtering.judge import Judge
+from hanhua.filtering.linear.windows import Plan, plan_windows
 from hanhua.filtering.pages.features import FEATURES, page_features, words_of
 from hanhua.filtering.pages.layout import HEAD, MAX_SENTENCE, lay_out
-from hanhua.filtering.pages.scores import PAGE_KINDS, page_scores, shipped_weights, weights_of
+from hanhua.filtering.pages.scores import PAGE_KINDS, PageScorer, shipped_weights, weights_of
+from hanhua.filtering.pages.whole import page_model_of, said_by, save_page_model, shipped_page_model
 from hanhua.filtering.pages.words import word_groups
 from hanhua.filtering.rules.page_scores import page_junk
 from hanhua.filtering.text_config import JunkConfig
 from hanhua.zh_text.folding import fold
 
 WRITTEN = Path(__file__).parents[3] / "benchmarks" / "junk_pages.jsonl"
+MODEL = shipped_page_model()
+SCORER = PageScorer(MODEL, build_harm_scorer_beside(HarmConfig(enabled=False), MODEL).read_windows)
 ROWS = [
     (
         "thin",
@@ -50,18 +55,18 @@ ROWS = [
 
 @pytest.mark.parametrize(("kind", "text", "near_miss"), ROWS, ids=PAGE_KINDS)
 def test_each_kind_and_its_near_miss(kind: str, text: str, near_miss: str) -> None:
-    assert page_junk(Draft(text), JunkConfig()).reason == f"junk.{kind}"
+    assert page_junk(Draft(text), JunkConfig(), scorer=SCORER).reason == f"junk.{kind}"
     near = Draft(near_miss)
-    assert page_junk(near, JunkConfig()).keep
+    assert page_junk(near, JunkConfig(), scorer=SCORER).keep
     assert near.measured[f"junk.{kind}"] < 0.5
-    assert page_junk(Draft(text, language="en"), JunkConfig()).keep
+    assert page_junk(Draft(text, language="en"), JunkConfig(), scorer=SCORER).keep
     off = FilteringConfig.model_validate({"preset": "fineweb2-zh"}).junk
-    assert page_junk(Draft(text), off).keep
+    assert page_junk(Draft(text), off, scorer=SCORER).keep
 
 
 def test_texts_written_for_this_are_told_from_their_look_alikes() -> None:
     rows = [json.loads(line) for line in WRITTEN.read_text(encoding="utf-8").splitlines()]
-    scores = np.array(page_scores(Drafts([row["text"] for row in rows], ["zh"] * len(rows))))
+    scores = np.array(SCORER.scores(Drafts([row["text"] for row in rows], ["zh"] * len(rows))))
     rejected = Counter((row["kind"], bool(score.max() > 0.5)) for row, score in zip(rows, scores, strict=True))
     # They were learned from: this says that the weights are those of these features, and not how good they are.
     assert rejected["good", True] <= 1
@@ -69,19 +74,52 @@ def test_texts_written_for_this_are_told_from_their_look_alikes() -> None:
         assert rejected[kind, True] > 4 * rejected[kind, False], kind
 
 
+def test_a_page_as_a_whole_is_told_where_no_kind_is() -> None:
+    advert = (
+        "选择一家好的月子中心，关系到产妇的恢复和宝宝的健康。我们的护理师全部持证上岗，二十四小时陪护，营养师根据每位妈妈的体质"
+        "制定菜单，让您吃得放心。环境温馨舒适，交通便利，提前预订还有精美礼品相送。想了解更多套餐，欢迎添加客服微信，"
+        "我们会有专人为您安排参观，名额有限，先到先得，把最好的开始送给您和宝宝。"
+    )
+    letter = (
+        "姐姐坐月子那年，我在她家住了一个月。每天早上买菜，熬汤，给孩子换尿布，夜里轮着起来。她总说汤太淡，我就少放一碗水。"
+        "出月子那天她哭了，说没有想到会这么累。后来我自己生孩子，才知道她当时说的那些话是什么意思。"
+    )
+    assert page_junk(Draft(advert), JunkConfig(), scorer=SCORER).reason == "junk.page"
+    assert page_junk(Draft(letter), JunkConfig(), scorer=SCORER).keep
+    assert page_junk(Draft(advert), JunkConfig(max_page_score=None), scorer=SCORER).keep
+
+
+def test_a_long_page_is_as_sure_as_its_windows_agree() -> None:
+    even = Plan(np.arange(4), np.ones(4), even=True)
+    margins = np.array([1.0, 1.0, 1.0, 1.0], dtype=np.float32)
+    assert said_by(margins, even) == pytest.approx(2.0)
+    assert said_by(margins[:1], plan_windows(30)) == pytest.approx(1.0)
+    assert said_by(margins, Plan(np.arange(4), np.array([97.0, 1, 1, 1]))) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_model_is_read_back_and_refuses_other_features(tmp_path: Path) -> None:
+    save_page_model(MODEL, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.json", "whole.safetensors"}
+    named = json.loads((tmp_path / "whole.json").read_text())
+    assert np.array_equal(page_model_of(named, MODEL.ngrams).weights, MODEL.weights)
+    del named[FEATURES[0]]
+    with pytest.raises(ValueError, match="other features"):
+        page_model_of(named, MODEL.ngrams)
+
+
 def test_no_text_of_the_quickstart_is_rejected() -> None:
-    assert [text for text in REAL if not page_junk(Draft(text), JunkConfig()).keep] == []
+    assert [text for text in REAL if not page_junk(Draft(text), JunkConfig(), scorer=SCORER).keep] == []
 
 
 @given(st.lists(st.one_of(MIXED, st.sampled_from([*REAL, *(row[1] for row in ROWS)])), min_size=1, max_size=8))
 @settings(max_examples=25, deadline=None)
 def test_features_and_scores_do_not_depend_on_the_company(texts: list[str]) -> None:
     together = Drafts(texts, ["zh"] * len(texts))
-    rows, scores = together.view(page_features), together.view(page_scores)
+    rows, scores = together.view(page_features), together.view(SCORER.scores)
     for text, row, score in zip(texts, rows, scores, strict=True):
         alone = Drafts([text], ["zh"])
         assert np.array_equal(alone.view(page_features)[0], row)
-        assert alone.view(page_scores)[0] == score
+        assert alone.view(SCORER.scores)[0] == score
         assert np.isfinite(row).all()
         assert row.min() >= 0
         assert row.max() <= 2
@@ -152,5 +190,10 @@ def test_weights_of_other_features_are_refused() -> None:
 def test_a_judge_names_the_kind_and_each_can_be_turned_off() -> None:
     judge = Judge(FilteringConfig.model_validate({"harm": {"enabled": False}}))
     assert judge.judge(ROWS[2][1], language="zh").verdict.reason == "junk.promotion"
-    loose = Judge(FilteringConfig.model_validate({"harm": {"enabled": False}, "junk": {"max_promotion_score": None}}))
+    junk = {"max_promotion_score": None}
+    some = Judge(FilteringConfig.model_validate({"harm": {"enabled": False}, "junk": junk}))
+    assert some.judge(ROWS[2][1], language="zh").verdict.reason == "junk.page"
+    loose = Judge(
+        FilteringConfig.model_validate({"harm": {"enabled": False}, "junk": {**junk, "max_page_score": None}})
+    )
     assert loose.judge(ROWS[2][1], language="zh").verdict.keep
