@@ -5,8 +5,8 @@
 `general` tells all categories from harmless text: the project's own labelled texts, against those of the quickstart,
 documents of `$DATA/corpus` (statutes; MIT and Apache-2.0 repositories) and the harmless comments of COLD. `hate`
 tells hate from harmless comments: COLD (Apache-2.0) and the project's own. Both learn
-from good pages written for this (`junk_pages_whole.py`), and from good ones among judged pages where --pages and --labels
-name them. Texts of COLD's development set, which is measured on, are removed from both.
+from good pages written for this (`junk_pages_whole.py`), and from good ones among judged pages where --pages and
+--labels name them. Texts of COLD's development set, which is measured on, are removed from both.
 """
 
 from __future__ import annotations

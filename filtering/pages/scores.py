@@ -23,6 +23,7 @@ from hanhua.filtering.pages.whole import PageModel, said_by
 from hanhua.zh_text.folding import code_points
 
 PageKind = Literal["thin", "listing", "promotion"]
+Windows = Callable[[Drafts], Mapping[int, tuple[Plan, Margins]]]
 SHORT = 250
 """Characters below which a text is always scored."""
 MIN_MARKS_PER_100 = 4.5
@@ -57,11 +58,10 @@ class PageWeights:
 class PageScorer:
     """Scores pages as a whole, with the n-grams that others have read; and by kind, of the same features.
 
-    read: of the texts that have enough letters the windows read and the margins [K, W], of which the last is the
-    model's.
+    read: see `ngrams_of`.
     """
 
-    def __init__(self, model: PageModel, read: Callable[[Drafts], Mapping[int, tuple[Plan, Margins]]]) -> None:
+    def __init__(self, model: PageModel, read: Windows) -> None:
         self._model, self._read = model, read
 
     def scores(self, drafts: Drafts) -> list[list[float]]:
@@ -69,9 +69,7 @@ class PageScorer:
 
         What is not scored has 0: plain prose by kind, and as a whole where its n-grams say nothing against it.
         """
-        ngrams = np.zeros(len(drafts))
-        for number, (plan, margins) in drafts.view(self._read).items():
-            ngrams[number] = said_by(margins[-1], plan)
+        ngrams = ngrams_of(drafts, self._read)
         scores = np.zeros((len(drafts), len(PAGE_KINDS) + 1))
         doubtful = _doubtful(drafts)
         chosen = np.flatnonzero(doubtful | (ngrams > MIN_SAID))
@@ -81,6 +79,17 @@ class PageScorer:
             scores[chosen, -1] = 1 / (1 + np.exp(-self._model.log_odds(rows, ngrams[chosen])))
         found: list[list[float]] = scores.tolist()
         return found
+
+
+def ngrams_of(drafts: Drafts, read: Windows) -> Values:
+    """Return what n-grams say of each text [D]; 0 of those too short to be read.
+
+    read: of the others, by number, the windows read and their margins [K, W], of which the last are the model's.
+    """
+    ngrams = np.zeros(len(drafts))
+    for number, (plan, margins) in drafts.view(read).items():
+        ngrams[number] = said_by(margins[-1], plan)
+    return ngrams
 
 
 def _doubtful(drafts: Drafts) -> npt.NDArray[np.bool_]:

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hanhua.filtering.config import HarmConfig
 from hanhua.filtering.document import Drafts
+from hanhua.filtering.harm.layers import build_harm_scorer_beside
 from hanhua.filtering.pages.features import FEATURES as PAGE_FEATURES
 from hanhua.filtering.pages.features import page_features
-from hanhua.filtering.pages.scores import PAGE_KINDS, shipped_weights
+from hanhua.filtering.pages.scores import PAGE_KINDS, ngrams_of, shipped_weights
+from hanhua.filtering.pages.whole import shipped_page_model
 
 Values = npt.NDArray[np.float64]
 
-FEATURES = (*PAGE_FEATURES, *(f"log_odds_{kind}" for kind in PAGE_KINDS))
+FEATURES = (*PAGE_FEATURES, *(f"log_odds_{kind}" for kind in PAGE_KINDS), "log_odds_page")
 COST = 0.03
 """Inverse of the regularization: few labels must not teach that a single feature decides."""
 MIN_SCALE = 0.03
@@ -30,8 +33,10 @@ SEED = 1
 
 def layouts(drafts: Drafts) -> list[Values]:
     """Return the features of each text, in the order of `FEATURES`; a view."""
-    rows = np.array(drafts.view(page_features))
-    return list(np.column_stack([rows, shipped_weights().log_odds(rows)]))
+    rows, model = np.array(drafts.view(page_features)), shipped_page_model()
+    windows = build_harm_scorer_beside(HarmConfig(enabled=False), model).read_windows
+    whole = model.log_odds(rows, ngrams_of(drafts, windows))
+    return list(np.column_stack([rows, shipped_weights().log_odds(rows), whole]))
 
 
 def layout_of(text: str) -> Values:
