@@ -87,7 +87,7 @@ def ways(table: Table, shipped: Values) -> dict[str, Learn]:
 
 
 def tried(learn: Learn, truth: Values, labeled: Places, test: Places) -> tuple[float, float, float]:
-    """Return the share of junk ranked above all but 3% of the good pages, and what a chosen threshold finds and loses."""
+    """Return the share of junk ranked above all but 3% of the good, and what a chosen threshold finds and loses."""
     fold_of, held_out = np.random.default_rng(0).permutation(len(labeled)) % FOLDS, np.zeros(len(labeled))
     for fold in range(FOLDS):
         held_out[fold_of == fold] = learn(labeled[fold_of != fold], labeled[fold_of == fold])
