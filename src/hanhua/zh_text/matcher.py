@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import daachorse
 
 from hanhua.zh_text.folding import Folded, fold
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One term found: its index in the lexicon, and [start, end) in the folded text."""
 
     term: int
