@@ -90,7 +90,8 @@ def _runs(kinds_C: Kinds, places: Positions) -> Positions:
     for step in range(1, RUN_DIGITS - 1):
         begun = begun & linked[step : step + len(begun)]
     firsts = places[: len(begun)][begun]
-    return firsts[kinds_C[firsts] & _DIGIT > 0]
+    digits: Positions = firsts[kinds_C[firsts] & _DIGIT > 0]
+    return digits
 
 
 def _close(places: Positions, many: int, characters: int) -> Positions:

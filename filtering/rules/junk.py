@@ -234,11 +234,14 @@ def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
 
 def _may_be_stuffed(kind: np.uint8, counts: Positions, lengths: Positions) -> npt.NDArray[np.bool_]:
     """Return which lines may be, by how many characters of a kind they have."""
+    may: npt.NDArray[np.bool_] = counts >= _MIN_HAN_IN_COMMON
     if kind == _PARTS_PHRASES:
-        return (counts + 1 >= MIN_PHRASES) & (lengths <= MAX_PHRASE * (counts + 1))
-    if kind == _ENDS_SENTENCE:
-        return counts == 0
-    return counts <= _MAX_SENTENCE_RATIO * lengths if kind == _IN_SENTENCE else counts >= _MIN_HAN_IN_COMMON
+        may = (counts + 1 >= MIN_PHRASES) & (lengths <= MAX_PHRASE * (counts + 1))
+    elif kind == _ENDS_SENTENCE:
+        may = counts == 0
+    elif kind == _IN_SENTENCE:
+        may = counts <= _MAX_SENTENCE_RATIO * lengths
+    return may
 
 
 @cache
