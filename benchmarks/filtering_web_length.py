@@ -8,7 +8,8 @@ All in one run:
 Documents of 600 to 4,000 bytes, as evenly from all Chinese files of `$DATA/corpus` and `$DATA/web` as these have them.
 Each build judges them in a process of its own, with preset `balanced`, in batches as `hanhua filter run` does (an
 earlier build that has no batches one by one), in turn, several rounds; processor time without start and reading, the
-best round of each and the median. `--long` takes documents of 20,000 bytes and more instead. Verdicts are compared one by one.
+best round of each and the median. `--long` takes documents of 20,000 bytes and more instead. Verdicts are compared one
+by one.
 """
 
 from __future__ import annotations
