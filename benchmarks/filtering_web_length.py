@@ -8,7 +8,8 @@ All in one run:
 Documents of 600 to 4,000 bytes, as evenly from all Chinese files of `$DATA/corpus` and `$DATA/web` as these have them.
 Each build judges them in a process of its own, with preset `balanced`, in batches as `hanhua filter run` does (an
 earlier build that has no batches one by one), in turn, several rounds; processor time without start and reading, the
-best round of each. `--long` takes documents of 20,000 bytes and more instead. Verdicts are compared one by one.
+best round of each and the median. `--long` takes documents of 20,000 bytes and more instead. Verdicts are compared one
+by one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -50,14 +52,18 @@ def main() -> None:
     here = Path(__file__).parents[1]
     builds = {"this build": here} | ({"before": arguments.before} if arguments.before else {})
     rounds = [{name: measure(folder, texts) for name, folder in builds.items()} for _ in range(arguments.rounds)]
-    best = {name: min(one[name]["processor_seconds"] for one in rounds) for name in builds}
-    results: dict[str, Any] = {"documents": len(texts), "megabytes": megabytes, "processor_seconds": best}
+    seconds_of = {name: [one[name]["processor_seconds"] for one in rounds] for name in builds}
+    best, median = ({name: of(some) for name, some in seconds_of.items()} for of in (min, statistics.median))
+    results: dict[str, Any] = {"documents": len(texts), "megabytes": megabytes}
+    results |= {"processor_seconds": best, "median_processor_seconds": median}
     for name, seconds in best.items():
         show(name, seconds, len(texts), megabytes)
+        show(f"{name}, median of {len(rounds)} rounds", median[name], len(texts), megabytes)
     if arguments.before:
         verdicts = [rounds[0][name]["verdicts"] for name in builds]
         results["differing_verdicts"] = sum(a != b for a, b in zip(*verdicts, strict=True))
-        print(f"\n{best['before'] / best['this build']:.2f} times; {results['differing_verdicts']} verdicts differ")
+        times = [some["before"] / some["this build"] for some in (best, median)]
+        print(f"\n{times[0]:.2f} times, by medians {times[1]:.2f}; {results['differing_verdicts']} verdicts differ")
     if arguments.datatrove:
         results["datatrove"] = datatrove(texts[:: arguments.datatrove], best["this build"] / megabytes)
     write_measurement(__file__, arguments, results)

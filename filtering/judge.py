@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import xxhash
 
 from hanhua.filtering.config import FilteringConfig
@@ -44,7 +46,7 @@ from hanhua.filtering.rules.words import any_word_limit, words
 from hanhua.filtering.shingles import SHINGLE, hash_ngrams, signatures
 from hanhua.zh_text.conversion import open_converter
 
-GROUP_CHARACTERS = 24_000
+GROUP_CHARACTERS = 96_000
 """Characters judged together: enough that numpy's calls cost little, so few that what they make stays in the cache."""
 Rule = Callable[[Draft], Verdict]
 
@@ -112,7 +114,7 @@ class Judge:
             KEEP,
             script=profile.script if draft.chinese else "",
             masked=dict(counts),
-            digest=xxhash.xxh3_128_digest("".join(draft.text.split()).encode()),
+            digest=draft.view(_digests),
             signature=draft.view(self._signatures) if self._config.duplicates.near else b"",
             letters=profile.letters + profile.digits,
             lines=self._lines(masked),
@@ -168,11 +170,21 @@ class Judge:
     def _signatures(self, drafts: Drafts) -> list[bytes]:
         near = self._config.duplicates
         folds, shingles = drafts.folds, list(drafts.shingles)
-        for number, draft in enumerate(drafts):
-            width = near.shingle_characters if draft.chinese else near.shingle_characters_other
+        for number, spoken in enumerate(drafts.languages):
+            width = near.shingle_characters if spoken == "zh" else near.shingle_characters_other
             if width != SHINGLE:
                 shingles[number] = hash_ngrams(folds.of(number), width)
         return signatures(shingles, hashes=near.bands * near.rows)
+
+
+def _digests(drafts: Drafts) -> list[bytes]:
+    """Return the hash of each text without its white space; a view."""
+    texts, spaces = drafts.joined, drafts.lines.spaces
+    # A text that clean-up changed is still among these drafts, with the surrogates it had.
+    visible = texts.codes[~spaces].tobytes().decode("utf-32-le", "surrogatepass")
+    bounds = texts.starts - np.searchsorted(np.flatnonzero(spaces), texts.starts)
+    parts = (visible[begin:end].encode("utf-8", "surrogatepass") for begin, end in pairwise(bounds.tolist()))
+    return list(map(xxhash.xxh3_128_digest, parts))
 
 
 def _groups(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

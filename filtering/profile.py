@@ -72,8 +72,10 @@ class Profile(NamedTuple):
 
 def profiles(texts: Joined) -> list[Profile]:
     """Count the characters of each text by kind."""
-    classes = _class_table().take(texts.codes)
-    n_KD = np.array([np.bincount(classes[begin:end], minlength=CLASSES) for begin, end in texts.bounds]).T
+    classes, count = _class_table().take(texts.codes).astype(np.intp), len(texts.bounds)
+    # Each text has classes of its own, so that one count serves all.
+    classes += np.repeat(np.arange(0, count * CLASSES, CLASSES), np.diff(texts.starts))
+    n_KD = np.bincount(classes, minlength=count * CLASSES).reshape(count, CLASSES).T
     han_KD = n_KD[HAN_CLASS:]
     han, latin = han_KD.sum(axis=0), n_KD[ASCII_LETTER] + n_KD[LATIN]
     characters = n_KD.sum(axis=0)
@@ -108,8 +110,12 @@ def profile_of(text: str) -> Profile:
 @cache
 def _class_table() -> npt.NDArray[np.uint8]:
     table = np.full(_TABLE_SIZE, OTHER, dtype=np.uint8)
-    for code in range(0x32400):
-        table[code] = _class_of(code)
+    kinds = list(map(unicodedata.category, map(chr, range(0x32400))))
+    # Letters beyond the alphabets are two thirds of all; what is unassigned stays as it is.
+    table[:0x32400][[kind == "Lo" for kind in kinds]] = LETTER
+    for code, kind in enumerate(kinds):
+        if kind != "Cn" and (kind != "Lo" or code < _LAST_ALPHABET):
+            table[code] = _class_of(code)
     table[list(_INVISIBLE)] = INVISIBLE
     table[list(_LINE_BREAKS)] = CONTROL
     table[0xFFFD] = REPLACEMENT
@@ -156,6 +162,7 @@ def _letter_class(code: int) -> int:
     return LETTER
 
 
+_LAST_ALPHABET = 0x10000
 _LETTER_RANGES = (
     (LATIN, ((0xAA, 0x250), (0x1E00, 0x1F00), (0xFF21, 0xFF5B))),
     (KANA, ((0x3041, 0x3100), (0x31F0, 0x3200), (0xFF66, 0xFFA0))),
@@ -166,6 +173,8 @@ _LETTER_RANGES = (
 
 def _looks_misread(character: str) -> bool:
     """Return whether the character's GBK bytes are the first two of a Chinese character in UTF-8 (涓: E4 B8)."""
+    if ord(character) > 0xFFFF:  # GBK has none of these
+        return False
     try:
         first, second = character.encode("gbk")
     except (UnicodeEncodeError, ValueError):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanhua.filtering.document import Drafts
-from hanhua.filtering.joined import Joined
+from hanhua.filtering.joined import Joined, Positions
 from hanhua.zh_text.folding import Codes, code_points
 
 SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
@@ -38,7 +38,7 @@ class Seeds:
         for number, beginnings in enumerate(families):
             for beginning in beginnings:
                 bits[beginning[:3]] = bits.get(beginning[:3], 0) | 1 << number
-        self._one = [(ord(seed), bit) for seed, bit in bits.items() if len(seed) == 1]
+        self._one = [ord(seed) for seed in bits if len(seed) == 1]
         pairs, triples = (_columns([seed for seed in bits if len(seed) == size], size) for size in (2, 3))
         self._first, self._third = np.zeros(_TABLE_SIZE, dtype=np.uint8), np.zeros(_TABLE_SIZE, dtype=bool)
         hashes = _hashes(triples[0], triples[1])
@@ -47,11 +47,25 @@ class Seeds:
         self._third[_hashes(hashes, triples[2])] = True
         keys = np.concatenate([_keys(*pairs), _keys(*triples)])
         order = np.argsort(keys)
-        values = [bits[seed] for size in (2, 3) for seed in bits if len(seed) == size]
-        self._keys, self._values = keys[order], np.array(values, dtype=np.int64)[order]
+        seeds = [seed for size in (2, 3) for seed in bits if len(seed) == size]
+        self._keys = keys[order]
+        self.seeds = [*(seeds[number] for number in order.tolist()), *map(chr, self._one)]
+        """All of them: what `places` gives the numbers of."""
+        self._values = np.array([bits[seed] for seed in self.seeds], dtype=np.int64)
 
     def bits(self, texts: Joined) -> list[int]:
         """Return, of each text, the searches of which a seed stands in it: 1 for the first, 2, 4 and so on."""
+        bits = [0] * len(texts.bounds)
+        places, seeds = self.places(texts)
+        for owner, bit in zip(texts.owners(places).tolist(), self._values[seeds].tolist(), strict=True):
+            bits[owner] |= bit
+        return bits
+
+    def places(self, texts: Joined) -> tuple[Positions, Positions]:
+        """Return where in the joined texts seeds stand, in no order, and the number of each in `seeds`.
+
+        One that begins within a text may end in the next.
+        """
         codes = texts.codes
         hashes = _hashes(codes[:-1], codes[1:])
         kinds = self._first.take(hashes)
@@ -63,25 +77,14 @@ class Seeds:
         whole = places[(kinds & _IS_SEED) > 0]
         keys = [_keys(codes[whole], codes[whole + 1])]
         keys.append(_keys(codes[begun], codes[begun + 1], codes.take(begun + 2, mode="clip")))
-        return self._by_text(texts, np.concatenate([whole, begun]), np.concatenate(keys))
-
-    def _by_text(self, texts: Joined, places: npt.NDArray[np.int64], keys: npt.NDArray[np.uint64]) -> list[int]:
-        found = np.searchsorted(self._keys, keys)
-        same = self._keys.take(found, mode="clip") == keys
-        bits = [0] * len(texts.bounds)
-        for owner, bit in zip(texts.owners(places[same]).tolist(), self._values[found[same]].tolist(), strict=True):
-            bits[owner] |= bit
-        for code, bit in self._one:
-            for number, count in enumerate(texts.counts(texts.codes == code)):
-                bits[number] |= bit if count else 0
-        return bits
-
-    def texts_with(self, texts: Joined, *, head: int | None = None, longest: int | None = None) -> Joined:
-        """Return the texts, up to `head`, with nothing of those that hold none of them or are longer than `longest`."""
-        lengths = [end - begin for begin, end in texts.bounds]
-        some: Sequence[int] = [1] * len(lengths) if texts.few else self.bits(texts)
-        searched = [begun and (longest is None or n <= longest) for n, begun in zip(lengths, some, strict=True)]
-        return texts.cut([min(n, head or n) if wanted else 0 for n, wanted in zip(lengths, searched, strict=True)])
+        asked, at = np.concatenate(keys), np.concatenate([whole, begun])
+        numbers = np.searchsorted(self._keys, asked)
+        same = self._keys.take(numbers, mode="clip") == asked
+        found, seeds = [at[same]], [numbers[same]]
+        for number, code in enumerate(self._one, len(self._keys)):
+            found.append(np.flatnonzero(codes == code))
+            seeds.append(np.full(len(found[-1]), number))
+        return np.concatenate(found), np.concatenate(seeds)
 
 
 _families: list[list[str]] = []

@@ -31,11 +31,25 @@ class Lines:
     firsts: Positions
 
     @cached_property
+    def spaces(self) -> Marks:
+        """Which characters of the texts are white space [C]."""
+        return _is_space().take(self.texts.codes, mode="clip")
+
+    @cached_property
     def _stripped(self) -> tuple[Positions, Positions]:
-        visible = np.append(np.flatnonzero(~_is_space().take(self.texts.codes, mode="clip")), len(self.texts.codes))
-        firsts, lasts = np.searchsorted(visible, self.starts), np.searchsorted(visible, self.ends) - 1
-        blank = firsts > lasts
-        return np.where(blank, self.starts, visible[firsts]), np.where(blank, self.starts, visible[lasts] + 1)
+        # Where each run of white space begins and ends: there are few, so nothing is looked up among all characters.
+        places = np.flatnonzero(self.spaces)
+        parted = np.flatnonzero(np.diff(places) != 1) + 1
+        firsts = places[np.concatenate([np.zeros(min(len(places), 1), dtype=np.int64), parted])]
+        ends = np.concatenate([places[parted - 1], places[-1:]]) + 1
+        # Before the first run is another that holds nothing.
+        firsts, ends = np.concatenate([[-2], firsts]), np.concatenate([[-2], ends])
+        before = np.searchsorted(firsts, self.starts, side="right") - 1
+        begins = np.maximum(self.starts, ends[before])
+        behind = np.searchsorted(firsts, self.ends - 1, side="right") - 1
+        stops = np.where(ends[behind] >= self.ends, firsts[behind], self.ends)
+        blank = begins >= self.ends
+        return np.where(blank, self.starts, begins), np.where(blank, self.starts, stops)
 
     @property
     def begins(self) -> Positions:

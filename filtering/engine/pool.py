@@ -24,9 +24,9 @@ def judge_batches(
 
 def _judge(judge: Judge, batch: tuple[list[str], list[str], list[str]]) -> tuple[list[Judged], Histograms]:
     texts, languages, corpora = batch
-    histograms, results = Histograms(), []
-    for judged, corpus in zip(judge.judge_all(texts, languages), corpora, strict=True):
+    histograms, results = Histograms(), judge.judge_all(texts, languages)
+    for judged, corpus in zip(results, corpora, strict=True):
         histograms.add(corpus, judged.measured)
         # Counted here: a few bins travel between processes, not a table per document.
-        results.append(judged.without_measures())
+        judged.measured.clear()
     return results, histograms

@@ -19,6 +19,8 @@ import zstandard
 from hanhua.documents.compression import open_decompressed
 from hanhua.filtering.judge import Judged
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class Spool:
     """A folder of files in input order: appended to, then read back.
@@ -60,7 +62,7 @@ class Spool:
     def add(self, fields: dict[str, str], judged: Judged) -> None:
         """Append a kept document: the fields of its Document but for the split."""
         number = self._numbers.setdefault(fields["corpus"], len(self._numbers))
-        row = json.dumps([fields, judged.masked], ensure_ascii=False).encode() + b"\n"
+        row = _as_json([fields, judged.masked]).encode() + b"\n"
         self._out[self.records].write(self._frame.compress(row))
         self._out[self.digests].write(judged.digest)
         self._out[self.signatures].write(judged.signature)

@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from hanhua.filtering.harm.disguise import DisguiseMatcher, split_spellings
 from hanhua.filtering.harm.lexicon import Lexicon, Sense
 from hanhua.filtering.joined import Joined
-from hanhua.filtering.seeds import Seeds
+from hanhua.filtering.terms import TermFinder
 from hanhua.zh_text.folding import Folded
 from hanhua.zh_text.matcher import Hit, LexiconMatcher
 from hanhua.zh_text.scripts import is_han
@@ -51,16 +51,17 @@ class EvidenceFinder:
         split = {form: i for i in meant for form in split_spellings(self._terms[i]) if form not in lexicon.senses}
         self._split_of = dict(enumerate(split.values(), len(self._terms)))
         self._matcher = LexiconMatcher([*self._terms, *split])
-        self._beginnings = Seeds(self._matcher.forms)
+        self._finder = TermFinder(self._matcher.forms, self.hits)
         self._disguises = DisguiseMatcher((i, self._terms[i]) for i in meant)
 
     def hits_of_each(self, folded: Joined) -> list[list[Hit]]:
         """Return the hits in each of several texts, at less cost."""
-        return self._beginnings.texts_with(folded).find(self.hits)
+        return self._finder.find(folded)
 
     def homophones_of_each(self, folded: Joined, *, longest: int) -> list[list[Hit]]:
         """Return the homophones in each of several texts, at less cost; none in texts longer than that."""
-        return self._disguises.texts_with(folded, longest=longest).find(self.homophones)
+        short = folded.cut([n if n <= longest else 0 for n in (end - begin for begin, end in folded.bounds)])
+        return short.find(self.homophones) if short.few else self._disguises.homophones_of_each(short, self._terms)
 
     def hits(self, folded: str) -> list[Hit]:
         """Return every hit of the words as they are or split, unchecked: cheap, and for most texts enough."""

@@ -107,7 +107,8 @@ class LayeredScorer:
             return {}
         folds = drafts.folds
         hits = [one.hits for one in drafts.view(self._lexicon.examine_each)] if self._lexicon else [[]] * len(drafts)
-        read = [n for n in range(len(drafts)) if _is_classified(folds.of(n))]
+        long = [end - begin > WINDOW_CHARACTERS for begin, end in folds.bounds]
+        read = [n for n in range(len(drafts)) if long[n] or _is_classified(folds.of(n))]
         places = [(begin, end - begin) for begin, end in map(folds.bounds.__getitem__, read)]
         plans = [plan_windows(length, hits[n]) for n, (_, length) in zip(read, places, strict=True)]
         windows = [(*place, plan) for place, plan in zip(places, plans, strict=True)]
@@ -115,20 +116,21 @@ class LayeredScorer:
 
     def _best(self, best: HarmScore, margins: Margins, text: _Read) -> HarmScore:
         """Return the largest score, the first of equal ones. margins: a row for each classifier."""
-        few = FEW_HANDICAP if _has_few(text.codes) else 0.0
+        few = FEW_HANDICAP if text.length <= WINDOW_CHARACTERS and _has_few(text.codes) else 0.0
+        highest = best.score
         for classifier, of_windows in zip(self._classifiers, margins, strict=True):
             score = self._score(classifier.calibration, density_margin(of_windows, text.plan) - few, text)
-            if score >= 0.5 and score > best.score:
-                best = self._named(classifier, score, of_windows, text)
-            elif score > best.score:
-                # Most texts end here: no names, no spans.
-                best = HarmScore(text.examined.score.category, score, text.examined.score.spans)
-        return best
+            if score > highest:
+                highest = score
+                if score >= 0.5:
+                    best = self._named(classifier, score, of_windows, text)
+        # Most texts end here: no names, no spans.
+        return best if best.score == highest else HarmScore(best.category, highest, best.spans)
 
     def _score(self, calibration: Calibration, margin: float, text: _Read) -> float:
         if self._lexicon is None:
             return calibration.score(margin)
-        return calibration.score_beside_lexicon(margin + added_by(text.examined, len(text.codes)))
+        return calibration.score_beside_lexicon(margin + added_by(text.examined, text.length))
 
     def _named(self, classifier: HarmClassifier, score: float, margins: Margins, text: _Read) -> HarmScore:
         """Return a classifier's score of a harmful text with its category and the passages that it goes by."""
@@ -150,6 +152,11 @@ class _Read:
     number: int
     plan: Plan
     examined: Examined
+
+    @property
+    def length(self) -> int:
+        begin, end = self.folds.bounds[self.number]
+        return end - begin
 
     @property
     def codes(self) -> Codes:

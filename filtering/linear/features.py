@@ -55,12 +55,14 @@ def window_columns(windows_WL: Codes) -> Columns:
     By kind and order, and within them by where the n-gram begins; orders longer than the window are left out. All
     digits are one: a price or an account is evidence by being there, not by its figures.
     """
-    windows_WL = np.where((windows_WL >= _ZERO) & (windows_WL <= _NINE), _ZERO, windows_WL)
-    found = _orders(windows_WL, CHARACTER_ORDERS, 0)
-    found += _orders(syllable_codes(windows_WL), PINYIN_ORDERS, _PINYIN_SALT)
-    if not found:
-        return np.zeros((len(windows_WL), 0), dtype=np.intp)
-    hashes = _mix(np.concatenate(found, axis=1)) >> np.uint32(32 - MAX_COLUMN_BITS)
+    windows_WL = np.where(windows_WL - _ZERO <= _NINE - _ZERO, _ZERO, windows_WL)
+    length = windows_WL.shape[1]
+    sizes = [length - order + 1 for order in (*CHARACTER_ORDERS, *PINYIN_ORDERS) if order <= length]
+    hashes = np.empty((len(windows_WL), sum(sizes)), dtype=np.uint32)
+    done = _hash_orders(windows_WL, CHARACTER_ORDERS, 0, hashes)
+    _hash_orders(syllable_codes(windows_WL), PINYIN_ORDERS, _PINYIN_SALT, hashes[:, done:])
+    _mix(hashes)
+    hashes >>= np.uint32(32 - MAX_COLUMN_BITS)
     # What numpy indexes with; any other type is converted at each look-up.
     columns: Columns = hashes.astype(np.intp)
     return columns
@@ -72,23 +74,25 @@ def ngram_starts(length: int) -> Positions:
     return np.concatenate([np.arange(length - order + 1) for order in orders] or [np.zeros(0, dtype=np.int64)])
 
 
-def _orders(codes_WL: Codes, orders: tuple[int, ...], salt: int) -> list[Hashes]:
-    hashes = codes_WL
-    found: list[Hashes] = []
+def _hash_orders(codes_WL: Codes, orders: tuple[int, ...], salt: int, into: Hashes) -> int:
+    """Write the n-grams' hashes side by side, those of each order in turn; return how many columns that takes."""
+    hashes, done = codes_WL, 0
     for order in range(1, min(max(orders), codes_WL.shape[1]) + 1):
         if order > 1:
             # A polynomial over 2^32; the orders share its steps.
-            hashes = hashes[:, :-1] * _BASE + codes_WL[:, order - 1 :]
+            hashes = hashes[:, :-1] * _BASE
+            hashes += codes_WL[:, order - 1 :]
         if order in orders:
             # Told apart by the order: 2-grams and 3-grams are no neighbors.
-            found.append(hashes ^ np.uint32((salt + order * _ORDER_SALT) & 0xFFFF_FFFF))
-    return found
+            told = np.uint32((salt + order * _ORDER_SALT) & 0xFFFF_FFFF)
+            np.bitwise_xor(hashes, told, out=into[:, done : done + hashes.shape[1]])
+            done += hashes.shape[1]
+    return done
 
 
-def _mix(hashes: Hashes) -> Hashes:
+def _mix(hashes: Hashes) -> None:
     hashes ^= hashes >> np.uint32(16)
     hashes *= _MIX[0]
     hashes ^= hashes >> np.uint32(13)
     hashes *= _MIX[1]
     hashes ^= hashes >> np.uint32(16)
-    return hashes

@@ -16,6 +16,8 @@ _LATIN_BEFORE = re.compile(r"(?:[0-9A-Za-z_]|\d[.．])$")
 _CONTACT_BEFORE = re.compile(r"(?:tel|phone|mobile|mob|vx|wx|v|weixin|wechat|q|qq)$", re.IGNORECASE)
 WIDE = "".join(map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))) + "＠．－＋"
 """Letters, digits and the marks within numbers in full width; each is 0xFEE0 beyond its narrow form."""
+RUN_DIGITS, RUN_MARKS = 5, " \u00a0\u3000-‐–—()（）."
+"""So many digits, any two neighbors with at most two of these marks between them, may be a long number."""
 BEFORE = 12
 """Characters in front of a number that are looked at."""
 

@@ -12,7 +12,7 @@ from hanhua.filtering.config import PII_KINDS
 from hanhua.filtering.pii import traces
 from hanhua.filtering.pii.accounts import find_qq, find_wechat
 from hanhua.filtering.pii.codes import find_codes, find_passports, find_plates
-from hanhua.filtering.pii.found import WIDE, Found
+from hanhua.filtering.pii.found import RUN_DIGITS, RUN_MARKS, WIDE, Found
 from hanhua.filtering.pii.numbers import find_numbers
 from hanhua.filtering.pii.online import find_emails, find_ips, find_spoken_emails
 from hanhua.filtering.pii.phones import find_phones
@@ -21,8 +21,8 @@ from hanhua.filtering.pii.spelled import find_spelled
 # Each of one character: offsets stay.
 _NARROW = str.maketrans(WIDE, "".join(chr(ord(character) - 0xFEE0) for character in WIDE))
 _HAS_WIDE = re.compile(f"[{WIDE}]")
-# Five digits with at most two marks between any two; only around such a run is looked for long numbers.
-_RUN = re.compile("[0-9](?:[ \u00a0\u3000\\-‐–—()（）.]{0,2}[0-9xX]){4,}")
+# Only around such a run is looked for long numbers.
+_RUN = re.compile(f"[0-9](?:[{re.escape(RUN_MARKS)}]{{0,2}}[0-9xX]){{{RUN_DIGITS - 1},}}")
 _AROUND = 24
 
 # Of two that overlap, the one of the finder that comes first.

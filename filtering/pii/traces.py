@@ -17,7 +17,7 @@ from hanhua.filtering.document import Drafts
 from hanhua.filtering.joined import Positions
 from hanhua.filtering.pii.accounts import QQ_BEGINNINGS, WECHAT_BEGINNINGS
 from hanhua.filtering.pii.codes import PROVINCES
-from hanhua.filtering.pii.found import WIDE
+from hanhua.filtering.pii.found import RUN_DIGITS, RUN_MARKS, WIDE
 from hanhua.filtering.pii.online import SPOKEN_BEGINNINGS
 from hanhua.filtering.pii.spelled import NUMERALS
 from hanhua.filtering.seeds import Family
@@ -27,7 +27,9 @@ EMAIL, SPOKEN_EMAIL, NUMBERS, PLATE, IP, SPELLED, QQ, WECHAT = (1 << number for 
 """The finders, as bits."""
 ALL = 255
 
-_WIDE, _AT, _DIGIT, _IN_RUN, _HEX, _DOT, _COLON, _PROVINCE, _CAPITAL, _NUMERAL = (np.uint16(1 << n) for n in range(10))
+_WIDE, _AT, _DIGIT, _IN_RUN, _HEX, _DOT, _COLON, _PROVINCE, _CAPITAL, _NUMERAL, _GAP = (
+    np.uint16(1 << n) for n in range(11)
+)
 _KINDS = (
     (_WIDE, WIDE),
     (_AT, "@"),
@@ -39,10 +41,13 @@ _KINDS = (
     (_PROVINCE, PROVINCES),
     (_CAPITAL, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     (_NUMERAL, NUMERALS),
+    (_GAP, RUN_MARKS),
 )
 _TABLE_SIZE = 0x10000
-# Five digits with up to two marks between any two; eleven numerals with up to one.
-_RUN_DIGITS, _RUN_CHARACTERS = 5, 13
+Kinds = npt.NDArray[np.uint16]
+# Three dots with up to three digits behind each; four hexadecimal digits in front of a colon.
+_IP_DOTS, _IP_CHARACTERS, _IP_HEX = 3, 9, 4
+# Eleven numerals with up to one mark between any two.
 _SPELLED_NUMERALS, _SPELLED_CHARACTERS = 11, 21
 
 
@@ -60,10 +65,10 @@ def traces(drafts: Drafts) -> list[int]:
     for trace, places in (
         (ALL, np.flatnonzero(is_of[_WIDE])),
         (EMAIL, np.flatnonzero(is_of[_AT])),
-        (NUMBERS, _close(np.flatnonzero(is_of[_IN_RUN]), _RUN_DIGITS, _RUN_CHARACTERS)),
+        (NUMBERS, _runs(kinds_C, np.flatnonzero(is_of[_IN_RUN]))),
         (PLATE, np.flatnonzero(is_of[_PROVINCE][:-1] & is_of[_CAPITAL][1:])),
-        (IP, np.flatnonzero(is_of[_DOT][:-1] & is_of[_DIGIT][1:])),
-        (IP, np.flatnonzero(is_of[_HEX][:-1] & is_of[_COLON][1:])),
+        (IP, _close(np.flatnonzero(is_of[_DOT][:-1] & is_of[_DIGIT][1:]), _IP_DOTS, _IP_CHARACTERS)),
+        (IP, _behind_hex(kinds_C, np.flatnonzero(is_of[_COLON]))),
         (SPELLED, _spelled(texts.codes, np.flatnonzero(is_of[_NUMERAL]))),
     ):
         found[texts.owners(places)] |= trace
@@ -76,10 +81,30 @@ def traces(drafts: Drafts) -> list[int]:
 _SPOKEN, _QQ, _WECHAT = Family(SPOKEN_BEGINNINGS), Family(QQ_BEGINNINGS), Family(WECHAT_BEGINNINGS)
 
 
+def _runs(kinds_C: Kinds, places: Positions) -> Positions:
+    """Return the digits with which a run begins: so many, any two neighbors with up to two marks between them."""
+    apart = np.diff(places)
+    near, further = (kinds_C.take(places[:-1] + step, mode="clip") & _GAP > 0 for step in (1, 2))
+    linked = (apart == 1) | ((apart == 2) & near) | ((apart == 3) & near & further)
+    begun = linked[: max(len(linked) - RUN_DIGITS + 2, 0)]
+    for step in range(1, RUN_DIGITS - 1):
+        begun = begun & linked[step : step + len(begun)]
+    firsts = places[: len(begun)][begun]
+    digits: Positions = firsts[kinds_C[firsts] & _DIGIT > 0]
+    return digits
+
+
 def _close(places: Positions, many: int, characters: int) -> Positions:
     """Return the places that, with others behind them, are so many within so many characters."""
     firsts = places[: max(len(places) - many + 1, 0)]
     return firsts[places[many - 1 :] - firsts < characters]
+
+
+def _behind_hex(kinds_C: Kinds, places: Positions) -> Positions:
+    """Return the places behind as many hexadecimal digits as an address begins with."""
+    for step in range(1, _IP_HEX + 1):
+        places = places[kinds_C.take(places - step, mode="clip") & _HEX > 0]
+    return places
 
 
 def _spelled(codes: Codes, places: Positions) -> Positions:

@@ -28,7 +28,10 @@ class Histograms:
     def add(self, corpus: str, measured: Mapping[str, float]) -> None:
         """Count one document."""
         for name, value in measured.items():
-            self.bins.setdefault((corpus, name), Counter())[bin_of(name, value)] += 1
+            counts = self.bins.get((corpus, name))
+            if counts is None:
+                counts = self.bins[corpus, name] = Counter()
+            counts[bin_of(name, value)] += 1
 
     def merge(self, other: Histograms) -> None:
         """Add the counts of another."""

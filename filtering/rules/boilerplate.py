@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
-from hanhua.filtering.seeds import Seeds
+from hanhua.filtering.terms import TermFinder
 from hanhua.zh_text.folding import Offsets, code_points
 from hanhua.zh_text.matcher import Hit, LexiconMatcher
 
@@ -50,7 +50,7 @@ def boilerplate(draft: Draft, limits: QualityConfig) -> Verdict:
 
 def _hits(drafts: Drafts) -> list[list[Hit]]:
     """Return the labels in the beginning of each text: a page that is all labels is so from the start."""
-    return _beginnings().texts_with(drafts.folds, head=HEAD).find(_labels().find_in)
+    return _finder().find(drafts.folds, head=HEAD)
 
 
 def _line_ratio(text: str, covered: npt.NDArray[np.bool_], offsets: Offsets) -> float:
@@ -66,8 +66,9 @@ def _line_ratio(text: str, covered: npt.NDArray[np.bool_], offsets: Offsets) -> 
 
 
 @cache
-def _beginnings() -> Seeds:
-    return Seeds(_labels().forms)
+def _finder() -> TermFinder:
+    labels = _labels()
+    return TermFinder(labels.forms, labels.find_in)
 
 
 @cache

@@ -6,6 +6,7 @@ import re
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import KEEP, Draft, Verdict, reject
+from hanhua.filtering.seeds import Family
 from hanhua.zh_text.scripts import HAN
 
 # What bytes 80–BF become in Latin-1 (C1 controls are gone by now) and CP1252.
@@ -16,6 +17,7 @@ _AS_LATIN = re.compile(f"[à-ï][{_TRAIL}]{{2}}|[ÃÂ][{_TRAIL}]")
 _AS_LATIN_WITHOUT_CONTROLS = re.compile(f"[ãäåæçèéï][{_TRAIL}]")
 # U+FFFD in UTF-8 read as GBK, and uninitialized memory of a C program read as GBK.
 _KNOWN = re.compile("锟斤拷|烫烫烫|屯屯屯")
+_MISREADINGS = Family(["锟斤拷", "烫烫烫", "屯屯屯"])
 _MIN_MISREAD_SHARE = 0.08
 _HAN = re.compile(f"[{HAN}]")
 
@@ -35,7 +37,7 @@ def encoding(draft: Draft, limits: QualityConfig) -> Verdict:
 def _misread_characters(draft: Draft) -> int:
     text, profile = draft.text, draft.profile
     # Once is a mention of the phenomenon.
-    known = _KNOWN.findall(text) if profile.han and ("锟斤拷" in text or "烫烫烫" in text or "屯屯屯" in text) else []
+    known = _KNOWN.findall(text) if profile.han and draft.view(_MISREADINGS.begin_in) else []
     found = sum(map(len, known)) if len(known) > 1 else 0
     if profile.latin_supplement:
         found += sum(map(len, _AS_LATIN.findall(text)))

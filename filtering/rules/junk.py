@@ -100,30 +100,33 @@ def junk(draft: Draft, limits: JunkConfig) -> Verdict:
     """Reject Chinese texts that are junk of one of these kinds, naming it (`junk.keywords`)."""
     if not draft.chinese:
         return KEEP
-    for detail, limit, measure in _measures(limits):
+    for reason, setting, measure in _measures():
+        limit: float | None = getattr(limits, setting)
         if limit is None:
             continue
-        value = draft.measure(f"junk.{detail}", measure(draft))
+        value = draft.measure(reason, measure(draft))
         if value > limit:
-            return reject(f"junk.{detail}", value)
+            return reject(reason, value)
     return KEEP
 
 
-def _measures(limits: JunkConfig) -> tuple[tuple[str, float | None, Callable[[Draft], float]], ...]:
+@cache
+def _measures() -> tuple[tuple[str, str, Callable[[Draft], float]], ...]:
+    """Return what is measured, in this order: its reason, the setting that limits it, and how."""
     return (
-        ("time_codes", limits.max_time_code_line_ratio, time_code_ratio),
-        ("single_characters", limits.max_single_character_line_ratio, single_character_ratio),
-        ("components", limits.max_component_ratio, component_ratio),
-        ("markup", limits.max_markup_ratio, markup_ratio),
-        ("injected", limits.max_injected_names, injected_names),
-        ("offers", limits.max_offer_words, offer_words),
-        ("keywords", limits.max_keyword_ratio, keyword_ratio),
+        ("junk.time_codes", "max_time_code_line_ratio", time_code_ratio),
+        ("junk.single_characters", "max_single_character_line_ratio", single_character_ratio),
+        ("junk.components", "max_component_ratio", component_ratio),
+        ("junk.markup", "max_markup_ratio", markup_ratio),
+        ("junk.injected", "max_injected_names", injected_names),
+        ("junk.offers", "max_offer_words", offer_words),
+        ("junk.keywords", "max_keyword_ratio", keyword_ratio),
     )
 
 
 def time_code_ratio(draft: Draft) -> float:
     """Return the share of lines that hold the time codes of subtitles or lyrics."""
-    if not any(sign in draft.text for sign in _TIME_CODE_SIGNS) or draft.view(filled_lines) < MIN_LINES:
+    if draft.view(filled_lines) < MIN_LINES or not any(sign in draft.text for sign in _TIME_CODE_SIGNS):
         return 0.0
     return sum(":" in line and _TIME_CODE.search(line) is not None for line in draft.lines) / len(draft.lines)
 
@@ -181,13 +184,18 @@ def keyword_ratio(draft: Draft) -> float:
     1.0
     """
     lines = draft.view(_lines_of_phrases)
+    if not lines:
+        return 0.0
     return sum(len(line) for line in lines if _is_stuffed(line)) / max(min(len(draft.text), HEAD), 1)
 
 
 def _single_characters(drafts: Drafts) -> list[int]:
     """Return how many lines of each text are one Chinese character and perhaps a mark."""
     lines = drafts.lines
-    return lines.counts((lines.stops - lines.begins <= 2) & (_count(drafts, _IS_HAN, lines.begins, lines.stops) == 1))
+    alone, sizes = np.zeros(len(lines.starts), dtype=bool), lines.stops - lines.begins
+    short = np.flatnonzero((sizes == 1) | (sizes == 2))
+    alone[short] = _count(drafts, _IS_HAN, lines.begins[short], lines.stops[short]) == 1
+    return lines.counts(alone)
 
 
 def _count(drafts: Drafts, kind: np.uint8, begins: Positions, ends: Positions) -> Positions:
@@ -212,18 +220,28 @@ def _lines_of_phrases(drafts: Drafts) -> list[list[str]]:
     owners = np.repeat(np.arange(len(texts.bounds)), np.diff(lines.firsts))
     # Where a line begins beyond the head, it ends before it begins: nothing is counted.
     ends = np.minimum(lines.ends, texts.starts[owners] + HEAD)
-    phrases = _count(drafts, _PARTS_PHRASES, lines.starts, ends) + 1
-    may = (phrases >= MIN_PHRASES) & (ends - lines.starts <= MAX_PHRASE * phrases)
+    # The least that so many phrases take first, then each question of fewer lines.
+    chosen = np.flatnonzero(ends - lines.starts >= max(2 * MIN_PHRASES - 1, _MIN_HAN_IN_COMMON))
+    for kind in (_PARTS_PHRASES, _ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN):
+        begins, stops = lines.starts[chosen], ends[chosen]
+        chosen = chosen[_may_be_stuffed(kind, _count(drafts, kind, begins, stops), stops - begins)]
     found: list[list[str]] = [[] for _ in texts.bounds]
-    if not may.any():
-        return found
-    ending, spoken, han = (_count(drafts, kind, lines.starts, ends) for kind in (_ENDS_SENTENCE, _IN_SENTENCE, _IS_HAN))
-    may &= (ending <= 0) & (han >= _MIN_HAN_IN_COMMON) & (spoken <= _MAX_SENTENCE_RATIO * (ends - lines.starts))
-    for line in np.flatnonzero(may).tolist():
-        owner = int(owners[line])
+    for line, owner in zip(chosen.tolist(), owners[chosen].tolist(), strict=True):
         begin = int(texts.starts[owner])
         found[owner].append(drafts.texts[owner][int(lines.starts[line]) - begin : int(ends[line]) - begin])
     return found
+
+
+def _may_be_stuffed(kind: np.uint8, counts: Positions, lengths: Positions) -> npt.NDArray[np.bool_]:
+    """Return which lines may be, by how many characters of a kind they have."""
+    may: npt.NDArray[np.bool_] = counts >= _MIN_HAN_IN_COMMON
+    if kind == _PARTS_PHRASES:
+        may = (counts + 1 >= MIN_PHRASES) & (lengths <= MAX_PHRASE * (counts + 1))
+    elif kind == _ENDS_SENTENCE:
+        may = counts == 0
+    elif kind == _IN_SENTENCE:
+        may = counts <= _MAX_SENTENCE_RATIO * lengths
+    return may
 
 
 @cache

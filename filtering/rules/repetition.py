@@ -7,11 +7,14 @@ statute has a third of its 5-grams twice, but hardly a 13-gram.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from hanhua.filtering.config import QualityConfig
 from hanhua.filtering.document import KEEP, Draft, Drafts, Verdict, reject
+from hanhua.filtering.joined import starts_of
 from hanhua.filtering.shingles import Hashes, hash_ngrams, widen_each
 
 NGRAM_OF_LETTERS = 60
@@ -64,21 +67,33 @@ def _duplicate_line_ratio(text: str) -> float:
 def repeated_ngram_ratios(drafts: Drafts) -> list[float]:
     """Return the share of 13-grams of the folded texts that occurred before; 60-grams where words are spelled out."""
     wide = widen_each(drafts.shingles) if "zh" in drafts.languages else drafts.shingles
-    return [
-        _repeated_ratio(wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS))
-        for number, language in enumerate(drafts.languages)
-    ]
+    return _repeated_ratios(
+        [
+            wide[number] if language == "zh" else hash_ngrams(drafts.folds.of(number), NGRAM_OF_LETTERS)
+            for number, language in enumerate(drafts.languages)
+        ]
+    )
 
 
-def _repeated_ratio(hashes: Hashes) -> float:
-    """Return the share of hashes that occurred before.
+def _repeated_ratios(hashes_of_each: Sequence[Hashes]) -> list[float]:
+    """Return the share of the hashes of each text that occurred before."""
+    sampled = list(map(_sampled, hashes_of_each))
+    starts = starts_of(list(map(len, sampled)))
+    hashes = np.concatenate(sampled)
+    for begin, end in pairwise(starts.tolist()):
+        hashes[begin:end].sort()
+    places = np.flatnonzero(hashes[1:] == hashes[:-1])
+    # The last of a text and the first of the next are no pair.
+    ends = np.maximum(starts[1:] - 1, starts[:-1])
+    counts = np.searchsorted(places, ends) - np.searchsorted(places, starts[:-1])
+    ratios: list[float] = (counts / np.maximum(np.diff(starts), 1)).tolist()
+    return ratios
 
-    Estimated in long texts on the n-grams whose hash is small: that keeps all copies of an n-gram or none.
+
+def _sampled(hashes: Hashes) -> Hashes:
+    """Return the hashes by which repetition is estimated.
+
+    Of long texts those that are small: that keeps all copies of an n-gram or none.
     """
     keep_one_in = len(hashes) // _SAMPLED_NGRAMS
-    if keep_one_in > 1:
-        hashes = hashes[hashes < np.uint64((1 << 64) // keep_one_in)]
-    if len(hashes) == 0:
-        return 0.0
-    hashes = np.sort(hashes)
-    return float(np.count_nonzero(hashes[1:] == hashes[:-1])) / len(hashes)
+    return hashes[hashes < np.uint64((1 << 64) // keep_one_in)] if keep_one_in > 1 else hashes

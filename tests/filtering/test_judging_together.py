@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from any_texts import MIXED, REAL, shuffled
@@ -12,16 +13,21 @@ from hypothesis import strategies as st
 from hanhua.filtering import judge as judging
 from hanhua.filtering.config import FilteringConfig
 from hanhua.filtering.document import Draft, Drafts
+from hanhua.filtering.harm.evidence import EvidenceFinder
+from hanhua.filtering.harm.lexicon import load_lexicon
 from hanhua.filtering.joined import join
 from hanhua.filtering.judge import Judge
 from hanhua.filtering.pii import find_pii
-from hanhua.filtering.pii.traces import traces
+from hanhua.filtering.pii.traces import IP, NUMBERS, traces
 from hanhua.filtering.rules.boilerplate import boilerplate
 from hanhua.filtering.rules.repetition import run_ratios
 from hanhua.filtering.seeds import Seeds
+from hanhua.filtering.terms import TermFinder
 from hanhua.zh_text.folding import fold
+from hanhua.zh_text.matcher import LexiconMatcher
 
 JUDGES = {name: Judge(FilteringConfig.model_validate({"preset": name})) for name in ("balanced", "fineweb2-zh", "none")}
+FINDER = EvidenceFinder(load_lexicon(), disguised=True)
 # Of each kind that some rule, finder or repair of extraction, wrapping and encoding has to do with.
 TELLING = [
     "", " \n\t", "\ud800", "赞", "首页", "首页\n上一篇\n下一篇\n版权所有\n联系我们\n" * 3, "哈" * 90, "\u200b我们",
@@ -47,7 +53,7 @@ LANGUAGES = st.sampled_from(["zh", "zh", "zh", "en", "other"])
 
 
 @pytest.mark.parametrize("preset", JUDGES)
-@given(st.lists(st.tuples(ANY, LANGUAGES), min_size=1, max_size=12), st.sampled_from([1, 60, 400, 24_000]))
+@given(st.lists(st.tuples(ANY, LANGUAGES), min_size=1, max_size=12), st.sampled_from([1, 60, 400, 96_000]))
 @settings(max_examples=10, deadline=None)
 def test_together_is_as_one_by_one(preset: str, asked: list[tuple[str, str]], characters: int) -> None:
     judge = JUDGES[preset]
@@ -89,6 +95,33 @@ def test_seeds_are_found_where_they_stand_and_nowhere_else(texts: list[str], see
         # Beyond the end of a text only what begins within it.
         beyond = joined[begin : begin + len(texts[number]) + 2]
         assert truth <= bool(bits) <= any(seed[:3] in beyond for seed in seeds)
+
+
+@given(
+    st.lists(st.text(alphabet="甲乙丙丁a𠀀", max_size=9), min_size=3, max_size=8),
+    st.sets(st.text("甲乙丙a𠀀", min_size=1, max_size=5), min_size=1),
+    st.sampled_from([None, 2, 5]),
+)
+def test_terms_are_found_as_by_an_automaton_in_each_text(texts: list[str], terms: set[str], head: int | None) -> None:
+    matcher = LexiconMatcher(sorted(terms))
+    found = TermFinder(matcher.forms, matcher.find_in).find(join(texts), head=head)
+    assert found == [matcher.find_in(text[:head]) for text in texts]
+
+
+@given(st.lists(ANY, min_size=3, max_size=8))
+def test_homophones_are_those_of_each_text(texts: list[str]) -> None:
+    folds = Drafts(texts, ["zh"] * len(texts)).folds
+    asked = [folds.folded(number).text for number in range(len(texts))]
+    assert FINDER.homophones_of_each(folds, longest=300) == [
+        FINDER.homophones(text) if len(text) <= 300 else [] for text in asked
+    ]
+
+
+@given(st.lists(st.text(alphabet="12xX .-:a字\u3000", max_size=30), min_size=3, max_size=8))
+def test_a_long_number_or_address_leaves_a_trace(texts: list[str]) -> None:
+    for text, found in zip(texts, traces(Drafts(texts, ["zh"] * len(texts))), strict=True):
+        assert bool(found & NUMBERS) >= bool(re.search(r"[0-9](?:[ \u3000.\-]{0,2}[0-9xX]){4}", text))
+        assert bool(found & IP) >= bool(re.search(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[23][0-9a]{3}:", text))
 
 
 @given(st.lists(ANY, min_size=1, max_size=8))

@@ -189,7 +189,9 @@ def _table() -> tuple[Codes, dict[int, tuple[int, ...]]]:
         if character in simplified:
             table[code] = ord(simplified[character])
             continue
-        letters = _fold_character(character, simplified)
+        # Most letters beyond the alphabets have no other form and no case.
+        plain = unicodedata.category(character) == "Lo" and not unicodedata.decomposition(character)
+        letters = character if plain and character not in _READ_AS else _fold_character(character, simplified)
         if len(letters) > 1:
             table[code] = _EXPANDS
             expansions[code] = tuple(map(ord, letters))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import daachorse
+import numpy as np
 
-from hanhua.zh_text.folding import Folded, fold
+from hanhua.zh_text.folding import Folded, code_points, fold_joined
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One term found: its index in the lexicon, and [start, end) in the folded text."""
 
     term: int
@@ -27,7 +28,7 @@ class LexiconMatcher:
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
-        folded = [fold(term).text for term in terms]
+        folded = _folded(terms)
         seen: dict[str, str] = {}
         for term, form in zip(terms, folded, strict=True):
             if not form:
@@ -51,3 +52,10 @@ class LexiconMatcher:
         if self._automaton is None:
             return []
         return [Hit(term, start, end) for start, end, term in self._automaton.find_overlapping(folded)]
+
+
+def _folded(terms: Sequence[str]) -> list[str]:
+    """Return each term folded, all in one go."""
+    codes, _, starts = fold_joined(code_points("".join(terms)), np.cumsum([0, *map(len, terms)]))
+    text = codes.tobytes().decode("utf-32-le", "surrogatepass")
+    return [text[begin:end] for begin, end in pairwise(starts.tolist())]

@@ -44,7 +44,7 @@ def syllable_codes(folded: Codes) -> Codes:
     table = _table()
     if folded.size and int(folded.max()) >= _TABLE_SIZE:
         return np.where(folded < _TABLE_SIZE, table[np.minimum(folded, _TABLE_SIZE - 1)], folded)
-    return table[folded]
+    return table.take(folded)
 
 
 def syllable_text(folded: str) -> str:

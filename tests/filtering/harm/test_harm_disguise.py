@@ -56,7 +56,7 @@ def test_spellings_and_initials() -> None:
 
 
 def test_no_terms_no_hits() -> None:
-    assert DisguiseMatcher([]).homophones(fold("百家乐"), ()) == []
+    assert DisguiseMatcher([]).homophones(fold("百家乐").text, ()) == []
 
 
 @pytest.mark.parametrize(
