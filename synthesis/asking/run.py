@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from hanhua.errors import HanhuaError
 from hanhua.progress import Progress, say
@@ -27,9 +27,12 @@ def ask_all(
     settings: AskingSettings,
     total: int,
     longest_tokens: int,
+    elsewhere: Container[str] = (),
     name: str = "synthesis",
 ) -> Asked:
     """Ask what the ledger does not hold, up to the ceiling. total: of the requests; longest_tokens: of an answer.
+
+    elsewhere: keys of requests that another ledger holds, which are not asked either.
 
     Raises HanhuaError when more stay unanswered than may; what is answered is in the ledger all the same.
     """
@@ -42,7 +45,7 @@ def ask_all(
             note += f", ${budget.spent.dollars:,.2f}" if budget.spent.dollars else ""
             bar.advance(reached - bar.done, note=note)
 
-        asker = Asker(teacher, ledger, settings, on_answer=show)
+        asker = Asker(teacher, ledger, settings, elsewhere=elsewhere, on_answer=show)
         asked = asyncio.run(asker.ask(requests))
         bar.advance(asked.found + asked.answered - bar.done)
     _tell(asked, name)

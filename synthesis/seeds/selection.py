@@ -39,9 +39,12 @@ class Seeds:
                     yield seed
 
     def _documents(self) -> Iterator[Document]:
-        for document in _candidates(self.corpus, self.settings, self.languages, self.score):
-            if self.chosen is None or document[1].id in self.chosen:
-                yield document[1]
+        if self.chosen is None:
+            yield from (one for _, one in _candidates(self.corpus, self.settings, self.languages, self.score))
+            return
+        for document in read_corpus(self.corpus, split="train", corpora=self.settings.corpora):
+            if document.id in self.chosen:  # scored when it was chosen
+                yield document
 
     def few(self, count: int, *, seed: int = 0) -> Seeds:
         """Return an unbiased sample: those sections whose hashes are the smallest."""
