@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,15 +131,22 @@ def _pilot(loaded: LoadedRecipe, config: SynthesisConfig, runs: Path, *, seeds: 
 
 def _show_teacher(teacher: Mapping[str, Any]) -> None:
     print_text(f"\n{teacher['model']}:")
-    heads = ("form", "requests", "kept", "95% interval", "good tokens", "$ per million good", "rejected for")
+    heads = (
+        "form", "requests", "kept", "95% interval", "good tokens", "$ per million good", "whole run: answered", "good",
+        "rejected for",
+    )  # fmt: skip
     print_table(heads, [_form_row(name, form) for name, form in teacher["forms"].items()])
     whole = teacher["whole"]
     hours = "hours unknown (too few new answers)" if whole["hours"] is None else f"{whole['hours']:,.2f} hours"
+    reach = {name: "" if one is None else f" (±{one:.0%})" for name, one in whole["reaches"].items()}
     print_text(
-        f"all {whole['requests']:,.0f} requests: {whole['good_tokens']:,.0f} good tokens, "
-        f"{whole['prompt_tokens'] + whole['output_tokens']:,.0f} tokens sent and answered, "
-        f"${whole['dollars']:,.2f}, {hours}"
+        f"all {whole['requests']:,} requests: {whole['good_tokens']:,.0f} good tokens{reach['good_tokens']}, "
+        f"{whole['tokens']:,.0f} tokens sent and answered{reach['tokens']}, of which "
+        f"{whole['output_tokens']:,.0f} answered{reach['output_tokens']}, "
+        f"${whole['dollars']:,.2f}{reach.get('dollars', '')}, {hours}"
     )
+    for caution in teacher["cautions"]:
+        print_text(f"careful: {caution}")
 
 
 def _form_row(name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,8 +160,13 @@ def _form_row(name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
         f"{low:.0%}–{high:.0%}",
         f"{form['good_tokens']:,}",
         "" if price is None else f"{price:,.2f}",
+        *(_span(form["whole_intervals"][key]) for key in ("output_tokens", "good_tokens")),
         reasons,
     )
+
+
+def _span(interval: Sequence[float] | None) -> str:
+    return "unknown" if interval is None else f"{interval[0]:,.0f}–{interval[1]:,.0f}"
 
 
 def _batch(
