@@ -151,6 +151,12 @@ class _Server:
         return None
 
 
+async def serve_at(teacher: Teacher, port: int) -> None:
+    """Serve at a port of this machine until the process is ended."""
+    server = await asyncio.start_server(_Server(teacher).serve, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
+
+
 @contextmanager
 def served_teacher(teacher: Teacher) -> Iterator[str]:
     """Serve in a thread of its own until the block ends; give the address up to /v1."""
