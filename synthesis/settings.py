@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hanhua.synthesis.forms.form import Form
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+SCHEMES = ("http://", "https://")
+NO_ADDRESS = "an address of a server begins with http:// or https://, as http://127.0.0.1:8000/v1 does"
 
 
 class TeacherSettings(BaseModel):
@@ -59,6 +61,13 @@ class TeacherSettings(BaseModel):
     dollars_per_million_output_tokens: Annotated[float, EXECUTION] = Field(
         default=0.0, ge=0, description="Price of a million tokens answered, in US dollars"
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        if not address.startswith(SCHEMES):
+            raise ValueError(NO_ADDRESS)
+        return address
 
     def price(self, prompt_tokens: float, output_tokens: float) -> float:
         """Return what tokens cost, in US dollars."""

@@ -17,6 +17,7 @@ from hanhua.synthesis.settings import AskingSettings, TeacherSettings
 BYTES_PER_TOKEN = 8
 """An answer in the ledger takes no more than this for a token, and a little for what is said of it."""
 BYTES_PER_LINE = 4096
+NO_ANSWER = "See what the server printed, check synthesis.teacher, and run the same command again"
 
 
 def ask_all(
@@ -51,10 +52,12 @@ def ask_all(
     _tell(asked, name)
     allowed = int(settings.max_unanswered_ratio * total)
     if len(asked.unanswered) > allowed:
+        what = f"{name}: {len(asked.unanswered):,} of {total:,} requests stayed unanswered"
+        if not asked.answered:
+            raise HanhuaError(f"{what}, and none was answered; the last failure: {asked.last_failure}. {NO_ANSWER}")
         raise HanhuaError(
-            f"{name}: {len(asked.unanswered):,} of {total:,} requests stayed unanswered, and {allowed:,} may "
-            f"(asking.max_unanswered_ratio); the last failure: {asked.last_failure}. What is answered is kept: run the "
-            "same command again"
+            f"{what}, and {allowed:,} may (asking.max_unanswered_ratio); the last failure: {asked.last_failure}. What "
+            "is answered is kept: run the same command again"
         )
     return asked
 

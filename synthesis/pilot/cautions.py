@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hanhua.synthesis.judging import FormTally
 from hanhua.synthesis.ledger.records import Cost
 from hanhua.synthesis.pilot.foresight import WIDE, Foreseen
 from hanhua.synthesis.pilot.found import FORESEEN
@@ -24,14 +25,22 @@ def foresight_cautions(
             f"{went} of {sections:,} went through the form {fewest}, too few for an interval; ask about "
             f"{more:,} or more (--pilot {more})"
         )
-    elif not foreseen["accepted"].estimate:
-        told.append(
-            "nothing was kept, so nobody can say what good tokens cost; see why on the page, and change the teacher or "
-            "the forms before more is asked"
-        )
     wide = [f"{FORESEEN[name]} ±{one.reach:.0%}" for name, one in foreseen.items() if name in FORESEEN and one.is_wide]
     if wide:
         told.append(_wide(wide, enough_sections(foreseen), sections=sections, of_all=of_all))
+    return told
+
+
+def rejection_cautions(tallies: Mapping[str, FormTally]) -> list[str]:
+    """Return which forms gave nothing that is kept, with the commonest reasons."""
+    told = []
+    for name, one in tallies.items():
+        if one.requests and not one.accepted:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in one.rejected.most_common(3))
+            told.append(
+                f"nothing was kept of the form {name} ({one.requests:,} asked; {reasons}): read the answers on the "
+                "page, and change the teacher or leave the form out before more is asked"
+            )
     return told
 
 

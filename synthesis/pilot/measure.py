@@ -21,7 +21,7 @@ from hanhua.synthesis.asking.run import ask_all
 from hanhua.synthesis.checks.verdict import CheckContext
 from hanhua.synthesis.judging import FormTally, Judged, judge_all, tally
 from hanhua.synthesis.ledger.file import Ledger, open_ledger
-from hanhua.synthesis.pilot.cautions import ceiling_cautions, enough_sections, foresight_cautions
+from hanhua.synthesis.pilot.cautions import ceiling_cautions, enough_sections, foresight_cautions, rejection_cautions
 from hanhua.synthesis.pilot.foresight import Foreseen, foresee, values_of
 from hanhua.synthesis.settings import SynthesisConfig, TeacherSettings
 from hanhua.synthesis.stage import Job, benchmark_finder, check_context, make_job
@@ -69,7 +69,7 @@ class TeacherPilot:
         """Return a form's counts with what its tokens cost by the teacher's prices, earlier answers included."""
         dollars = self.teacher.price(one.prompt_tokens, one.output_tokens)
         low, high = wilson(one.accepted, one.requests)
-        per_million = dollars / one.good_tokens * 1e6 if one.good_tokens else None
+        per_million = dollars / one.good_tokens * 1e6 if one.good_tokens and self.teacher.price(1, 1) else None
         foreseen = self.foreseen(replace(sample, planned={name: sample.planned[name]}))
         return {
             **one.as_json(),
@@ -109,7 +109,8 @@ class TeacherPilot:
     def _cautions(self, sample: Sample, foreseen: Mapping[str, Foreseen]) -> list[str]:
         asked = Counter(one.request.form.name for one in self.judged)
         by_form = {name: asked[name] for name, number in sample.planned.items() if number}
-        return foresight_cautions(foreseen, sections=sample.sections, of_all=sample.of_all, by_form=by_form)
+        told = rejection_cautions(self.tallies)
+        return told + foresight_cautions(foreseen, sections=sample.sections, of_all=sample.of_all, by_form=by_form)
 
     def _hours(self, asked: float, judged: float) -> float | None:
         if self.requests_per_second is None:

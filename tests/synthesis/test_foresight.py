@@ -13,9 +13,9 @@ from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.checks.verdict import Verdict
 from hanhua.synthesis.forms.form import Form
 from hanhua.synthesis.forms.library import load_forms
-from hanhua.synthesis.judging import Judged
+from hanhua.synthesis.judging import FormTally, Judged, tally
 from hanhua.synthesis.ledger.records import Cost, Entry
-from hanhua.synthesis.pilot.cautions import ceiling_cautions, enough_sections, foresight_cautions
+from hanhua.synthesis.pilot.cautions import ceiling_cautions, enough_sections, foresight_cautions, rejection_cautions
 from hanhua.synthesis.pilot.foresight import WIDE, Foreseen, foresee, values_of
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.seed import Seed
@@ -112,8 +112,12 @@ def test_it_is_said_what_to_do(answered: list[list[Judged]]) -> None:
     assert "by 12 of 200 sections" in wide and "good tokens ±" in wide and asks in wide
     assert told(answered, {"note": SECTIONS, "memo": SECTIONS}) == ""
     assert "no section of 12 went through the form memo" in told([one[:1] for one in few], {"note": 12, "memo": 0})
-    rejected = [[replace(one, verdict=Verdict(False, "form", "", "")) for one in section] for section in few]
-    assert "nothing was kept" in told(rejected, {"note": 12, "memo": 12})
+    tallies: dict[str, FormTally] = {}
+    for section in few:
+        tally(replace(section[0], verdict=Verdict(False, "copy", "", "")), tallies)
+        tally(section[1], tallies)
+    (nothing,) = rejection_cautions(tallies)
+    assert "nothing was kept of the form note (12 asked; copy 12)" in nothing
 
 
 def test_a_ceiling_that_will_stop_the_run_is_told_before() -> None:

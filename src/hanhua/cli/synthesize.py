@@ -110,11 +110,13 @@ def _services() -> Services:
 
 def _pilot(loaded: LoadedRecipe, config: SynthesisConfig, runs: Path, *, seeds: int, as_json: bool) -> None:
     from hanhua.artifacts.files import write_json
+    from hanhua.pipeline.teacher_at_hand import require_teacher_before
     from hanhua.synthesis.pilot.found import PAGE, PILOT, read_pilot
     from hanhua.synthesis.pilot.measure import run_pilot
     from hanhua.synthesis.pilot.page import write_page
     from hanhua.synthesis.stage import LEDGER
 
+    require_teacher_before(loaded.recipe, runs / loaded.recipe.name)
     corpus, folder = _corpus(loaded, runs)
     earlier = read_pilot(folder) or {}
     ledger = folder / LEDGER
@@ -143,10 +145,14 @@ def _show_teacher(teacher: Mapping[str, Any]) -> None:
         f"all {whole['requests']:,} requests: {whole['good_tokens']:,.0f} good tokens{reach['good_tokens']}, "
         f"{whole['tokens']:,.0f} tokens sent and answered{reach['tokens']}, of which "
         f"{whole['output_tokens']:,.0f} answered{reach['output_tokens']}, "
-        f"${whole['dollars']:,.2f}{reach.get('dollars', '')}, {hours}"
+        f"{_money(whole, reach)}, {hours}"
     )
     for caution in teacher["cautions"]:
         print_text(f"careful: {caution}")
+
+
+def _money(whole: Mapping[str, Any], reach: Mapping[str, str]) -> str:
+    return f"${whole['dollars']:,.2f}{reach['dollars']}" if "dollars" in reach else "no prices in the recipe"
 
 
 def _form_row(name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
