@@ -132,10 +132,12 @@ class SynthesisConfig(BaseModel):
 
     teacher: TeacherSettings = Field(description="The model that is asked")
     forms: tuple[str, ...] = Field(
-        default=("faq", "table"), min_length=1, description="Forms, by name or YAML file; see docs/synthetic-forms.md"
+        default=("faq", "table"),
+        min_length=1,
+        description="Forms, by name: KIND, KIND@AUDIENCE, KIND:SCRIPT or both; see docs/synthetic-forms.md",
     )
     forms_per_seed: int | None = Field(
-        default=None, ge=1, description="Forms that each section goes through, in turn; null: every one"
+        default=None, ge=1, description="Forms that each section goes through, drawn by its id; null: every one"
     )
     form_folder: LocalPath | None = Field(
         default=None,

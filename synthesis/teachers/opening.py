@@ -29,7 +29,7 @@ class Teacher(Protocol):
 
 
 def require_teacher(settings: TeacherSettings) -> None:
-    """Raise UsageError or MissingExtra for what can be seen to be missing, and ask nobody: keys, addresses, packages."""
+    """Raise UsageError or MissingExtra for a key, address or package that can be seen to be missing; ask nobody."""
     open_teacher(settings, connections=1, deadline_seconds=1.0)
 
 
