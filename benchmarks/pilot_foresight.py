@@ -1,0 +1,110 @@
+"""How well a pilot of few sections foresees a run that is answered already: errors, intervals, warnings.
+
+    python benchmarks/pilot_foresight.py RECIPE --runs runs -s name=… --json FILE
+
+Nothing is asked: sections are drawn again and again out of the run's ledger, and each draw foresees the whole, by the
+code of the pilot. The answers are judged one by one, so that near copies among them count as kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measurement import add_json_option, write_measurement
+
+from hanhua.filtering.harm import build_harm_scorer
+from hanhua.filtering.pii import build_masker
+from hanhua.pipeline.recipe.completion import completed
+from hanhua.pipeline.recipe.load import load_recipe
+from hanhua.pipeline.runner import run
+from hanhua.services import Services
+from hanhua.synthesis.checks.verdict import CheckContext, judge
+from hanhua.synthesis.judging import Judged
+from hanhua.synthesis.ledger.file import open_ledger
+from hanhua.synthesis.pilot.foresight import WIDE, Value, foresee, values_of
+from hanhua.synthesis.settings import TeacherSettings
+from hanhua.synthesis.stage import LEDGER, make_job
+
+PRICES = {"dollars_per_million_prompt_tokens": 1.0, "dollars_per_million_output_tokens": 4.0}
+DRAWS = 1000
+
+
+def answered(recipe: Path, changes: list[str], runs: Path) -> Iterator[Judged]:
+    """Yield every request of a run with its answer and what the checks find in it by itself."""
+    loaded = load_recipe(recipe, changes)
+    config = completed(loaded.recipe).synthesis
+    assert config is not None
+    filtered = run(loaded, runs=runs, until="filtering")
+    context = CheckContext(harm=build_harm_scorer(), masker=build_masker())
+    with open_ledger(filtered.root / "synthesis" / LEDGER) as ledger:
+        for request in make_job(config, filtered.artifacts["filtering"].path, Services()).requests():
+            if request.key in ledger and (answer := ledger.entry(request.key).answer) is not None:
+                verdict = judge(request.form, request.seed, answer, context)
+                yield Judged(request, ledger.entry(request.key), verdict)
+
+
+def foresight(by_section: list[list[Judged]], planned: dict[str, int], sections: int, value: Value) -> dict[str, Any]:
+    """Draw so many sections DRAWS times; return how the foreseen compares with all there is."""
+    truth = sum(value(one) for section in by_section for one in section)
+    draws, errors, reaches, enough, held, unwarned = random.Random(sections), [], [], [], 0, 0
+    for _ in range(DRAWS):
+        judged = [one for section in draws.sample(by_section, sections) for one in section]
+        found = foresee(judged, value, planned, sections=sections, of_all=len(by_section))
+        errors.append(abs(found.estimate - truth) / truth)
+        if found.interval is None:
+            continue
+        held += found.interval[0] <= truth <= found.interval[1]
+        reaches.append(found.reach or 0.0)
+        enough += [found.enough_sections] if found.enough_sections else []
+        unwarned += not found.is_wide and errors[-1] > WIDE
+    return {
+        "sections": sections,
+        "of": len(by_section),
+        "truth": truth,
+        "held": held / max(len(reaches), 1),
+        "median_reach": median(reaches) if reaches else None,
+        "median_error": median(errors),
+        "worst_error": max(errors),
+        "warned": (len(enough) + DRAWS - len(reaches)) / DRAWS,
+        "off_by_more_than_20_and_not_warned": unwarned / DRAWS,
+        "median_enough_sections": median(enough) if enough else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--sections", type=int, nargs="+", default=[5, 10, 25, 50])
+    add_json_option(parser)
+    given = parser.parse_args()
+    by_section: defaultdict[str, list[Judged]] = defaultdict(list)
+    planned: defaultdict[str, int] = defaultdict(int)
+    for one in answered(given.recipe, given.set, given.runs):
+        by_section[f"{one.request.seed.id}#{one.request.seed.section}"].append(one)
+        planned[one.request.form.name] += 1
+    values, rows = values_of(TeacherSettings(model="any", **PRICES)), []
+    print("| | sections | interval holds | median reach | median error | worst | warned | unwarned, off by over 20% |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in ("prompt_tokens", "output_tokens", "dollars", "good_tokens"):
+        if not any(values[name](one) for section in by_section.values() for one in section):
+            continue
+        for sections in given.sections:
+            row = foresight(list(by_section.values()), dict(planned), sections, values[name])
+            rows.append({"what": name, **row})
+            shares = ("held", "median_reach", "median_error", "worst_error", "warned")
+            shown = ["–" if row[one] is None else f"{row[one]:.1%}" for one in shares]
+            last = f"{row['off_by_more_than_20_and_not_warned']:.1%}"
+            print(f"| {name} | {sections} of {row['of']} | {' | '.join(shown)} | {last} |", flush=True)
+    write_measurement(__file__, given, {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()
