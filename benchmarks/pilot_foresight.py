@@ -1,17 +1,19 @@
 """How well a pilot of few sections foresees a run that is answered already: errors, intervals, warnings.
 
-    python benchmarks/pilot_foresight.py RECIPE --runs runs -s name=… --json FILE
+    python benchmarks/pilot_foresight.py sizes RECIPE --runs runs -s name=… --out sizes.jsonl
+    python benchmarks/pilot_foresight.py foresee sizes.jsonl --json FILE
 
-Nothing is asked: sections are drawn again and again out of the run's ledger, and each draw foresees the whole, by the
+`sizes` writes of each answer its form, its section, its tokens and whether it is kept; `foresee` needs no more. Nothing is asked: sections are drawn again and again out of the run's ledger, and each draw foresees the whole, by the
 code of the pilot. The answers are judged one by one, so that near copies among them count as kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,10 +26,15 @@ from hanhua.pipeline.recipe.completion import completed
 from hanhua.pipeline.recipe.load import load_recipe
 from hanhua.pipeline.runner import run
 from hanhua.services import Services
-from hanhua.synthesis.checks.verdict import CheckContext, judge
+from hanhua.synthesis.answer import Answer
+from hanhua.synthesis.checks.verdict import CheckContext, Verdict, judge
+from hanhua.synthesis.forms.library import load_forms
 from hanhua.synthesis.judging import Judged
 from hanhua.synthesis.ledger.file import open_ledger
+from hanhua.synthesis.ledger.records import Cost, Entry
 from hanhua.synthesis.pilot.foresight import WIDE, Value, foresee, values_of
+from hanhua.synthesis.request import Request
+from hanhua.synthesis.seed import Seed
 from hanhua.synthesis.settings import TeacherSettings
 from hanhua.synthesis.stage import LEDGER, make_job
 
@@ -35,18 +42,37 @@ PRICES = {"dollars_per_million_prompt_tokens": 1.0, "dollars_per_million_output_
 DRAWS = 1000
 
 
-def answered(recipe: Path, changes: list[str], runs: Path) -> Iterator[Judged]:
-    """Yield every request of a run with its answer and what the checks find in it by itself."""
-    loaded = load_recipe(recipe, changes)
+def write_sizes(given: argparse.Namespace) -> None:
+    """Write the size of every answer of a run, and what the checks find in it by itself."""
+    loaded = load_recipe(given.recipe, given.set)
     config = completed(loaded.recipe).synthesis
     assert config is not None
-    filtered = run(loaded, runs=runs, until="filtering")
+    filtered = run(loaded, runs=given.runs, until="filtering")
     context = CheckContext(harm=build_harm_scorer(), masker=build_masker())
-    with open_ledger(filtered.root / "synthesis" / LEDGER) as ledger:
+    with open_ledger(filtered.root / "synthesis" / LEDGER) as ledger, given.out.open("w", encoding="utf-8") as out:
         for request in make_job(config, filtered.artifacts["filtering"].path, Services()).requests():
             if request.key in ledger and (answer := ledger.entry(request.key).answer) is not None:
                 verdict = judge(request.form, request.seed, answer, context)
-                yield Judged(request, ledger.entry(request.key), verdict)
+                row = {
+                    "form": request.form.name,
+                    "section": f"{request.seed.id}#{request.seed.section}",
+                    "tokens": [answer.prompt_tokens, answer.output_tokens],
+                    "kept": verdict.accepted,
+                }
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def judged_of(path: Path) -> list[Judged]:
+    """Return what a file of sizes says, as the pilot is given it."""
+    (any_form,) = load_forms(["rewrite"])
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        seed = Seed(row["section"], 0, "", "", "", "", "zh")
+        request = Request("", "", replace(any_form, kind=row["form"]), seed, {})
+        entry = Entry(Answer("", "stop", *row["tokens"]), "", "", "", Cost(), 0.0)
+        found.append(Judged(request, entry, Verdict(row["kept"], None if row["kept"] else "check", "", "")))
+    return found
 
 
 def foresight(by_section: list[list[Judged]], planned: dict[str, int], sections: int, value: Value) -> dict[str, Any]:
@@ -77,18 +103,11 @@ def foresight(by_section: list[list[Judged]], planned: dict[str, int], sections:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--sections", type=int, nargs="+", default=[5, 10, 25, 50])
-    add_json_option(parser)
-    given = parser.parse_args()
+def foresee_all(given: argparse.Namespace) -> None:
     by_section: defaultdict[str, list[Judged]] = defaultdict(list)
     planned: defaultdict[str, int] = defaultdict(int)
-    for one in answered(given.recipe, given.set, given.runs):
-        by_section[f"{one.request.seed.id}#{one.request.seed.section}"].append(one)
+    for one in judged_of(given.sizes):
+        by_section[one.request.seed.id].append(one)
         planned[one.request.form.name] += 1
     values, rows = values_of(TeacherSettings(model="any", **PRICES)), []
     print("| | sections | interval holds | median reach | median error | worst | warned | unwarned, off by over 20% |")
@@ -104,6 +123,22 @@ def main() -> None:
             last = f"{row['off_by_more_than_20_and_not_warned']:.1%}"
             print(f"| {name} | {sections} of {row['of']} | {' | '.join(shown)} | {last} |", flush=True)
     write_measurement(__file__, given, {"rows": rows})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sizes = commands.add_parser("sizes")
+    sizes.add_argument("recipe", type=Path)
+    sizes.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE")
+    sizes.add_argument("--runs", type=Path, default=Path("runs"))
+    sizes.add_argument("--out", type=Path, required=True)
+    foreseeing = commands.add_parser("foresee")
+    foreseeing.add_argument("sizes", type=Path)
+    foreseeing.add_argument("--sections", type=int, nargs="+", default=[5, 10, 25, 50])
+    add_json_option(foreseeing)
+    given = parser.parse_args()
+    {"sizes": write_sizes, "foresee": foresee_all}[given.command](given)
 
 
 if __name__ == "__main__":
