@@ -3,8 +3,9 @@
     python benchmarks/pilot_foresight.py sizes RECIPE --runs runs -s name=… --out sizes.jsonl
     python benchmarks/pilot_foresight.py foresee sizes.jsonl --json FILE
 
-`sizes` writes of each answer its form, its section, its tokens and whether it is kept; `foresee` needs no more. Nothing is asked: sections are drawn again and again out of the run's ledger, and each draw foresees the whole, by the
-code of the pilot. The answers are judged one by one, so that near copies among them count as kept.
+`sizes` writes of each answer its form, its section, its tokens and whether it is kept; `foresee` needs no more. Nothing
+is asked: sections are drawn again and again, and each draw foresees the whole, by the code of the pilot. Answers are
+judged one by one, so that near copies among them count as kept.
 """
 
 from __future__ import annotations
