@@ -1,7 +1,7 @@
 """How well a pilot of few sections foresees a run that is answered already: errors, intervals, warnings.
 
     python benchmarks/pilot_foresight.py sizes RECIPE --runs runs -s name=… --out sizes.jsonl
-    python benchmarks/pilot_foresight.py foresee sizes.jsonl --json FILE
+    python benchmarks/pilot_foresight.py foresee sizes.jsonl [MORE] --json FILE
 
 `sizes` writes of each answer its form, its section, its tokens and whether it is kept; `foresee` needs no more. Nothing
 is asked: sections are drawn again and again, and each draw foresees the whole, by the code of the pilot. Answers are
@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -105,25 +106,30 @@ def foresight(by_section: list[list[Judged]], planned: dict[str, int], sections:
 
 
 def foresee_all(given: argparse.Namespace) -> None:
-    by_section: defaultdict[str, list[Judged]] = defaultdict(list)
-    planned: defaultdict[str, int] = defaultdict(int)
-    for one in judged_of(given.sizes):
-        by_section[one.request.seed.id].append(one)
-        planned[one.request.form.name] += 1
-    values, rows = values_of(TeacherSettings(model="any", **PRICES)), []
     print("| | sections | interval holds | median reach | median error | worst | warned | unwarned, off by over 20% |")
     print("|---|---|---|---|---|---|---|---|")
+    rows = [row for path in given.sizes for row in foresight_of(path, given.sections)]
+    write_measurement(__file__, given, {"rows": rows})
+
+
+def foresight_of(path: Path, sections: list[int]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each thing that is foreseen and each number of sections, and print it."""
+    by_section: defaultdict[str, list[Judged]] = defaultdict(list)
+    planned: defaultdict[str, int] = defaultdict(int)
+    for one in judged_of(path):
+        by_section[one.request.seed.id].append(one)
+        planned[one.request.form.name] += 1
+    values = values_of(TeacherSettings(model="any", **PRICES))
     for name in ("prompt_tokens", "output_tokens", "dollars", "good_tokens"):
         if not any(values[name](one) for section in by_section.values() for one in section):
             continue
-        for sections in given.sections:
-            row = foresight(list(by_section.values()), dict(planned), sections, values[name])
-            rows.append({"what": name, **row})
+        for number in sections:
+            row = foresight(list(by_section.values()), dict(planned), number, values[name])
             shares = ("held", "median_reach", "median_error", "worst_error", "warned")
             shown = ["–" if row[one] is None else f"{row[one]:.1%}" for one in shares]
             last = f"{row['off_by_more_than_20_and_not_warned']:.1%}"
-            print(f"| {name} | {sections} of {row['of']} | {' | '.join(shown)} | {last} |", flush=True)
-    write_measurement(__file__, given, {"rows": rows})
+            print(f"| {path.stem}: {name} | {number} of {row['of']} | {' | '.join(shown)} | {last} |", flush=True)
+            yield {"answers": path.stem, "what": name, **row}
 
 
 def main() -> None:
@@ -135,7 +141,7 @@ def main() -> None:
     sizes.add_argument("--runs", type=Path, default=Path("runs"))
     sizes.add_argument("--out", type=Path, required=True)
     foreseeing = commands.add_parser("foresee")
-    foreseeing.add_argument("sizes", type=Path)
+    foreseeing.add_argument("sizes", type=Path, nargs="+")
     foreseeing.add_argument("--sections", type=int, nargs="+", default=[5, 10, 25, 50])
     add_json_option(foreseeing)
     given = parser.parse_args()
