@@ -13,6 +13,7 @@ from hanhua.errors import HanhuaError, UsageError
 from hanhua.progress import say
 from hanhua.synthesis.asking.budget import Budget
 from hanhua.synthesis.asking.concurrency import Gate
+from hanhua.synthesis.asking.refusals import FIRST, Refusal, Refusals
 from hanhua.synthesis.ledger.file import Ledger
 from hanhua.synthesis.ledger.records import Cost, Entry, asked_line, ended_line, failed_line
 from hanhua.synthesis.request import Request
@@ -23,8 +24,6 @@ from hanhua.synthesis.teachers.opening import Teacher, open_teacher
 BUSY_ATTEMPTS = 10
 """How many times `max_attempts` a server may say wait to one request: a storm of 429 lasts, and ends."""
 FIRST_WAIT_SECONDS = 0.5
-REFUSED_FIRST = 20
-"""After so many requests that were refused before any was answered, it is not the requests: all would be."""
 IN_A_ROW = 5
 """After so many requests that stayed unanswered with no answer between them, the server is taken to be gone."""
 
@@ -64,7 +63,7 @@ class Asker:
         self._stop: HanhuaError | None = None
         self._in_a_row = 0
         self._keys: set[str] = set()
-        self._refusals: list[tuple[str, int, Entry]] = []
+        self._refusals = Refusals(ledger)
         self._opened: Teacher | None = None
 
     async def ask(self, requests: Iterable[Request]) -> Asked:
@@ -81,7 +80,7 @@ class Asker:
             finally:
                 if going:
                     await asyncio.wait(set(going))
-                await self._close_refusals()
+                await self._judge_refusals(is_end=True)
         self._asked.halvings, self._asked.highest = self._gate.halvings, self._gate.highest
         if self._stop is not None:
             raise self._stop
@@ -166,7 +165,7 @@ class Asker:
                 settled.append(cost)
                 await self._ledger.add(ended_line(request.key, number, entry))
                 self._answered()
-                await self._note_refusals()
+                await self._judge_refusals()
                 return None
             settled.append(most if failure.charged else Cost())
             await self._failed(request, number, failure, settled[0], began)
@@ -187,8 +186,8 @@ class Asker:
         self._asked.last_failure = str(failure)
         if isinstance(failure, Refused):
             entry = Entry(None, str(failure), "", "", cost, asyncio.get_running_loop().time() - began)
-            self._refusals.append((request.key, number, entry))
-            await self._note_refusals()
+            self._refusals.hold(Refusal(request.key, number, entry))
+            await self._judge_refusals()
             return
         await self._ledger.add(failed_line(request.key, number, str(failure), cost))
         if isinstance(failure, Impossible):
@@ -196,29 +195,19 @@ class Asker:
         if failure.slow_down:
             self._gate.slow_down(began, wait_seconds=getattr(failure, "wait_seconds", None))
 
-    async def _note_refusals(self) -> None:
-        """Take refusals for the last word once the server has answered something, and not before: see REFUSED_FIRST."""
-        if self._asked.answered:
-            refusals, self._refusals = self._refusals, []
-            for key, number, entry in refusals:
-                await self._ledger.add(ended_line(key, number, entry))
-            self._asked.refused += len(refusals)
-        elif len(self._refusals) >= REFUSED_FIRST:
+    async def _judge_refusals(self, *, is_end: bool = False) -> None:
+        """Decide what was refused: the last word where something was answered; the whole server's, where all was."""
+        if self._asked.answered or (is_end and self._asked.found and self._stop is None):
+            noted = await self._refusals.note_as_ended()  # before the sum is read: others add to it meanwhile
+            self._asked.refused += noted
+        elif is_end:
+            self._asked.unanswered.extend(await self._refusals.note_as_failed())
+        elif len(self._refusals) >= FIRST:
             self._stop = self._stop or UsageError(
                 f"synthesis: the first {len(self._refusals)} requests were all refused (the last: "
                 f"{self._asked.last_failure}); change what the server says, such as teacher.extra_body, "
                 "teacher.max_output_tokens, seeds.max_characters or its own context, and run the same command again"
             )
-
-    async def _close_refusals(self) -> None:
-        """Write down what is left of them: as the last word where some request of this run was ever answered."""
-        last_word = self._stop is None and bool(self._asked.found)
-        for key, number, entry in self._refusals:
-            line = ended_line(key, number, entry) if last_word else failed_line(key, number, entry.why, entry.cost)
-            await self._ledger.add(line)
-        keys = [key for key, _, _ in self._refusals]
-        self._asked.refused += len(keys) if last_word else 0
-        self._asked.unanswered += [] if last_word else keys
 
     def _answered(self) -> None:
         self._in_a_row = 0
