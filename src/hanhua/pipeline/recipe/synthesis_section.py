@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hanhua.errors import InputError, UsageError
@@ -43,7 +44,7 @@ def check_forms(recipe: Recipe, tree: Tree) -> None:
         _check_languages(recipe, config, languages, tree)
 
 
-def _check_languages(recipe: Recipe, config: SynthesisConfig, languages: list[str], tree: Tree) -> None:
+def _check_languages(recipe: Recipe, config: SynthesisConfig, languages: Sequence[str], tree: Tree) -> None:
     there = {recipe.corpora[name].language for name in config.seeds.corpora or recipe.corpora}
     if there and not there & set(languages):
         tree.wrong(
