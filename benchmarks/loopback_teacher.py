@@ -50,6 +50,7 @@ class Teacher:
     hang_seconds: float = 30.0
     retry_after: float | None = None
     seed: int = 0
+    models: tuple[str, ...] = ("loopback",)
     notes: Notes = field(default_factory=Notes)
 
 
@@ -75,7 +76,7 @@ class _Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (body := await self._read(reader)) is not None:
-                if not await self._answer(body, writer):
+                if not await (self._answer(body, writer) if body else self._list_models(writer)):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -86,6 +87,8 @@ class _Server:
         head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
         if not head:
             return None
+        if head.startswith(b"GET"):
+            return {}
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
@@ -122,6 +125,10 @@ class _Server:
         finally:
             self.here -= 1
 
+    async def _list_models(self, writer: asyncio.StreamWriter) -> bool:
+        listed = {"object": "list", "data": [{"id": one, "object": "model"} for one in self.teacher.models]}
+        return await self._send(writer, 200, json.dumps(listed).encode())
+
     async def _spoil(self, fault: str | None, data: bytes, writer: asyncio.StreamWriter) -> bool:
         if fault == "cut":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(data))
@@ -149,6 +156,12 @@ class _Server:
             if drawn < 0:
                 return name
         return None
+
+
+async def serve_at(teacher: Teacher, port: int) -> None:
+    """Serve at a port of this machine until the process is ended."""
+    server = await asyncio.start_server(_Server(teacher).serve, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
 
 
 @contextmanager

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 from hanhua.continued_pretrain.mixture import resolve_weights
 from hanhua.continued_pretrain.synthetic_settings import ROUNDING, SyntheticShares
+from hanhua.documents.corpus import SYNTHETIC_PREFIX
 from hanhua.errors import InputError
-
-PREFIX = "synthetic_"
-"""Of the names of synthetic corpora, one for each kind of form."""
 
 
 def mixed_shares(
@@ -31,19 +29,19 @@ def mixed_shares(
             )
         return resolve_weights({}, synthetic, length=length)
     shares = resolve_weights(weights, real, length=length)
-    forms = {name.removeprefix(PREFIX): count for name, count in synthetic.items()}
+    forms = {name.removeprefix(SYNTHETIC_PREFIX): count for name, count in synthetic.items()}
     if settings.shares is not None:
         taken = _asked(settings.shares, forms, length=length)
     else:
         taken = _by_size(forms, _real_sequences(shares, real), settings)
     left = 1 - sum(taken.values())
     kept = {name: share * left for name, share in shares.items() if left > ROUNDING}
-    return kept | {PREFIX + form: share for form, share in sorted(taken.items())}
+    return kept | {SYNTHETIC_PREFIX + form: share for form, share in sorted(taken.items())}
 
 
 def is_synthetic(name: str, weights: Mapping[str, float]) -> bool:
     """Return whether a corpus is made of synthetic text: its name says so, and the recipe gives it no weight itself."""
-    return name.startswith(PREFIX) and name not in weights
+    return name.startswith(SYNTHETIC_PREFIX) and name not in weights
 
 
 def _asked(shares: Mapping[str, float], forms: Mapping[str, int], *, length: int) -> dict[str, float]:

@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from hanhua.artifacts.store import link_or_copy
-from hanhua.documents.corpus import Document, write_corpus
+from hanhua.documents.corpus import SYNTHETIC_PREFIX, Document, write_corpus
 from hanhua.synthesis.ledger.records import Entry
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import TeacherSettings
 from hanhua.zh_text.scripts import chinese_script
 
-PREFIX = "synthetic_"
-"""Of the names of synthetic corpora: `synthetic_faq` holds what came out of the form `faq` for any audience."""
 PARTS = "part-synthetic-"
 """Of the names of their files; they are read behind those of the Corpus."""
 
 
 def corpus_name(kind: str) -> str:
     """Return the name of the corpus that holds a kind of form: its share of the mixture is set by it."""
-    return PREFIX + kind
+    return SYNTHETIC_PREFIX + kind
 
 
 def document_id(request: Request) -> str:

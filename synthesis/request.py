@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import xxhash
 from hanhua.artifacts.fingerprint import fingerprint
 from hanhua.synthesis.forms.form import Form
 from hanhua.synthesis.seed import Seed
-from hanhua.synthesis.settings import SynthesisConfig, TeacherSettings
+from hanhua.synthesis.settings import TeacherSettings
 
 KEY_LENGTH = 32
 
@@ -55,16 +54,6 @@ def make_request(form: Form, seed: Seed, teacher: TeacherSettings, *, random_see
     decides = {"messages": messages, "model": teacher.model, "revision": teacher.revision, "parameters": parameters}
     body = {"model": teacher.model, "messages": messages, **parameters}
     return Request(fingerprint(decides)[:KEY_LENGTH], fingerprint(messages)[:KEY_LENGTH], form, seed, body)
-
-
-def make_requests(
-    forms: Iterable[Form], seeds: Iterable[Seed], config: SynthesisConfig, teacher: TeacherSettings
-) -> Iterator[Request]:
-    """Yield every request of a run, in the order of the seeds, whose forms follow one another."""
-    forms = list(forms)
-    for seed in seeds:
-        for form in forms_for(seed, forms, each=config.forms_per_seed):
-            yield make_request(form, seed, teacher, random_seed=config.seed)
 
 
 def forms_for(seed: Seed, forms: list[Form], *, each: int | None) -> list[Form]:

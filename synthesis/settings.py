@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hanhua.synthesis.forms.form import Form
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+SCHEMES = ("http://", "https://")
+NO_ADDRESS = "an address of a server begins with http:// or https://, as http://127.0.0.1:8000/v1 does"
 
 
 class TeacherSettings(BaseModel):
@@ -59,6 +61,13 @@ class TeacherSettings(BaseModel):
     dollars_per_million_output_tokens: Annotated[float, EXECUTION] = Field(
         default=0.0, ge=0, description="Price of a million tokens answered, in US dollars"
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        if not address.startswith(SCHEMES):
+            raise ValueError(NO_ADDRESS)
+        return address
 
     def price(self, prompt_tokens: float, output_tokens: float) -> float:
         """Return what tokens cost, in US dollars."""
@@ -123,10 +132,12 @@ class SynthesisConfig(BaseModel):
 
     teacher: TeacherSettings = Field(description="The model that is asked")
     forms: tuple[str, ...] = Field(
-        default=("faq", "table"), min_length=1, description="Forms, by name or YAML file; see docs/synthetic-forms.md"
+        default=("faq", "table"),
+        min_length=1,
+        description="Forms, by name: KIND, KIND@AUDIENCE, KIND:SCRIPT or both; see docs/synthetic-forms.md",
     )
     forms_per_seed: int | None = Field(
-        default=None, ge=1, description="Forms that each section goes through, in turn; null: every one"
+        default=None, ge=1, description="Forms that each section goes through, drawn by its id; null: every one"
     )
     form_folder: LocalPath | None = Field(
         default=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from hanhua.synthesis.forms.form import Form
 from hanhua.synthesis.judging import FormTally, Judged, judge_all, tally
 from hanhua.synthesis.ledger.file import open_ledger
 from hanhua.synthesis.ledger.shares import take_in_shares
-from hanhua.synthesis.request import Request, forms_for, make_requests
+from hanhua.synthesis.request import Request, forms_for, make_request
 from hanhua.synthesis.samples import Samples
+from hanhua.synthesis.seed import Seed
 from hanhua.synthesis.seeds.selection import Seeds, choose_seeds
 from hanhua.synthesis.settings import SynthesisConfig, TeacherSettings
 
@@ -36,16 +38,22 @@ class Job:
     forms: list[Form]
     seeds: Seeds
 
-    def requests(self, teacher: TeacherSettings | None = None) -> Iterator[Request]:
-        """Yield the requests, to the recipe's teacher or to another."""
-        yield from make_requests(self.forms, self.seeds, self.config, teacher or self.config.teacher)
+    def pairs(self) -> Iterator[tuple[Form, Seed]]:
+        """Yield what is asked of each section, in the order of the seeds."""
+        for seed in self.seeds:
+            for form in forms_for(seed, self.forms, each=self.config.forms_per_seed):
+                yield form, seed
+
+    def requests(self, teacher: TeacherSettings | None = None, *, share: int = 0, of: int = 1) -> Iterator[Request]:
+        """Yield the requests, to the recipe's teacher or to another; every `of`-th, the first being number `share`."""
+        for form, seed in islice(self.pairs(), share, None, of):
+            yield make_request(form, seed, teacher or self.config.teacher, random_seed=self.config.seed)
 
     def counts(self) -> dict[str, int]:
         """Return the number of requests of each form."""
         found = dict.fromkeys((form.name for form in self.forms), 0)
-        for seed in self.seeds:
-            for form in forms_for(seed, self.forms, each=self.config.forms_per_seed):
-                found[form.name] += 1
+        for form, _ in self.pairs():
+            found[form.name] += 1
         return found
 
     @property

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Container, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from hanhua.errors import HanhuaError, UsageError
 from hanhua.progress import say
 from hanhua.synthesis.asking.budget import Budget
 from hanhua.synthesis.asking.concurrency import Gate
+from hanhua.synthesis.asking.refusals import FIRST, Refusal, Refusals
 from hanhua.synthesis.ledger.file import Ledger
 from hanhua.synthesis.ledger.records import Cost, Entry, asked_line, ended_line, failed_line
 from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import AskingSettings, TeacherSettings
 from hanhua.synthesis.teachers.failures import Busy, Failure, Impossible, Refused, TimedOut
-from hanhua.synthesis.teachers.opening import open_teacher
+from hanhua.synthesis.teachers.opening import Teacher, open_teacher
 
 BUSY_ATTEMPTS = 10
 """How many times `max_attempts` a server may say wait to one request: a storm of 429 lasts, and ends."""
@@ -51,46 +52,51 @@ class Asker:
         ledger: Ledger,
         settings: AskingSettings,
         *,
+        elsewhere: Container[str] = (),
         on_answer: Callable[[Asked, Budget, Gate], None],
     ) -> None:
         self._teacher, self._ledger, self._settings = teacher, ledger, settings
-        self._on_answer = on_answer
+        self._elsewhere, self._on_answer = elsewhere, on_answer
         self._gate = Gate(first=settings.first_concurrency, most=settings.max_concurrency)
         self._budget = Budget(ledger.spent, max_tokens=settings.max_tokens, max_dollars=settings.max_dollars)
         self._asked = Asked()
         self._stop: HanhuaError | None = None
         self._in_a_row = 0
         self._keys: set[str] = set()
-        self._opened = open_teacher(
-            teacher, connections=settings.max_concurrency, deadline_seconds=settings.deadline_seconds
-        )
+        self._refusals = Refusals(ledger)
+        self._opened: Teacher | None = None
 
     async def ask(self, requests: Iterable[Request]) -> Asked:
         """Ask all that the ledger does not hold. What is under way when something stops it is waited for and kept."""
         going: set[asyncio.Task[None]] = set()
-        async with self._opened:
+        async with AsyncExitStack() as until_done:
             try:
-                await self._send_all(requests, going)
+                await self._send_all(requests, going, until_done)
             except BaseException:
                 self._stop = self._stop or HanhuaError("synthesis: interrupted")
-                say(f"synthesis: waiting for {self._gate.under_way} answers under way, so that none is lost")
+                if self._gate.under_way:
+                    say(f"synthesis: waiting for {self._gate.under_way} answers under way, so that none is lost")
                 raise
             finally:
                 if going:
                     await asyncio.wait(set(going))
+                await self._judge_refusals(is_end=True)
         self._asked.halvings, self._asked.highest = self._gate.halvings, self._gate.highest
         if self._stop is not None:
             raise self._stop
         return self._asked
 
-    async def _send_all(self, requests: Iterable[Request], going: set[asyncio.Task[None]]) -> None:
+    async def _send_all(
+        self, requests: Iterable[Request], going: set[asyncio.Task[None]], until_done: AsyncExitStack
+    ) -> None:
         """Begin with one request after another, as places come free. One that is equal to one under way is not sent."""
         for request in requests:
-            if request.key in self._ledger:
+            if request.key in self._ledger or request.key in self._elsewhere:
                 self._asked.found += 1
                 continue
             if request.key in self._keys:
                 continue
+            teacher = self._opened or await self._open(until_done)
             while len(going) >= self._settings.max_concurrency:
                 await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
             await self._gate.enter()
@@ -98,11 +104,18 @@ class Asker:
                 self._gate.leave()
                 return
             self._keys.add(request.key)
-            task = asyncio.create_task(self._ask_one(request))
+            task = asyncio.create_task(self._ask_one(request, teacher))
             going.add(task)
             task.add_done_callback(going.discard)
 
-    async def _ask_one(self, request: Request) -> None:
+    async def _open(self, until_done: AsyncExitStack) -> Teacher:
+        """Make the teacher ready, now that there is something to ask it: else no server, key or GPU is needed."""
+        connections, deadline = self._settings.max_concurrency, self._settings.deadline_seconds
+        opened = open_teacher(self._teacher, connections=connections, deadline_seconds=deadline)
+        self._opened = await until_done.enter_async_context(opened)
+        return self._opened
+
+    async def _ask_one(self, request: Request, teacher: Teacher) -> None:
         """Ask one request until it has ended; its place behind the gate is taken already for the first attempt."""
         failed = busy = 0
         holds = True
@@ -111,7 +124,7 @@ class Asker:
                 if not holds:
                     await self._gate.enter()
                     holds = True
-                failure = await self._attempt(request)
+                failure = await self._attempt(request, teacher)
                 self._gate.leave()
                 holds = False
                 if failure is None or self._stop is not None:
@@ -128,7 +141,7 @@ class Asker:
             if holds:
                 self._gate.leave()
 
-    async def _attempt(self, request: Request) -> Failure | None:
+    async def _attempt(self, request: Request, teacher: Teacher) -> Failure | None:
         """Send a request once and keep what comes; return why there was no answer, None where there is one."""
         if self._ledger.is_disk_full:
             raise HanhuaError(f"{self._ledger.path}: the disk is full; free some space and run the same command again")
@@ -139,9 +152,9 @@ class Asker:
             await self._ledger.add(asked_line(request.key, number, most))
             began = loop.time()
             try:
-                told = await asyncio.wait_for(self._opened.ask(request), self._settings.deadline_seconds)
+                told = await asyncio.wait_for(teacher.ask(request), self._settings.deadline_seconds)
             except asyncio.TimeoutError:
-                failure: Failure = TimedOut(f"{self._opened.place}: no answer in time")
+                failure: Failure = TimedOut(f"{teacher.place}: no answer in time")
             except Failure as error:
                 failure = error
             else:
@@ -152,6 +165,7 @@ class Asker:
                 settled.append(cost)
                 await self._ledger.add(ended_line(request.key, number, entry))
                 self._answered()
+                await self._judge_refusals()
                 return None
             settled.append(most if failure.charged else Cost())
             await self._failed(request, number, failure, settled[0], began)
@@ -172,14 +186,28 @@ class Asker:
         self._asked.last_failure = str(failure)
         if isinstance(failure, Refused):
             entry = Entry(None, str(failure), "", "", cost, asyncio.get_running_loop().time() - began)
-            await self._ledger.add(ended_line(request.key, number, entry))
-            self._asked.refused += 1
+            self._refusals.hold(Refusal(request.key, number, entry))
+            await self._judge_refusals()
             return
         await self._ledger.add(failed_line(request.key, number, str(failure), cost))
         if isinstance(failure, Impossible):
             self._stop = self._stop or UsageError(f"synthesis: {failure}")
         if failure.slow_down:
             self._gate.slow_down(began, wait_seconds=getattr(failure, "wait_seconds", None))
+
+    async def _judge_refusals(self, *, is_end: bool = False) -> None:
+        """Decide what was refused: the last word where something was answered; the whole server's, where all was."""
+        if self._asked.answered or (is_end and self._asked.found and self._stop is None):
+            noted = await self._refusals.note_as_ended()  # before the sum is read: others add to it meanwhile
+            self._asked.refused += noted
+        elif is_end:
+            self._asked.unanswered.extend(await self._refusals.note_as_failed())
+        elif len(self._refusals) >= FIRST:
+            self._stop = self._stop or UsageError(
+                f"synthesis: the first {len(self._refusals)} requests were all refused (the last: "
+                f"{self._asked.last_failure}); change what the server says, such as teacher.extra_body, "
+                "teacher.max_output_tokens, seeds.max_characters or its own context, and run the same command again"
+            )
 
     def _answered(self) -> None:
         self._in_a_row = 0

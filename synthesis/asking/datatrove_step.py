@@ -21,7 +21,6 @@ from hanhua.synthesis.asking.run import ask_all
 from hanhua.synthesis.ledger.file import open_ledger
 from hanhua.synthesis.ledger.records import Cost
 from hanhua.synthesis.ledger.shares import ended_in, share_path, shares_beside
-from hanhua.synthesis.request import Request
 from hanhua.synthesis.settings import AskingSettings, SynthesisConfig
 from hanhua.synthesis.stage import make_job
 
@@ -53,20 +52,15 @@ class AskingStep(PipelineStep):  # type: ignore[misc]
         own = share_path(self.ledger, rank, world_size)
         known, _ = ended_in([self.ledger, *(path for path in shares_beside(self.ledger) if path != own)])
         _, spent = ended_in([self.ledger])
-
-        def requests() -> Iterator[Request]:
-            for number, request in enumerate(job.requests()):
-                if number % world_size == rank and request.key not in known:
-                    yield request
-
         with open_ledger(own) as opened:
             asked = ask_all(
-                requests(),
+                job.requests(share=rank, of=world_size),
                 teacher=self.config.teacher,
                 ledger=opened,
                 settings=part_of_ceiling(self.config.asking, spent, tasks=world_size),
-                total=sum(1 for _ in requests()),
+                total=len(range(rank, sum(job.counts().values()), world_size)),
                 longest_tokens=job.longest_tokens,
+                elsewhere=known,
                 name=f"synthesis, task {rank} of {world_size}",
             )
         self.stat_update("answered", value=asked.answered)

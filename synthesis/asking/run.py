@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from hanhua.errors import HanhuaError
 from hanhua.progress import Progress, say
@@ -17,6 +17,7 @@ from hanhua.synthesis.settings import AskingSettings, TeacherSettings
 BYTES_PER_TOKEN = 8
 """An answer in the ledger takes no more than this for a token, and a little for what is said of it."""
 BYTES_PER_LINE = 4096
+NO_ANSWER = "See what the server printed, check synthesis.teacher, and run the same command again"
 
 
 def ask_all(
@@ -27,9 +28,12 @@ def ask_all(
     settings: AskingSettings,
     total: int,
     longest_tokens: int,
+    elsewhere: Container[str] = (),
     name: str = "synthesis",
 ) -> Asked:
     """Ask what the ledger does not hold, up to the ceiling. total: of the requests; longest_tokens: of an answer.
+
+    elsewhere: keys of requests that another ledger holds, which are not asked either.
 
     Raises HanhuaError when more stay unanswered than may; what is answered is in the ledger all the same.
     """
@@ -42,16 +46,18 @@ def ask_all(
             note += f", ${budget.spent.dollars:,.2f}" if budget.spent.dollars else ""
             bar.advance(reached - bar.done, note=note)
 
-        asker = Asker(teacher, ledger, settings, on_answer=show)
+        asker = Asker(teacher, ledger, settings, elsewhere=elsewhere, on_answer=show)
         asked = asyncio.run(asker.ask(requests))
         bar.advance(asked.found + asked.answered - bar.done)
     _tell(asked, name)
     allowed = int(settings.max_unanswered_ratio * total)
     if len(asked.unanswered) > allowed:
+        what = f"{name}: {len(asked.unanswered):,} of {total:,} requests stayed unanswered"
+        if not asked.answered:
+            raise HanhuaError(f"{what}, and none was answered; the last failure: {asked.last_failure}. {NO_ANSWER}")
         raise HanhuaError(
-            f"{name}: {len(asked.unanswered):,} of {total:,} requests stayed unanswered, and {allowed:,} may "
-            f"(asking.max_unanswered_ratio); the last failure: {asked.last_failure}. What is answered is kept: run the "
-            "same command again"
+            f"{what}, and {allowed:,} may (asking.max_unanswered_ratio); the last failure: {asked.last_failure}. What "
+            "is answered is kept: run the same command again"
         )
     return asked
 

@@ -70,7 +70,13 @@ def _forms_of(name: str, files: dict[str, Path]) -> list[Form]:
     match = _NAME.fullmatch(name.strip())
     if match is None:
         raise UsageError(f"{name!r} is no name of a form: KIND, KIND@AUDIENCE or KIND@AUDIENCE:SCRIPT")
-    kind = _known(match["kind"], sorted(files), "form")
+    kind = match["kind"]
+    if kind not in files and kind.endswith((".yaml", ".yml")):
+        raise UsageError(
+            f"{name!r}: name a form of your own by its file without the ending, {Path(kind).stem!r}, and say "
+            "where the file is with synthesis.form_folder"
+        )
+    kind = _known(kind, sorted(files), "form")
     writing: FormScript = _known(match["script"] or "hans", get_args(FormScript), "script")
     said = read_yaml_as(FormFile, files[kind])
     if not said.audiences:

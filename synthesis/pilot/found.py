@@ -9,6 +9,14 @@ from hanhua.artifacts.files import read_json
 
 PILOT = "pilot.json"
 PAGE = "pilot.html"
+FORESEEN = {
+    "prompt_tokens": "tokens sent",
+    "output_tokens": "tokens answered",
+    "tokens": "tokens sent and answered",
+    "good_tokens": "good tokens",
+    "dollars": "dollars",
+}
+"""What of the data a run is planned by, as people read it."""
 
 
 def read_pilot(folder: Path) -> dict[str, Any] | None:

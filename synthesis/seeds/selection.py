@@ -39,9 +39,12 @@ class Seeds:
                     yield seed
 
     def _documents(self) -> Iterator[Document]:
-        for document in _candidates(self.corpus, self.settings, self.languages, self.score):
-            if self.chosen is None or document[1].id in self.chosen:
-                yield document[1]
+        if self.chosen is None:
+            yield from (one for _, one in _candidates(self.corpus, self.settings, self.languages, self.score))
+            return
+        for document in read_corpus(self.corpus, split="train", corpora=self.settings.corpora):
+            if document.id in self.chosen:  # scored when it was chosen
+                yield document
 
     def few(self, count: int, *, seed: int = 0) -> Seeds:
         """Return an unbiased sample: those sections whose hashes are the smallest."""
@@ -60,7 +63,7 @@ def choose_seeds(corpus: Path, settings: SeedSettings, *, languages: frozenset[s
     if settings.max_documents is None:
         seeds = Seeds(corpus, settings, languages, None, score)
         if next(iter(seeds), None) is None:
-            raise _none_found(settings)
+            raise _none_found(settings, languages)
         return seeds
     ranked = (
         (value, -_hash(document.id, 0), document.id)
@@ -68,7 +71,7 @@ def choose_seeds(corpus: Path, settings: SeedSettings, *, languages: frozenset[s
     )
     best = heapq.nlargest(settings.max_documents, ranked)
     if not best:
-        raise _none_found(settings)
+        raise _none_found(settings, languages)
     return Seeds(corpus, settings, languages, frozenset(one for _, _, one in best))
 
 
@@ -107,9 +110,13 @@ def _candidates(
             yield value, document
 
 
-def _none_found(settings: SeedSettings) -> InputError:
+def _none_found(settings: SeedSettings, languages: frozenset[str]) -> InputError:
     asked = settings.model_dump(exclude_none=True, include={"corpora", "licenses", "min_quality", "min_characters"})
-    return InputError(f"synthesis: no document of the train split can be a seed under {asked}; loosen synthesis.seeds")
+    limits = ", ".join(f"{name}: {value}" for name, value in asked.items())
+    return InputError(
+        f"synthesis: no document of the train split can be a seed under {limits}, and of language "
+        f"{' or '.join(sorted(languages))}, which the forms take; loosen synthesis.seeds, or add texts"
+    )
 
 
 def _hash(name: str, seed: int) -> int:

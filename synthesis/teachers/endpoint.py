@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hanhua.errors import MissingExtra, UsageError
 from hanhua.synthesis.answer import Answer
 from hanhua.synthesis.request import Request
-from hanhua.synthesis.settings import TeacherSettings
+from hanhua.synthesis.settings import NO_ADDRESS, SCHEMES, TeacherSettings
 from hanhua.synthesis.teachers.failures import Broken, Busy, Erring, Failure, Impossible, Refused, TimedOut, Unreachable
 from hanhua.synthesis.teachers.told import Told
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 BUSY = (429, 503, 529)
 """What servers say when they are asked too much at a time."""
+NO_MONEY = ("insufficient_quota", "insufficient balance", "arrearage")
+"""What providers say, in one status or another, when the account is empty: waiting does not help."""
+UP_TO_V1 = "teacher.base_url is the address up to and with /v1"
+MOST_SAID, MOST_MODELS = 300, 8
+"""Characters of a server's message, and names of its models, that are repeated."""
 
 
 class Endpoint:
@@ -32,7 +37,7 @@ class Endpoint:
             import openai
         except ImportError:
             raise MissingExtra("synthesis", "synthesis") from None
-        self._errors = openai
+        self._errors, self._settings = openai, settings
         self.place = address_of(settings)
         self._client = openai.AsyncOpenAI(
             api_key=api_key(settings),
@@ -58,19 +63,39 @@ class Endpoint:
         try:
             raw = await self._client.chat.completions.with_raw_response.create(**fields, extra_body=extra or None)
             data = raw.http_response.content
+        except self._errors.NotFoundError as error:
+            raise Impossible(await self._not_found(error)) from error
         except self._errors.APIError as error:
             raise self._failure(error) from error
         return read_answer(data, request)
+
+    async def _not_found(self, error: openai.NotFoundError) -> str:
+        """Return what a 404 means: a model that the server does not know, or no such endpoint at the address."""
+        said = f"{self.place}: HTTP 404: {str(error)[:MOST_SAID]}"
+        try:
+            models = [one.id async for one in self._client.models.list()]
+        except self._errors.OpenAIError:
+            return f"{said}; no models are listed there either: {UP_TO_V1}"
+        if self._settings.model in models:
+            return f"{said}; the server knows {self._settings.model}, so it must be the address: {UP_TO_V1}"
+        known = ", ".join(models[:MOST_MODELS]) + (" …" if len(models) > MOST_MODELS else "")
+        return f"{said}; teacher.model is {self._settings.model!r}, and this server knows: {known or 'none'}"
 
     def _failure(self, error: openai.APIError) -> Failure:
         """Return what an error of the client means for us."""
         if isinstance(error, self._errors.APITimeoutError):
             return TimedOut(f"{self.place}: no answer in time")
         if isinstance(error, self._errors.APIStatusError):
-            return failure_of_status(error.status_code, str(error)[:300], error.response.headers, self.place)
+            failure = failure_of_status(error.status_code, str(error), error.response.headers, self.place)
+            if error.status_code in (401, 403):
+                return Impossible(f"{failure}; {_about_key(self._settings)}")
+            return failure
         cause = type(error.__cause__).__name__
         if cause in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
-            return Unreachable(f"{self.place}: no connection ({error.__cause__})")
+            return Unreachable(
+                f"{self.place}: no connection ({error.__cause__}); is a server running there? Start it, or correct "
+                "teacher.base_url"
+            )
         return Broken(f"{self.place}: {cause}: {error.__cause__ or error}")
 
 
@@ -96,9 +121,17 @@ def address_of(settings: TeacherSettings) -> str:
     """Return the address, from the environment where the settings say so. Raises UsageError where it is not set."""
     if settings.base_url_env is None:
         return settings.base_url
-    return _from_environment(
-        settings.base_url_env, f"the address of {settings.model} up to /v1; export it, or set base_url"
-    )
+    name = settings.base_url_env
+    found = _from_environment(name, f"the address of {settings.model} up to /v1; export it, or set base_url")
+    if not found.startswith(SCHEMES):
+        raise UsageError(f"synthesis: the environment variable {name} holds none: {NO_ADDRESS}")
+    return found
+
+
+def _about_key(settings: TeacherSettings) -> str:
+    if settings.api_key_env is None:
+        return "no key was sent: teacher.api_key_env names the environment variable that holds it"
+    return f"the key in ${settings.api_key_env} is not accepted for {settings.model}: export another"
 
 
 def _from_environment(name: str, what: str) -> str:
@@ -110,13 +143,18 @@ def _from_environment(name: str, what: str) -> str:
 
 def failure_of_status(status: int, message: str, headers: Any, address: str) -> Failure:
     """Return what an HTTP status means: an error answer is not billed, and 400, 413 and 422 will come again."""
-    if status in (401, 403, 404, 405):
-        return Impossible(f"{address}: HTTP {status}: {message}; check teacher.base_url, model and api_key_env")
+    said = f"{address}: HTTP {status}: {message[:MOST_SAID]}"
+    if status == 402 or any(words in message.lower() for words in NO_MONEY):
+        return Impossible(f"{said}; the account is empty: pay in, and run the same command again")
+    if status in (401, 403):
+        return Impossible(said)
+    if status in (404, 405):
+        return Impossible(f"{said}; {UP_TO_V1}")
     if status in (400, 413, 422):
-        return Refused(f"HTTP {status}: {message}")
+        return Refused(f"HTTP {status}: {message[:MOST_SAID]}")
     if status in BUSY:
-        return Busy(f"{address}: HTTP {status}: {message}", wait_seconds=_retry_after(headers))
-    return Erring(f"{address}: HTTP {status}: {message}")
+        return Busy(said, wait_seconds=_retry_after(headers))
+    return Erring(said)
 
 
 def _retry_after(headers: Any) -> float | None:
@@ -137,7 +175,7 @@ def read_answer(data: bytes, request: Request) -> Told:
         text = choice["message"]["content"]
         finish = choice["finish_reason"]
     except (ValueError, LookupError, TypeError) as error:
-        raise Broken(f"not a whole answer ({type(error).__name__}): {data[:80]!r}") from error
+        raise Broken(f"not a whole answer of chat completions ({type(error).__name__}): {data[:80]!r}") from error
     if not isinstance(text, str) or not isinstance(finish, str):
         raise Broken(f"an answer without text or without a reason of its end: {data[:80]!r}")
     usage = found.get("usage") if isinstance(found.get("usage"), dict) else {}

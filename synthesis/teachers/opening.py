@@ -28,6 +28,11 @@ class Teacher(Protocol):
         """Send one request. Raises a `Failure` that says whether to try again."""
 
 
+def require_teacher(settings: TeacherSettings) -> None:
+    """Raise UsageError or MissingExtra for a key, address or package that can be seen to be missing; ask nobody."""
+    open_teacher(settings, connections=1, deadline_seconds=1.0)
+
+
 def open_teacher(settings: TeacherSettings, *, connections: int, deadline_seconds: float) -> Teacher:
     """Return the teacher of the settings. Raises UsageError for what can be seen to be missing before it is asked."""
     if settings.engine == "vllm":

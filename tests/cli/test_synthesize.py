@@ -20,7 +20,8 @@ name: synthetic
 corpora: {{zh: {{path: "{data}/zh_hans_a.jsonl", license: Apache-2.0, max_documents: 20}}}}
 filtering: {{preset: none, heldout_ratio: 0.1}}
 synthesis:
-  teacher: {{model: loopback, license: MIT, base_url: "{url}", dollars_per_million_output_tokens: 2.0}}
+  teacher: {{model: loopback, license: MIT, base_url: "{url}", dollars_per_million_prompt_tokens: 1.0,
+    dollars_per_million_output_tokens: 2.0}}
   forms: [note, memo]
   form_folder: {forms}
   seeds: {{min_characters: 50, max_characters: 250}}
@@ -51,7 +52,11 @@ def test_pilot_plan_batch_and_run(
         found = next(stage for stage in stages if stage["stage"] == "synthesis")
         left = pilot["teachers"][0]["whole"]["left"]
         assert f"{left['requests']:,.0f} requests left" in found["note"]
-        assert found["dollars"] == pytest.approx(left["output_tokens"] * 2e-6)
+        assert found["dollars"] == pytest.approx(left["dollars"])
+        assert left["dollars"] == pytest.approx(left["prompt_tokens"] * 1e-6 + left["output_tokens"] * 2e-6)
+        reach = pilot["teachers"][0]["whole"]["reaches"]["dollars"]
+        assert reach > 0 and f"by 5 of {pilot['of_sections']} sections" in found["note"]
+        assert f"dollars ±{reach:.0%}" in found["note"]
         batch = printed("synthesize", recipe, "--batch-out", tmp_path / "batch.jsonl")
         assert batch["requests"] == left["requests"]
         facts = printed("synthesize", recipe)

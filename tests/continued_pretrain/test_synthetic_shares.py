@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from hanhua.config_fields import key_config
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
 from hanhua.continued_pretrain.synthetic_shares import mixed_shares
@@ -89,5 +90,5 @@ def test_a_corpus_that_the_recipe_weighs_is_no_synthetic_one() -> None:
 
 
 def test_the_key_of_a_training_without_it_is_as_ever() -> None:
-    assert "synthetic" not in ContinuedPretrainConfig().key_config()
-    assert "synthetic" in ContinuedPretrainConfig(synthetic=SyntheticShares(shares={"faq": 0.1})).key_config()
+    assert "synthetic" not in key_config(ContinuedPretrainConfig())
+    assert "synthetic" in key_config(ContinuedPretrainConfig(synthetic=SyntheticShares(shares={"faq": 0.1})))

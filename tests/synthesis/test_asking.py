@@ -124,8 +124,33 @@ def test_on_a_full_disk_no_answer_is_lost_and_nothing_more_is_sent(ask: Ask, sma
 def test_what_can_never_work_is_told_at_once(ask: Ask) -> None:
     with pytest.raises(UsageError, match="SYNTHESIS_TEST_KEY is not set"):
         ask(Teacher(write=note), teacher={"api_key_env": "SYNTHESIS_TEST_KEY"})
-    with pytest.raises(UsageError, match=r"HTTP 401.*api_key_env"):
-        ask(Teacher(write=note, faults={"401": 1.0}))
+    for status, models, told in [
+        ("401", (), r"HTTP 401.*no key was sent: teacher\.api_key_env names"),
+        ("402", (), r"HTTP 402.*the account is empty"),
+        ("404", ("qwen", "llama"), r"teacher\.model is 'loopback', and this server knows: qwen, llama"),
+        ("404", ("loopback",), r"the server knows loopback, so it must be the address.*with /v1"),
+    ]:
+        server = Teacher(write=note, faults={status: 1.0}, models=models)
+        with pytest.raises(UsageError, match=told):
+            ask(server)
+        assert sum(server.notes.asked.values()) <= 16, "no more than was under way"
+
+
+def test_a_server_that_refuses_everything_is_told_and_asked_again_when_it_does_not(ask: Ask) -> None:
+    with pytest.raises(UsageError, match=r"first \d+ requests were all refused.*HTTP 400.*extra_body"):
+        ask(Teacher(write=note, faults={"400": 1.0}))
+    some = Teacher(write=note, faults={"400": 0.2}, seed=1)
+    asked, total = ask(some)
+    assert 0 < asked.refused < total and asked.answered == total - asked.refused, "nothing was taken for refused before"
+    again, _ = ask(Teacher(write=note))
+    assert again.answered == 0 and again.found == total, "a refusal among answers is the last word"
+
+
+def test_few_requests_that_are_all_refused_stay_to_be_asked(ask: Ask) -> None:
+    few = {"max_documents": 1, "max_per_document": 1}
+    with pytest.raises(HanhuaError, match=r"2 of 2 requests stayed unanswered, and none was answered.*HTTP 400"):
+        ask(Teacher(write=note, faults={"400": 1.0}), seeds=few)
+    assert ask(Teacher(write=note), seeds=few)[0].answered == 2
 
 
 def test_a_server_that_is_gone_is_told(ask: Ask) -> None:

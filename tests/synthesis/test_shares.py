@@ -18,7 +18,7 @@ from hanhua.synthesis.settings import SynthesisConfig
 from hanhua.synthesis.stage import make_job, synthesize_corpus
 
 pytest.importorskip("datatrove")
-from hanhua.synthesis.asking.datatrove_step import asking_executor, part_of_ceiling
+from hanhua.synthesis.asking.datatrove_step import AskingStep, asking_executor, part_of_ceiling
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -54,6 +54,28 @@ def test_shares_give_what_one_process_gives_and_ask_nothing_twice(folder: Path) 
         assert len(teacher.notes.asked) == total and set(teacher.notes.whole.values()) == {1}
         assert not shares_beside(folder / "ledger.jsonl")
         assert together == made(config, folder, "alone", ledger="other.jsonl")
+
+
+def test_a_step_is_carried_to_other_machines_as_slurm_and_ray_do(folder: Path) -> None:
+    """Both executors pickle the pipeline here and run it there; a share makes its own requests and no others."""
+    dill = pytest.importorskip("dill")
+    teacher = Teacher(write=note)
+    with served_teacher(teacher) as url:
+        step = AskingStep(settings(url, folder / "forms"), folder / "corpus", ledger=folder / "ledger.jsonl")
+        for rank in range(2):
+            list(dill.loads(dill.dumps(step)).run(rank=rank, world_size=2))
+    assert set(teacher.notes.whole.values()) == {1}
+    requests = [one.key for one in make_job(step.config, folder / "corpus", Services()).requests()]
+    shares = [ended_in([share_path(folder / "ledger.jsonl", rank, 2)])[0] for rank in range(2)]
+    assert shares == [set(requests[0::2]), set(requests[1::2])]
+
+
+def test_where_all_is_answered_no_teacher_is_needed(folder: Path) -> None:
+    with served_teacher(Teacher(write=note)) as url:
+        config = settings(url, folder / "forms")
+        ask(config, folder, [0], of=1)
+    gone = settings("http://127.0.0.1:9/v1", folder / "forms", teacher={"api_key_env": "NO_SUCH_VARIABLE"})
+    assert made(gone, folder, "out")
 
 
 def test_the_ceiling_is_divided_among_the_shares(folder: Path) -> None:

@@ -26,7 +26,10 @@ def plan(
     strict: Strict = False,
     slurm: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write Slurm job scripts (filtering, training, submit.sh) into this folder"),
+        typer.Option(
+            metavar="DIR",
+            help="Write Slurm job scripts (filtering, asking a teacher, training, submit.sh) into this folder",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

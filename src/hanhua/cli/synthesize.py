@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,11 +110,13 @@ def _services() -> Services:
 
 def _pilot(loaded: LoadedRecipe, config: SynthesisConfig, runs: Path, *, seeds: int, as_json: bool) -> None:
     from hanhua.artifacts.files import write_json
+    from hanhua.pipeline.teacher_at_hand import require_teacher_before
     from hanhua.synthesis.pilot.found import PAGE, PILOT, read_pilot
     from hanhua.synthesis.pilot.measure import run_pilot
     from hanhua.synthesis.pilot.page import write_page
     from hanhua.synthesis.stage import LEDGER
 
+    require_teacher_before(loaded.recipe, runs / loaded.recipe.name)
     corpus, folder = _corpus(loaded, runs)
     earlier = read_pilot(folder) or {}
     ledger = folder / LEDGER
@@ -131,15 +133,26 @@ def _pilot(loaded: LoadedRecipe, config: SynthesisConfig, runs: Path, *, seeds: 
 
 def _show_teacher(teacher: Mapping[str, Any]) -> None:
     print_text(f"\n{teacher['model']}:")
-    heads = ("form", "requests", "kept", "95% interval", "good tokens", "$ per million good", "rejected for")
+    heads = (
+        "form", "requests", "kept", "95% interval", "good tokens", "$ per million good", "whole run: answered", "good",
+        "rejected for",
+    )  # fmt: skip
     print_table(heads, [_form_row(name, form) for name, form in teacher["forms"].items()])
     whole = teacher["whole"]
     hours = "hours unknown (too few new answers)" if whole["hours"] is None else f"{whole['hours']:,.2f} hours"
+    reach = {name: "" if one is None else f" (±{one:.0%})" for name, one in whole["reaches"].items()}
     print_text(
-        f"all {whole['requests']:,.0f} requests: {whole['good_tokens']:,.0f} good tokens, "
-        f"{whole['prompt_tokens'] + whole['output_tokens']:,.0f} tokens sent and answered, "
-        f"${whole['dollars']:,.2f}, {hours}"
+        f"all {whole['requests']:,} requests: {whole['good_tokens']:,.0f} good tokens{reach['good_tokens']}, "
+        f"{whole['tokens']:,.0f} tokens sent and answered{reach['tokens']}, of which "
+        f"{whole['output_tokens']:,.0f} answered{reach['output_tokens']}, "
+        f"{_money(whole, reach)}, {hours}"
     )
+    for caution in teacher["cautions"]:
+        print_text(f"careful: {caution}")
+
+
+def _money(whole: Mapping[str, Any], reach: Mapping[str, str]) -> str:
+    return f"${whole['dollars']:,.2f}{reach['dollars']}" if "dollars" in reach else "no prices in the recipe"
 
 
 def _form_row(name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,8 +166,13 @@ def _form_row(name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
         f"{low:.0%}–{high:.0%}",
         f"{form['good_tokens']:,}",
         "" if price is None else f"{price:,.2f}",
+        *(_span(form["whole_intervals"][key]) for key in ("output_tokens", "good_tokens")),
         reasons,
     )
+
+
+def _span(interval: Sequence[float] | None) -> str:
+    return "unknown" if interval is None else f"{interval[0]:,.0f}–{interval[1]:,.0f}"
 
 
 def _batch(

@@ -14,6 +14,8 @@ import zstandard
 from hanhua.documents.compression import open_decompressed
 
 PART_BYTES = 64_000_000
+SYNTHETIC_PREFIX = "synthetic_"
+"""Of the names of synthetic corpora: `synthetic_faq` holds what came out of the form `faq`, for any audience."""
 Split = Literal["train", "heldout"]
 
 

@@ -26,6 +26,7 @@ from hanhua.pipeline.plan_steps import NEVER_RUN, Step, next_step, only_until, p
 from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.recipe.pins import Resolve, ask_hub
 from hanhua.pipeline.stages import comes_before
+from hanhua.pipeline.teacher_at_hand import require_teacher_before
 from hanhua.progress import also_log_to, duration, say
 
 
@@ -68,8 +69,11 @@ def run(
         loaded, pins = pinned(loaded, store.root, resolve=resolve)
         write_lock(store.root, loaded, {}, pins=pins, hashes=store.hashes)
         todo = only_until(jobs(loaded.recipe), until)
-        if warning := lacking_space(loaded.recipe, plan(loaded, runs=runs, until=until), store.root):
+        steps = plan(loaded, runs=runs, until=until)
+        if warning := lacking_space(loaded.recipe, steps, store.root):
             say(warning)
+        if any(step.stage == "synthesis" and step.state != "cached" for step in steps):
+            require_teacher_before(loaded.recipe, store.root)
         for number, job in enumerate(todo, 1):
             step = next_step(job, result.artifacts, store, strict=strict)
             label = f"[{number}/{len(todo)}] {job.stage}"

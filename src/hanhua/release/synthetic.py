@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hanhua.artifacts.manifest import Artifact
+from hanhua.documents.corpus import SYNTHETIC_PREFIX
 from hanhua.errors import InputError
 from hanhua.progress import say
 from hanhua.release.job import ReleaseJob
@@ -15,7 +16,6 @@ from hanhua.services import Services
 
 KIND = "enlarged_corpus"
 """The kind of the artifact that holds synthetic text."""
-PREFIX = "synthetic_"
 PROMINENT_CHARACTERS = 1500
 
 
@@ -79,7 +79,7 @@ def synthetic_rows(facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str
         share = trained.get(name, {}).get("share")
         rows.append(
             {
-                "form": name.removeprefix(PREFIX),
+                "form": name.removeprefix(SYNTHETIC_PREFIX),
                 "documents": f"{one['documents']:,}",
                 "characters": f"{one['characters']:,}",
                 "share": "–" if share is None else f"{share:.1%}",
@@ -91,5 +91,5 @@ def synthetic_rows(facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str
 def synthetic_share(facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the share of the training tokens that is synthetic; – without training."""
     trained = facts.get("adapted", {}).get("corpora") or {}
-    shares = [float(one.get("share", 0)) for name, one in trained.items() if name.startswith(PREFIX)]
+    shares = [float(one.get("share", 0)) for name, one in trained.items() if name.startswith(SYNTHETIC_PREFIX)]
     return f"{sum(shares):.1%}" if trained else "–"

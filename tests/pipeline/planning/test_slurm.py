@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback_teacher import Teacher, served_teacher
 from mini_run import DATA, STAGES, write_recipe
+from note_form import note, write_forms
 from program import command, hanhua
 
 from hanhua.artifacts.files import read_json
@@ -18,6 +21,17 @@ from hanhua.pipeline.planning.slurm import write_job_scripts
 from hanhua.pipeline.recipe.load import load_recipe
 from hanhua.pipeline.recipe.shipped import shipped_recipes
 
+ASKING = """\
+name: asked
+corpora: {{zh: {{path: "{data}/zh_hans_a.jsonl", license: Apache-2.0, max_documents: 12}}}}
+filtering: {{preset: none, heldout_ratio: 0.1}}
+hardware: {{devices: 2x24GB, cores: 1}}
+synthesis:
+  teacher: {{model: loopback, license: MIT, base_url: "http://127.0.0.1:1/v1"}}
+  forms: [note, memo]
+  form_folder: {forms}
+  seeds: {{min_characters: 50, max_characters: 250}}
+"""
 SLURM = {
     "sbatch": """\
 script="${!#}"
@@ -48,6 +62,42 @@ def scripts_of(name: str, changes: list[str], folder: Path) -> dict[str, str]:
     for path in paths:
         assert subprocess.run(["bash", "-n", str(path)], capture_output=True).returncode == 0, path
     return {path.name.removesuffix(".sbatch").partition("-")[2] or path.name: path.read_text("utf-8") for path in paths}
+
+
+SYNTHETIC = "llama-3-8b-zh-synthetic"
+
+
+@pytest.mark.parametrize(
+    ("changes", "tasks", "gpus", "line"),
+    [
+        (["hardware.devices=8xH100"], 8, 1, "vllm serve Qwen/Qwen3-4B-Instruct-2507 --port"),
+        (["hardware.devices=8xH100", "synthesis.teacher.vllm={tensor_parallel_size: 2}"], 4, 2, "vllm serve"),
+        (["synthesis.teacher.engine=vllm"], 1, 1, "hanhua synthesize"),
+    ],
+)
+def test_a_teacher_on_our_own_accelerators_is_asked_in_shares(
+    changes: list[str], tasks: int, gpus: int, line: str, tmp_path: Path
+) -> None:
+    scripts = scripts_of(SYNTHETIC, changes, tmp_path)
+    assert list(scripts) == ["judge", "filter", "ask", "texts", "train", "submit.sh"]
+    assert "--until filtering" in scripts["filter"] and "--until resize" in scripts["texts"]
+    ask = scripts["ask"]
+    assert f"#SBATCH --array=0-{tasks - 1}\n" in ask and f"#SBATCH --gpus-per-node={gpus}\n" in ask
+    assert line in ask and f'--task "$SLURM_ARRAY_TASK_ID" --tasks {tasks}\n' in ask
+    assert ("base_url=http://127.0.0.1:$port/v1" in ask) == (line != "hanhua synthesize")
+    assert "SBATCH --gpus" not in scripts["texts"] + scripts["filter"]
+    assert scripts["submit.sh"].count("--dependency=afterok") == 4
+
+
+@pytest.mark.parametrize(
+    "change", ["synthesis.teacher.base_url=https://api.example/v1", "synthesis.teacher.base_url_env=TEACHER"]
+)
+def test_a_teacher_elsewhere_is_asked_by_one_job_that_says_what_it_needs(change: str, tmp_path: Path) -> None:
+    scripts = scripts_of(SYNTHETIC, [change, "synthesis.teacher.api_key_env=KEY"], tmp_path)
+    assert list(scripts) == ["judge", "texts", "train", "submit.sh"]
+    needed = "$TEACHER and $KEY" if change.endswith("TEACHER") else "$KEY"
+    assert f"must reach the endpoint, and {needed} must be exported" in scripts["texts"]
+    assert "#SBATCH --time=1-00:00:00\n" in scripts["texts"], "without a pilot nobody knows how long it takes"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +141,32 @@ def slurm(tmp_path: Path) -> dict[str, str]:
         (programs / program).chmod(0o755)
     path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "RECORD": str(tmp_path / "record")}
+
+
+@pytest.mark.slow
+def test_shares_with_servers_of_their_own_make_what_one_process_makes(tmp_path: Path, slurm: dict[str, str]) -> None:
+    """`submit.sh` as it is written, with a server on loopback in place of vLLM in each task."""
+    pytest.importorskip("datatrove")
+    serve = tmp_path / "bin" / "vllm"
+    path = shlex.quote(os.pathsep.join(sys.path))
+    serve.write_text(f'#!/bin/bash\nPYTHONPATH={path} exec {sys.executable} -m loopback_vllm "$@"\n')
+    serve.chmod(0o755)
+    recipe, runs = tmp_path / "r.yaml", tmp_path / "runs"
+    recipe.write_text(ASKING.format(data=DATA, forms=write_forms(tmp_path / "forms")), encoding="utf-8")
+    line = command("plan", recipe, "--runs", runs, "--slurm", tmp_path / "jobs")
+    made = subprocess.run(line, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run(["bash", str(tmp_path / "jobs" / "submit.sh")], capture_output=True, text=True, env=slurm)
+    log = (tmp_path / "record.log").read_text(encoding="utf-8")
+    assert done.returncode == 0, log[-4000:]
+    jobs = [line.split()[0] for line in (tmp_path / "record").read_text().splitlines()]
+    assert jobs == ["1-filter.sbatch", "2-ask.sbatch", "3-texts.sbatch"]
+    assert "answers of other machines taken into" in log
+    with served_teacher(Teacher(write=note)) as url:
+        alone = hanhua("synthesize", recipe, "--runs", tmp_path / "alone", "-s", f"synthesis.teacher.base_url={url}")
+    by_shares = content_hashes(runs / "asked")["synthesis"]
+    assert read_json(Path(alone["out"]) / "manifest.json")["content_hash"] == by_shares
+    assert not list((runs / "asked" / "synthesis").glob("share-*.jsonl")), "all shares are taken in"
 
 
 @pytest.mark.slow

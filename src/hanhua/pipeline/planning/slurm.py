@@ -1,16 +1,15 @@
 """Job scripts for Slurm from a recipe: the texts on processors, training on accelerators, and what submits them.
 
 Filtering and learning hold no accelerator, so they are jobs of their own: judging, an array of datatrove's executors;
-then copies, the split, the tokenizer and the new rows. One machine trains by `hanhua run`, which starts its processes
+then copies, the split, the tokenizer and the new rows. A teacher on the machine's own accelerators is asked between
+the split and the tokenizer, in an array as well. One machine trains by `hanhua run`, which starts its processes
 itself; several by `accelerate launch` on each. All jobs work on one run, and each continues from what is finished.
 """
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hanhua.artifacts.files import write_durably
@@ -18,13 +17,13 @@ from hanhua.continued_pretrain.hardware import DEVICES_PER_NODE
 from hanhua.errors import UsageError
 from hanhua.pipeline.distributed import tasks_for
 from hanhua.pipeline.jobs import jobs
+from hanhua.pipeline.planning.asking_job import asking_job, has_own_teacher
 from hanhua.pipeline.planning.estimate import RecipeEstimate
+from hanhua.pipeline.planning.job_script import CommandLine, job_script, time_limit
 from hanhua.pipeline.recipe.load import LoadedRecipe
 from hanhua.pipeline.stages import comes_before, stage_names
 
-SLACK = 1.5
-"""Factor over the estimate: a job that ends early costs nothing, one that is killed must queue again."""
-JOBS = ("judge", "texts", "train", "rest")
+JOBS = ("judge", "filter", "ask", "texts", "train", "rest")
 MAX_TASKS = 64
 """Of one array; a task takes every 64th file then."""
 WARNING_SECONDS = 300
@@ -42,8 +41,8 @@ def write_job_scripts(
 ) -> list[Path]:
     """Write the jobs, numbered in their order, and `submit.sh`; return their paths.
 
-    judge (where texts can be shared out), texts, train (where there is training), rest (where that is on several
-    machines). Raises UsageError for a recipe that names no GPU.
+    judge (where texts can be shared out), filter and ask (where the teacher is the job's own), texts, train (where
+    there is training), rest (where that is on several machines). Raises UsageError for a recipe that names no GPU.
     """
     hardware = loaded.recipe.hardware.machine()
     if hardware.kind == "cpu":
@@ -52,7 +51,8 @@ def write_job_scripts(
     stages = [job.stage for job in jobs(loaded.recipe)]
     before = [stage for stage in stages if stage != "base" and comes_before(stage, "continued_pretrain")]
     line = CommandLine(recipe, tuple(overrides), runs)
-    bodies = {"texts": _texts_job(loaded, found, line, before[-1])}
+    bodies = _asking_jobs(loaded, found, line) if has_own_teacher(loaded.recipe) else {}
+    bodies["texts"] = _texts_job(loaded, found, line, before[-1])
     tasks = min(tasks_for(loaded), MAX_TASKS)
     if tasks > 1:
         bodies = {"judge": _judging_job(loaded, found, line, tasks), **bodies}
@@ -70,37 +70,18 @@ def write_job_scripts(
     return [into / name for name in scripts]
 
 
-@dataclass(frozen=True)
-class CommandLine:
-    """The recipe as `plan` was given it, for the command lines of the jobs."""
-
-    recipe: str
-    overrides: tuple[str, ...]
-    runs: Path
-
-    def words(self, *command: str) -> list[str]:
-        """Return a command with the recipe, from whatever folder a job starts in."""
-        named = str(Path(self.recipe).resolve()) if Path(self.recipe).is_file() else self.recipe
-        changes = [word for override in self.overrides for word in ("-s", override)]
-        return [*command, named, "--runs", str(self.runs.resolve()), *changes]
-
-    def text(self, *command: str) -> str:
-        """Return the same, quoted for a shell."""
-        return shlex.join(self.words(*command))
-
-
 def _judging_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, tasks: int) -> str:
     hours = found.stages["filtering"].hours
     head = [
         f"#SBATCH --job-name={loaded.recipe.name}-judge",
         f"#SBATCH --array=0-{tasks - 1}",
         *_processors(loaded),
-        f"#SBATCH --time={_limit(hours)}",
+        f"#SBATCH --time={time_limit(hours)}",
         "#SBATCH --requeue",
         "#SBATCH --output=%x-%a-%j.log",
     ]
     judge = line.text("hanhua", "filter", "judge")
-    return _script(
+    return job_script(
         head,
         [
             f"# Judges the texts in {tasks} tasks, each a datatrove executor; one that is done is not done again.",
@@ -109,16 +90,44 @@ def _judging_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine,
     )
 
 
-def _texts_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, last: str) -> str:
-    hours = found.total("hours", [stage for stage in stage_names() if not comes_before(last, stage)])
+def _asking_jobs(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine) -> dict[str, str]:
+    """Return what filters and what asks, where a teacher needs accelerators and the rest of the texts does not."""
+    hours, cores = found.stages["synthesis"].hours, loaded.recipe.hardware.cores
+    return {
+        "filter": _texts_job(loaded, found, line, "filtering", name="filter"),
+        "ask": asking_job(loaded.recipe, line, hours=hours, cores=cores),
+    }
+
+
+def _texts_job(
+    loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine, last: str, *, name: str = "texts"
+) -> str:
+    stages = [stage for stage in stage_names() if not comes_before(last, stage)]
+    hours = found.total("hours", stages)
+    if "synthesis" in stages and "synthesis" in found.stages and found.stages["synthesis"].hours is None:
+        hours = None  # no pilot has measured how long judging takes, or asking a teacher that is elsewhere
     head = [
-        f"#SBATCH --job-name={loaded.recipe.name}-texts",
+        f"#SBATCH --job-name={loaded.recipe.name}-{name}",
         *_processors(loaded),
-        f"#SBATCH --time={_limit(hours)}",
+        f"#SBATCH --time={time_limit(hours)}",
         "#SBATCH --output=%x-%j.log",
     ]
     comment = f"# Everything before training, up to and with `{last}`; no accelerator is held."
-    return _script(head, [comment, f"{line.text('hanhua', 'run')} --until {last}"])
+    if last != "filtering" and loaded.recipe.synthesis is not None:
+        comment += "\n# " + _asked(loaded)
+    return job_script(head, [comment, f"{line.text('hanhua', 'run')} --until {last}"])
+
+
+def _asked(loaded: LoadedRecipe) -> str:
+    """Return what this job does about the teacher, and what it needs for it."""
+    assert loaded.recipe.synthesis is not None
+    teacher = loaded.recipe.synthesis.teacher
+    if has_own_teacher(loaded.recipe):
+        return "What the shares have answered is taken in and judged; nobody is asked."
+    names = " and ".join(f"${name}" for name in (teacher.base_url_env, teacher.api_key_env) if name is not None)
+    return "It asks the teacher: its machine must reach the endpoint" + (
+        f", and {names} must be exported." if names else "."
+    )
 
 
 def _processors(loaded: LoadedRecipe) -> list[str]:
@@ -134,7 +143,7 @@ def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine
         "#SBATCH --ntasks-per-node=1",
         f"#SBATCH --gpus-per-node={per_node}",
         f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
-        f"#SBATCH --time={_limit(found.stages['continued_pretrain'].hours)}",
+        f"#SBATCH --time={time_limit(found.stages['continued_pretrain'].hours)}",
         f"#SBATCH --signal=TERM@{WARNING_SECONDS}",
         "#SBATCH --requeue",
         "#SBATCH --open-mode=append",
@@ -144,8 +153,8 @@ def _training_job(loaded: LoadedRecipe, found: RecipeEstimate, line: CommandLine
         comment = (
             "# Trains and runs the later stages. If it is killed, submit it again: it resumes from its last checkpoint."
         )
-        return _script(head, [comment, f"srun {line.text('hanhua', 'run')}"])
-    return _script(head, _several_machines(line, hardware.nodes, per_node))
+        return job_script(head, [comment, f"srun {line.text('hanhua', 'run')}"])
+    return job_script(head, _several_machines(line, hardware.nodes, per_node))
 
 
 def _several_machines(line: CommandLine, nodes: int, per_node: int) -> list[str]:
@@ -171,29 +180,12 @@ def _last_job(loaded: LoadedRecipe, line: CommandLine, per_node: int) -> str:
         "#SBATCH --ntasks=1",
         f"#SBATCH --gpus-per-node={per_node}",
         f"#SBATCH --cpus-per-task={loaded.recipe.hardware.cores}",
-        f"#SBATCH --time={_limit(None)}",
+        f"#SBATCH --time={time_limit(None)}",
         "#SBATCH --output=%x-%j.log",
     ]
-    return _script(
+    return job_script(
         head, ["# What follows training, on one machine: it finds the model done.", line.text("hanhua", "run")]
     )
-
-
-def _limit(hours: float | None) -> str:
-    """Return a time limit: one and a half times the estimate, in whole hours; a day if there is no estimate.
-
-    >>> _limit(34.9), _limit(None)
-    ('2-05:00:00', '1-00:00:00')
-    """
-    whole = 24 if hours is None else max(1, math.ceil(hours * SLACK))
-    days, rest = divmod(whole, 24)
-    return f"{days}-{rest:02d}:00:00"
-
-
-def _script(head: list[str], body: list[str]) -> str:
-    note = "# Add what your cluster asks for: #SBATCH --partition=…, --account=…, and how Hanhua is made available:"
-    setup = [note, "# module load …; source …/bin/activate", "set -euo pipefail", ""]
-    return "\n".join(["#!/bin/bash", *head, *setup, *body]) + "\n"
 
 
 def _submit(names: list[str]) -> str:

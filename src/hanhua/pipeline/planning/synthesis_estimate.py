@@ -7,6 +7,7 @@ from typing import Any
 
 from hanhua.pipeline.planning.stage_estimate import StageEstimate
 from hanhua.pipeline.recipe.schema import Recipe
+from hanhua.synthesis.pilot.found import FORESEEN
 
 NO_PILOT = "unknown before a pilot: hanhua synthesize RECIPE --pilot 200"
 
@@ -32,5 +33,16 @@ def synthesis_stages(recipe: Recipe, pilot: Mapping[str, Any] | None) -> list[St
     )
     if found["requests_per_second"] is not None:
         note += f", at {found['requests_per_second']:,.1f} requests per second"
+    note += _reach(whole, pilot)
     dollars = config.teacher.price(left["prompt_tokens"], left["output_tokens"])
     return [StageEstimate("synthesis", left["hours"], dollars=dollars, note=note)]
+
+
+def _reach(whole: Mapping[str, Any], pilot: Mapping[str, Any]) -> str:
+    """Return how far the pilot's 95% intervals reach, and what would make wide ones narrower."""
+    reaches = whole.get("reaches", {})
+    told = [f"{what} ±{reaches[name]:.0%}" for name, what in FORESEEN.items() if reaches.get(name) is not None]
+    if not told:
+        return "; no interval: hanhua synthesize RECIPE --pilot N with a larger N"
+    more = f"; hanhua synthesize RECIPE --pilot {whole['enough_sections']} for ±20%" if whole["enough_sections"] else ""
+    return f"; by {pilot['seeds']:,} of {pilot['of_sections']:,} sections: {', '.join(told)}{more}"

@@ -19,7 +19,7 @@ from hanhua.model_scope import is_modelscope
 from hanhua.packaged_tokenizers import PACKAGED
 from hanhua.pipeline.recipe.schema import Recipe
 from hanhua.pipeline.recipe.source_positions import Tree
-from hanhua.synthesis.licenses.verdicts import judge_teacher
+from hanhua.pipeline.recipe.synthesis_section import check_forms, check_teacher
 
 IsSure = Callable[[At], bool]
 
@@ -33,7 +33,7 @@ def check_consistency(recipe: Recipe, tree: Tree, *, is_sure: IsSure = lambda at
         _check_base(recipe, tree)
         _check_place_of_base(recipe, tree)
         _check_gguf(recipe, tree)
-        _check_teacher(recipe, tree)
+        check_teacher(recipe, tree)
     _check_hardware(recipe, tree)
     if is_sure(("continued_pretrain",)) and is_sure(("release", "kind")):
         _check_restore(recipe, tree)
@@ -42,6 +42,8 @@ def check_consistency(recipe: Recipe, tree: Tree, *, is_sure: IsSure = lambda at
     _check_corpora(recipe, tree, is_sure)
     if is_sure(("corpora",)):
         _check_names(recipe, tree)
+        if is_sure(("synthesis",)):
+            check_forms(recipe, tree)
     _check_tasks(recipe, tree)
     _check_files(recipe, tree)
 
@@ -96,18 +98,6 @@ def _check_gguf(recipe: Recipe, tree: Tree) -> None:
             (check_gguf if field == "model" else check_tokenizer_of)(file)
     except (InputError, MissingExtra) as error:
         tree.wrong(("base", field), str(error))
-
-
-def _check_teacher(recipe: Recipe, tree: Tree) -> None:
-    """Refuse a teacher whose license forbids the student, or is not known; a toy model is handed to nobody."""
-    if recipe.synthesis is None or recipe.base is None or recipe.base.toy is not None:
-        return
-    family = recipe.release.base_family if recipe.release is not None else None
-    student = f"llama-{family}" if family is not None else str(recipe.base.model or recipe.base.tokenizer)
-    teacher = recipe.synthesis.teacher
-    verdict = judge_teacher(teacher.model, student=student, license_name=teacher.license or None)
-    if not verdict.allowed:
-        tree.wrong(("synthesis", "teacher", "model"), verdict.reason)
 
 
 def _check_hardware(recipe: Recipe, tree: Tree) -> None:
