@@ -1,10 +1,10 @@
 """A base's encodings of strings with Han, by the part of the base that such strings can meet.
 
 Loading all of a base into two encoders takes longer than encoding the strings of tens of megabytes. Most of these are
-characters of several bytes, perhaps behind one mark of a single byte: `，我们`, ` 用户`. A merge is done in a string only
-if what it makes stands there, so no merge is, and no token can be there, that has a byte of a single-byte character
-behind its first one. The tokens and merges that are left, a fifth or less, in their order and under numbers of their
-own, encode such a string as the whole base does; any other string (`T恤衫`) goes to the whole base.
+characters of several bytes, perhaps behind one mark of a single byte (`，我们`, ` 用户`). A merge is done in a string
+only where what it makes stands, so no merge is, and no token can be there, that has a byte of a single-byte character
+behind its first one. The tokens and merges that are left, in their order and under numbers of their own, encode such a
+string as the whole base does; any other string (`T恤衫`) goes to the whole base.
 
 Shape suffixes: N texts; V tokens of the part.
 """

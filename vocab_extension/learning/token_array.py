@@ -29,8 +29,8 @@ _SMALL_BYTES = 128_000_000
 class TokenArray:
     """symbol_T: the number of each cell's token (`Symbols`). string_T: which string it is in.
 
-    begins_T: whether a word begins with it. words_T: how many words begin before it or inside the cells before it, modulo
-    65,536: what is between two cells of a token is told by their difference.
+    begins_T: whether a word begins with it. words_T: how many words begin before it or inside the cells before it,
+    modulo 65,536: how many there are between two cells of a token is their difference.
     """
 
     symbol_T: npt.NDArray[np.int32]

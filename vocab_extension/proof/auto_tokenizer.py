@@ -1,4 +1,4 @@
-"""What transformers' `AutoTokenizer` makes of a folder, now and after saving: asked here, or in a process without torch.
+"""What transformers' `AutoTokenizer` makes of a folder, now and after saving: asked here or in a child without torch.
 
 `AutoTokenizer` imports torch wherever it is installed, which takes longer than all that it is asked for, and uses none
 of it. So unless torch is loaded already, a child that holds it for missing is asked, by
