@@ -6,7 +6,7 @@ only where what it makes stands, so no merge is, and no token can be there, that
 behind its first one. The tokens and merges that are left, in their order and under numbers of their own, encode such a
 string as the whole base does; any other string (`T恤衫`) goes to the whole base.
 
-Shape suffixes: N texts; V tokens of the part.
+Shape suffixes: N texts; T tokens of all of them; V tokens of the part.
 """
 
 from __future__ import annotations
