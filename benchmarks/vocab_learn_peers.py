@@ -1,10 +1,12 @@
 """Learning new tokens from the same text with this code, that of another checkout, and peers from the registry.
 
-    python benchmarks/vocab_learn_peers.py --data DIR --megabytes 24 100 --against CHECKOUT
+    python benchmarks/vocab_learn_peers.py --data DIR --megabytes 24 82 --rounds 2 --against CHECKOUT
 
 Everything from the text to the tokenizer on disk: ours with its proof and the measure on what is held out. Each in
-a process of its own, in processor seconds of all its processes; the memory is that of the largest one. The peers are
-installed in a virtual environment of their own, pinned.
+a process of its own, by turns, in processor seconds of all its processes; the memory is that of the largest one. Beyond
+what the files hold, --megabytes takes all of them. The peers are installed in a virtual environment of their own,
+pinned, unless --peers names the folder of their programs. Ours keeps the word lists of a base in the user's cache: the
+first round of a checkout whose lists are not there makes them, so take its second.
 """
 
 from __future__ import annotations
@@ -37,19 +39,22 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=32_000)
     parser.add_argument("--megabytes", type=float, nargs="*", default=[24, 100])
     parser.add_argument("--against", type=Path, help="another checkout, whose folder .types is imported")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each learns from the same text")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' programs, such as .venv/bin")
     parser.add_argument("--without-peers", action="store_true")
     add_json_option(parser)
     given = parser.parse_args()
     files, results = sources_of([given.data / given.learn]), []
-    print(markdown_head("MB", "who", "processor seconds", "peak GB", "tokens"))
+    print(markdown_head("MB", "round", "who", "processor seconds", "peak GB", "tokens"))
     with TemporaryDirectory() as folder:
-        peers = None if given.without_peers else installed(Path(folder) / "peers")
+        peers = None if given.without_peers else given.peers or installed(Path(folder) / "peers")
         for megabytes in given.megabytes:
             texts = write_mixture(files, megabytes, Path(folder) / f"{megabytes:g}")
-            for who, command, path in contenders(given, texts, peers):
-                done = {"megabytes": megabytes, "who": who, **measured(command, path, texts / "out")}
+            turns = [(n, one) for n in range(1, given.rounds + 1) for one in contenders(given, texts, peers)]
+            for turn, (who, command, path) in turns:
+                done = {"megabytes": megabytes, "round": turn, "who": who, **measured(command, path, texts / "out")}
                 figures = f"{done['processor_seconds']:.1f}", f"{done['peak_bytes'] / 1e9:.2f}", f"{done['tokens']:,}"
-                print(markdown_row(f"{megabytes:g}", who, *figures), flush=True)
+                print(markdown_row(f"{megabytes:g}", str(turn), who, *figures), flush=True)
                 results.append(done)
     write_measurement(__file__, given, results)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hanhua.artifacts.files import write_durably
 from hanhua.bits import bytes_to_token
-from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge, whole_text_data
+from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, Merge, spelled_json, whole_text_data
 
 EXTENSION_JSON = "extension.json"
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json")
@@ -85,7 +85,7 @@ def write_extended(file: BpeFile, learned: Sequence[NewToken], out: Path) -> Non
     and other older forms are not: they would still spell the old vocabulary.
     """
     new = extended(file, [token.data for token in learned])
-    write_durably(out / TOKENIZER_JSON, json.dumps(new.data, ensure_ascii=False, separators=(",", ":")))
+    write_durably(out / TOKENIZER_JSON, spelled_json(new.data))
     copy_settings(file.place.parent, out)
     write_durably(out / EXTENSION_JSON, extension_text(file, new, learned))
 

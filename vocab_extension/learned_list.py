@@ -9,7 +9,7 @@ from typing import Any
 from hanhua.artifacts.files import read_json, write_durably
 from hanhua.errors import InputError
 from hanhua.vocab_extension.extend import EXTENSION_JSON, copy_settings, extended
-from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, read_bpe_file
+from hanhua.vocab_extension.tokenizer_json import TOKENIZER_JSON, BpeFile, read_bpe_file, spelled_json
 
 
 def read_learned(extension: Path, base: BpeFile) -> list[bytes]:
@@ -36,7 +36,7 @@ def write_prefix(learned: Path, base: BpeFile, new_tokens: int, out: Path) -> No
     Any beginning of the list will do: a token is built of the base's tokens and of those before it.
     """
     file = extended(base, read_learned(learned, base)[:new_tokens])
-    write_durably(out / TOKENIZER_JSON, json.dumps(file.data, ensure_ascii=False, separators=(",", ":")))
+    write_durably(out / TOKENIZER_JSON, spelled_json(file.data))
     copy_settings(base.place.parent, out)
     known: dict[str, Any] = read_json(learned / EXTENSION_JSON) if (learned / EXTENSION_JSON).is_file() else {}
     head = {

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from hanhua.bits import bytes_to_token
-from hanhua.vocab_extension.tokenizer_json import BpeFile, encode_all
+from hanhua.vocab_extension.tokenizer_json import BpeFile
 
 _NEVER = 1 << 60
 
@@ -26,7 +26,7 @@ def base_pieces(file: BpeFile, tokens: Iterable[bytes]) -> dict[bytes, list[byte
     Decoding first would turn a partial character into U+FFFD and pieces into nonsense.
     """
     listed = list(tokens)
-    encoded = encode_all(file.merges_only_encoder(), (bytes_to_token(token) for token in listed))
+    encoded = file.by_merges_alone([bytes_to_token(token) for token in listed])
     return {token: [file.bytes_of[id_] for id_ in ids] for token, ids in zip(listed, encoded, strict=True)}
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from hanhua.encoding import Encoder
+from hanhua.vocab_extension.learning.narrow_encoder import NarrowEncoder
 from hanhua.vocab_extension.learning.string_hashes import Hashes
 from hanhua.vocab_extension.learning.symbols import Bools, Ints
 from hanhua.vocab_extension.tokenizer_json import read_bpe_file
@@ -36,7 +36,7 @@ class Encoded:
 class Encoding:
     """What encodes, opened once a process. bytes_V: how many bytes each base token has."""
 
-    encoder: Encoder
+    encoder: NarrowEncoder
     bytes_V: Ints
 
 
@@ -90,7 +90,7 @@ def open_encoding(base: Path, expected_bytes: int | None = None) -> Encoding:
     bytes_V = np.zeros(file.size, dtype=np.int64)
     for id_, data in file.bytes_of.items():
         bytes_V[id_] = len(data)
-    return Encoding(Encoder(file.pretoken_encoder(), expected_bytes=expected_bytes), bytes_V)
+    return Encoding(NarrowEncoder(file, expected_bytes=expected_bytes), bytes_V)
 
 
 def encode(state: Encoding, strings: list[str]) -> Encoded:

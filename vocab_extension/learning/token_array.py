@@ -29,13 +29,14 @@ _SMALL_BYTES = 128_000_000
 class TokenArray:
     """symbol_T: the number of each cell's token (`Symbols`). string_T: which string it is in.
 
-    begins_T: whether a word begins with it. words_T: how many words begin before it or inside the cells before it.
+    begins_T: whether a word begins with it. words_T: how many words begin before it or inside the cells before it,
+    modulo 65,536: how many there are between two cells of a token is their difference.
     """
 
     symbol_T: npt.NDArray[np.int32]
     string_T: npt.NDArray[np.int32]
     begins_T: Bools
-    words_T: npt.NDArray[np.int32]
+    words_T: npt.NDArray[np.uint16]
 
 
 def encode_strings(
@@ -58,8 +59,8 @@ def encode_strings(
     symbols, strings, begins, words = (list(columns) for columns in zip(*parts, strict=True)) if parts else ([],) * 4
     parts.clear()
     begins_T = _closed(begins, True)
-    words_T = np.zeros(len(begins_T) + 1, dtype=np.int32)
-    np.cumsum(_closed(words, np.int8(1)), dtype=np.int32, out=words_T[1:])
+    words_T = np.zeros(len(begins_T) + 1, dtype=np.uint16)
+    np.cumsum(_closed(words, np.int8(1)), dtype=np.uint16, out=words_T[1:])
     return TokenArray(_closed(symbols, 0), _closed(strings, 0), begins_T, words_T)
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -198,7 +199,8 @@ class ContinuedBpe:
     ) -> tuple[Ints, npt.NDArray[np.int64]]:
         """Give each string a number for each length; return that of each place, and the string of each new number."""
         cells_V, owners = self.symbols.cells_V, []
-        lengths = [list(dict.fromkeys(int(cells_V[a] + cells_V[b]) for a, b in pairs)) for pairs in cuts]
+        cells = iter(cells_V[np.array([pair for pairs in cuts for pair in pairs])].sum(axis=1).tolist())
+        lengths: list[list[int]] = [list(dict.fromkeys(islice(cells, len(pairs)))) for pairs in cuts]
         table = np.zeros((len(described), max(map(max, lengths)) + 1), dtype=np.int64)
         for n, joined in enumerate(described):
             for length in lengths[n]:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from hanhua.bits import byte_of_character, token_to_bytes
 from hanhua.vocab_extension.proof.han_bytes import whole_and_rest
-from hanhua.vocab_extension.tokenizer_json import BpeFile, load_tokenizer, read_bpe_file, read_tokenizer_json
+from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file, read_tokenizer_json
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Pair:
     @cached_property
     def base_tokenizer(self) -> Tokenizer:
         """The base as `tokenizers` loads it."""
-        return load_tokenizer(self.base.data)
+        return self.base.tokenizer
 
     @cached_property
     def extended_tokenizer(self) -> Tokenizer:
         """The extension as `tokenizers` loads it; raises what it raises."""
-        return load_tokenizer(self.extended.data)
+        return self.extended.tokenizer
 
     @cached_property
     def new_tokens(self) -> dict[str, int]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice, repeat
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hanhua.artifacts.files import read_json
 from hanhua.bits import token_to_bytes
 from hanhua.vocab_extension.extend import EXTENSION_JSON, SETTINGS
+from hanhua.vocab_extension.proof.auto_tokenizer import Answer, ask
 from hanhua.vocab_extension.proof.han_bytes import witness
 from hanhua.vocab_extension.proof.pair import Pair, unspellable
 from hanhua.vocab_extension.proof.samples import HAN_FREE, HAN_TEXTS, HANJA_TEXT, JAPANESE_TEXT, random_texts
@@ -99,33 +99,28 @@ def true_head(pair: Pair, said: dict[str, Any]) -> dict[str, int]:
 
 def transformers_parity(pair: Pair, trials: Trials) -> Iterator[str]:
     """`AutoTokenizer` gives the same ids, now and after saving and loading again."""
-    from transformers import AutoTokenizer
-
-    first = AutoTokenizer.from_pretrained(pair.extended.place.parent)
-    yield from _parity("AutoTokenizer", first, pair)
-    with TemporaryDirectory() as folder:
-        first.save_pretrained(folder)
-        again = AutoTokenizer.from_pretrained(folder)
-    yield from _parity("AutoTokenizer after save and load", again, pair)
-    if again.special_tokens_map != first.special_tokens_map:
-        yield f"special tokens {first.special_tokens_map} become {again.special_tokens_map} by saving"
-    if again.chat_template != first.chat_template:
-        yield "the chat template changes by saving"
+    texts = [*HAN_FREE, *HAN_TEXTS, *random_texts(200, han=True, seed=1)]
+    found = ask(pair.extended.place.parent, texts, [token["content"] for token in pair.base.added])
+    yield from _parity("AutoTokenizer", found.first, texts, pair)
+    if found.again is not None:
+        yield from _parity("AutoTokenizer after save and load", found.again, texts, pair)
+    yield from found.changes
 
 
-def _parity(name: str, auto: Any, pair: Pair) -> Iterator[str]:
+def _parity(name: str, auto: Answer, texts: list[str], pair: Pair) -> Iterator[str]:
     direct = pair.extended_tokenizer
-    for token in pair.base.added:
-        if auto.convert_tokens_to_ids(token["content"]) != token["id"]:
-            found = auto.convert_tokens_to_ids(token["content"])
-            yield f"{name}: {token['content']} has the id {found}, {token['id']} in the base"
-    if auto.get_vocab() != direct.get_vocab():
+    for token, id_ in zip(pair.base.added, auto.special_ids, strict=True):
+        if id_ != token["id"]:
+            yield f"{name}: {token['content']} has the id {id_}, {token['id']} in the base"
+    if auto.vocab is not None and auto.vocab != direct.get_vocab():
         yield f"{name}: another vocabulary than tokenizer.json has"
-    for text in [*HAN_FREE, *HAN_TEXTS, *random_texts(200, han=True, seed=1)]:
-        ids = auto(text)["input_ids"]
-        if ids != direct.encode(text).ids:
+    expected = [encoding.ids for encoding in direct.encode_batch_fast(texts)]
+    backs = direct.decode_batch(auto.ids)
+    rows = zip(texts, auto.ids, expected, auto.backs, backs, strict=True)
+    for text, ids, direct_ids, back, direct_back in rows:
+        if ids != direct_ids:
             yield f"{name}: {short(text)} has other ids than tokenizer.json gives"
-        elif auto.decode(ids, skip_special_tokens=True) != direct.decode(ids):
+        elif back != direct_back:
             yield f"{name}: {short(text)} comes back otherwise than by tokenizer.json"
 
 

@@ -40,7 +40,7 @@ from typing import Any
 from hanhua.bits import bytes_to_token, token_to_bytes
 from hanhua.vocab_extension.proof.han_bytes import completed, fault_of
 from hanhua.vocab_extension.proof.pair import Pair, shown, unspellable
-from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, SAVED_LIMITS, encode_all, pretoken_splitter
+from hanhua.vocab_extension.tokenizer_json import BYTES_OF_HAN, SAVED_LIMITS, pretoken_splitter
 
 _NOT_PIPELINE = {"version", "model", "added_tokens", *SAVED_LIMITS}
 
@@ -181,9 +181,8 @@ def reachability(pair: Pair) -> Iterator[str]:
     """
     yield from (f"{shown(token)}: not spelled in bytes" for token in pair.new_tokens if unspellable(token))
     spelled = [token for token in pair.new_tokens if not unspellable(token)]
-    encoder = pair.extended.merges_only_encoder()
     names = {id_: token for token, id_ in pair.extended.vocab.items()}
-    for token, found in zip(spelled, encode_all(encoder, spelled), strict=True):
+    for token, found in zip(spelled, pair.extended.by_merges_alone(spelled), strict=True):
         if found != [pair.new_tokens[token]]:
             yield f"{shown(token)}: merges stop at {' + '.join(shown(names[id_]) for id_ in found)}"
 

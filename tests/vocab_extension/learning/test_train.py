@@ -37,7 +37,7 @@ def search_over(
         begins += [words is not None and at in words[n] for at in range(len(text))] + [True]
     symbol, string, begins = [*symbol, CUT], [*string, 0], [*begins, True]
     begins_T = np.array(begins)
-    words_T = np.concatenate(([0], np.cumsum(begins_T))).astype(np.int32)
+    words_T = np.concatenate(([0], np.cumsum(begins_T))).astype(np.uint16)
     cells = TokenArray(np.array(symbol, dtype=np.int32), np.array(string, dtype=np.int32), begins_T, words_T)
     weights = np.array([weight for _, weight in counted], dtype=np.int64)
     documents = np.array([1 << n % 64 for n in range(len(counted))], dtype=np.uint64)
