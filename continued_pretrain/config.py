@@ -28,6 +28,8 @@ STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product matters: the sequences per step."""
 LATER = ("old_segmentation", "row_distillation")
 """Settings that came later, and are left out of keys where they are off: what was trained before keeps its key."""
+REPLAY_RULE = 2
+"""Raised with the rule by which the share of replay follows: then only runs that follow it are trained anew."""
 
 
 class LoraSettings(BaseModel):
@@ -392,6 +394,7 @@ class ContinuedPretrainConfig(BaseModel):
         return {
             **self.model_dump(mode="json", exclude=execution_settings() | STEP | off),
             "process_step_sequences": sequences,
+            **({"replay_rule": REPLAY_RULE} if self.retention and self.retention.replay else {}),
         }
 
 
