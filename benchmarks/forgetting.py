@@ -5,7 +5,7 @@
 A small Llama learns English, gets Chinese tokens, and is trained on a little Chinese many times over at a high rate, so
 that it forgets. Each arm sees equally many tokens: `none` without replay, `fixed` with a fixed share, `guard` with one
 that follows half of the held-out English (`en`); judged is the other half (`en_unseen`), which decides nothing. What is
-in --work is not done again, so it can be stopped at any time.
+in --work is not done again, and an arm that was stopped goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ def adapt(given: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
     rates = {"learning_rate": given.learning_rate, "min_learning_rate_ratio": 0.0}
     weights = {CHINESE: 1 - share, "en": share}
     config = settings(given, **rates, max_tokens=given.tokens, weights=weights, seed=seed, retention=retention)
+    config = config.model_copy(update={"save_steps": 5})
     out = given.work / "arms" / f"{arm}-{seed}"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)  # what is there is resumed, and refused where the settings were others
     base, corpus = as_artifact(given.work / "resized" / "model"), open_artifact(given.work / "texts" / "adapt")
     facts = pretrain_folder(config, base, corpus, out, first_new_id=None)
     rows = read_rows(out / "logs" / LOG)

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanhua.continued_pretrain.mixture import Mixture
-from hanhua.continued_pretrain.retention.replay_order import ReplayOrder, expected_increase, next_share, plan_replay_order
+from hanhua.continued_pretrain.retention.replay_order import (
+    ReplayOrder,
+    expected_increase,
+    next_share,
+    plan_replay_order,
+)
 from hanhua.continued_pretrain.retention.settings import ReplaySettings
 from hanhua.errors import InputError
 
