@@ -1,7 +1,7 @@
 """What is done with the measurements of a run: the log, the share of replay, the best weights, the limits.
 
-All it needs to go on after a kill is in the checkpoint's state: the nats of step 0, the shares so far, the upper end
-that the last of them followed, which measurement was the best and how many came since.
+All it needs to go on after a kill is in the checkpoint's state: the nats of step 0, the shares so far, which
+measurement was the best and how many came since.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.loop import Run
 from hanhua.continued_pretrain.retention.heldout_sets import HeldoutSet, Rows, by_set
 from hanhua.continued_pretrain.retention.measure import Increase, increases, measure_nats
-from hanhua.continued_pretrain.retention.replay_order import LEAD_STEPS, ReplayOrder, expected_increase, next_share
+from hanhua.continued_pretrain.retention.replay_order import LEAD_STEPS, ReplayOrder, next_share
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 from hanhua.continued_pretrain.train_log import read_rows
 from hanhua.continued_pretrain.trained import trainable_parameters
@@ -54,7 +54,6 @@ class Watch:
             kept = {
                 "start": self._measured(),
                 "shares": [] if share is None else [[0, share]],
-                "upper": 0.0,
                 "best": None,
                 "since": 0,
             }
@@ -76,7 +75,7 @@ class Watch:
         now = self._measured()
         found = increases(self.sets, state.retention["start"], now)
         kept = self._judged(state, found)
-        kept |= self._followed(state, found)
+        kept["shares"] = self._next_shares(state, found)
         state = replace(state, retention=kept)
         self._write(state, now, after=state.step - 1)
         self._steer(kept)
@@ -123,19 +122,15 @@ class Watch:
         chosen = names or [one.name for one in self.sets if one.retained]
         return max((increase[name] for name in chosen), default=0.0)
 
-    def _followed(self, state: TrainState, found: Mapping[str, Increase]) -> dict[str, Any]:
-        """Return the shares with the next one, and the upper end that it follows; nothing where the share stays."""
+    def _next_shares(self, state: TrainState, found: Mapping[str, Increase]) -> list[list[float]]:
         assert state.retention is not None
-        replay, shares = self.settings.replay, state.retention["shares"]
+        replay = self.settings.replay
+        shares: list[list[float]] = state.retention["shares"]
         if replay is None:
-            return {}
+            return shares
         upper = self._worst({name: one.high for name, one in found.items()}, replay.sets)
-        # A checkpoint of an earlier version knows no upper end: as if nothing had risen.
-        expected = expected_increase(upper, state.retention.get("upper", upper))
-        share = next_share(shares[-1][1], expected, replay)
-        if share != shares[-1][1]:
-            shares = [*shares, [state.step + LEAD_STEPS, share]]
-        return {"shares": shares, "upper": upper}
+        share = next_share(shares[-1][1], upper, replay)
+        return shares if share == shares[-1][1] else [*shares, [state.step + LEAD_STEPS, share]]
 
     def _steer(self, kept: Mapping[str, Any]) -> None:
         if self.order is not None:
