@@ -17,12 +17,13 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from hanhua.continued_pretrain.attention import Documents, register
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.estimate import training_flops_per_token
 from hanhua.continued_pretrain.memory_parts import memory_parts
 from hanhua.continued_pretrain.model import TrainingModel, _with_lora
 from hanhua.continued_pretrain.model_shapes import SHAPES, ModelShape
 from hanhua.continued_pretrain.parallel import peak_flops_of
+from hanhua.continued_pretrain.section_settings import LoraSettings
 from hanhua.eval.engine.loaded_model import load_model
 from hanhua.eval.engine.model_folder import open_model_folder
 from hanhua.eval.engine.requests import Sampling, ScoredInput

@@ -27,7 +27,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from hanhua.artifacts.manifest import Artifact, content_hash, hash_files, write_manifest
 from hanhua.base_tokenizer import BOS, EOS, LLAMA3_PATTERN, llama3_special_tokens
 from hanhua.cli.printing import print_table
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.section_settings import LoraSettings
 from hanhua.continued_pretrain.stage import pretrain_folder
 from hanhua.documents import Document
 from hanhua.documents.corpus import write_corpus

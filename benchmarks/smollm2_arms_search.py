@@ -12,7 +12,8 @@ from typing import Any
 
 from smollm2_arms_training import Arm, Bench, bits
 
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, PhaseSettings, Schedule
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.section_settings import LoraSettings, PhaseSettings, Schedule
 
 Line = dict[str, Any]
 BUDGET = 98_304

@@ -21,7 +21,8 @@ from measurement import add_json_option, write_measurement
 from smollm2_arms_data import PackedSet
 from smollm2_arms_training import Arm, Bench
 
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.section_settings import LoraSettings
 
 FORUM = "zh_messy_forum_comments"
 MEASURED = {FORUM: 150}

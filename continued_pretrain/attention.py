@@ -82,6 +82,8 @@ def attend(
     documents: Documents = options["documents"]
     scale = options.get("scaling")
     batch, heads, length, width = query.shape
+    if query.is_cuda:
+        query, key, value = in_one_type(query, key, value)
     query_THK, key_TGK, value_TGK = (x.transpose(1, 2).flatten(0, 1) for x in (query, key, value))
     if query.is_cuda and query.dtype in KERNEL_DTYPES and has_kernel():
         out_THK = by_kernel(query_THK, key_TGK, value_TGK, documents, scale)
@@ -90,6 +92,15 @@ def attend(
     else:
         out_THK = one_by_one(query_THK, key_TGK, value_TGK, documents, scale)
     return out_THK.reshape(batch, length, heads, width), None
+
+
+def in_one_type(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return all three in the type of the values, which is autocast's where that is on.
+
+    Where a matrix of words is trained, hidden states and so rotary positions are in fp32, and queries and keys turned
+    by them as well; a GPU's kernels refuse that next to values in bf16.
+    """
+    return query.to(value.dtype), key.to(value.dtype), value
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]

@@ -13,9 +13,16 @@ from pydantic import (
 
 from hanhua.config_fields import EXECUTION, LATER, ExecutionField, LocalPath, marked_fields
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
+from hanhua.continued_pretrain.section_settings import (
+    LoraSettings,
+    OldSegmentationSettings,
+    PhaseSettings,
+    PriceSettings,
+    RowDistillationSettings,
+    Schedule,
+)
 from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
 
-Schedule = Literal["cosine", "wsd"]
 Precision = Literal["auto", "fp32", "bf16"]
 Trainable = Literal["adapters", "lora", "new_embeddings", "embeddings", "adapters+embeddings", "full"]
 OptimizerName = Literal["adamw", "adamw_8bit", "muon"]
@@ -24,119 +31,8 @@ Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "s
 
 STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product matters: the sequences per step."""
-
-
-class LoraSettings(BaseModel):
-    """Low-rank adapters on the linear layers (Hu et al. 2021)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rank: int = Field(default=64, ge=1, description="Rank of the adapters; 64 to 128 for continued pretraining")
-    alpha: float = Field(
-        default=16.0,
-        gt=0,
-        description="Scales the update: alpha/sqrt(rank) with rslora (16 at rank 64: 2.0), else alpha/rank",
-    )
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Dropout before each adapter; 0 is usual for one pass over text"
-    )
-    rslora: bool = Field(
-        default=True, description="Scale by 1/sqrt(rank) (rsLoRA), so that a higher rank does not learn more slowly"
-    )
-    dora: bool = Field(
-        default=False,
-        description="Learn the magnitude of each output separately from its direction (DoRA): slower, better",
-    )
-    targets: Literal["all-linear"] | tuple[str, ...] = Field(
-        default="all-linear", description="Linear layers to adapt, by name (q_proj, …); all-linear: all except lm_head"
-    )
-
-
-class OldSegmentationSettings(BaseModel):
-    """A share of the training text spelled in the base's own tokens, so that the old pieces keep working."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: float = Field(
-        default=0.3, gt=0, lt=1, description="Share of the documents, or of the new tokens, spelled as the base does"
-    )
-    by: Literal["documents", "tokens"] = Field(
-        default="tokens",
-        description="tokens: each new token by itself is taken apart. documents: whole documents alternate",
-    )
-
-
-class RowDistillationSettings(BaseModel):
-    """New rows fitted before training: the frozen model reads each text in old and in new tokens and must think alike.
-
-    Sources: Token Distillation (arXiv 2505.20133) for the input rows, ALM (arXiv 2503.20083) for the output rows.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    steps: int = Field(
-        default=200, ge=1, description="Steps of fitting, each on the texts of one step of training, in its order"
-    )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of the fitted rows")
-    outputs: bool = Field(
-        default=True,
-        description="Fit output rows too, to the probability that the old spelling gives the same text; false: only "
-        "input rows. Where both matrices are one, its rows are fitted to both",
-    )
-
-
-class PriceSettings(BaseModel):
-    """Price of a device, for the cost shown during training on devices of this kind."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dollars_per_hour: float = Field(
-        ge=0, description="US dollars per hour for one GPU or, with device: cpu, for the machine"
-    )
-    device: Literal["gpu", "cpu"] = Field(
-        default="gpu", description="Kind of device the price is for; on another kind no cost is shown"
-    )
-
-
-class PhaseSettings(BaseModel):
-    """A part of the run with its own settings; null takes the run's setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(description="Name in progress and log, such as rows, main or anneal")
-    tokens_ratio: float = Field(gt=0, le=1, description="Share of the run's tokens")
-    trainable: Literal["new_embeddings", "embeddings", "lora"] | None = Field(
-        default=None,
-        description="new_embeddings, embeddings or lora: only these, out of what the run trains; null: all of it",
-    )
-    weights: dict[str, float] | None = Field(
-        default=None, description="Share of each corpus in this phase; null: as in the run"
-    )
-    learning_rate: float | None = Field(
-        default=None, gt=0, description="Peak learning rate of the adapters; null: as in the run"
-    )
-    embedding_learning_rate: float | None = Field(
-        default=None, gt=0, description="Peak learning rate of the new rows; null: as in the run"
-    )
-    schedule: Schedule | None = Field(default=None, description="cosine or wsd, over this phase; null: as in the run")
-    warmup_ratio: float | None = Field(
-        default=None,
-        ge=0,
-        le=0.5,
-        description="Share of this phase's steps in which the learning rate rises; null: as in the run",
-    )
-    decay_ratio: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="wsd: share of this phase's steps in which the learning rate falls; null: as in the run",
-    )
-    min_learning_rate_ratio: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="Learning rate at the phase's end relative to its peak; null: as in the run",
-    )
+REPLAY_RULE = 2
+"""Raised with the rule by which the share of replay follows: then only runs that follow it are trained anew."""
 
 
 class ContinuedPretrainConfig(BaseModel):
@@ -379,6 +275,7 @@ class ContinuedPretrainConfig(BaseModel):
         return {
             **self.model_dump(mode="json", exclude=execution_settings() | STEP),
             "process_step_sequences": sequences,
+            **({"replay_rule": REPLAY_RULE} if self.retention and self.retention.replay else {}),
         }
 
 

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from hanhua.continued_pretrain.attention import Documents, register
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.head_loss import head_loss
+from hanhua.continued_pretrain.section_settings import LoraSettings
 from hanhua.errors import InputError, MissingExtra, UsageError
 
 ADAPTER = "default"

@@ -29,10 +29,11 @@ from torch import Tensor, nn
 
 from hanhua.artifacts.files import write_durably
 from hanhua.continued_pretrain.attention import Documents
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, RowDistillationSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.model import EMBEDDING, HEAD, TrainingModel
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.schedule import rate_factor
+from hanhua.continued_pretrain.section_settings import RowDistillationSettings
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned, likelihood_loss
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError

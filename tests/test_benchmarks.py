@@ -123,14 +123,14 @@ def test_the_benchmark_of_filtering_speed_writes_what_it_prints(tmp_path: Path) 
 @pytest.mark.slow
 def test_the_script_for_a_first_gpu_is_rehearsed_whole(tmp_path: Path) -> None:
     script = "benchmarks/gpu_first_contact.py"
-    words = ["--out", str(tmp_path), "--rehearse", "--seconds", "900", "--json", str(tmp_path / "figures.json")]
+    words = ["--out", str(tmp_path), "--rehearse", "--json", str(tmp_path / "figures.json")]
     done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, cwd=BENCHMARKS.parent)
     found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["results"]
     assert done.returncode == 0, [one for one in found if "error" in one] or done.stderr
     parts: dict[str, list[dict[str, Any]]] = {}
     for one in found:
         parts.setdefault(one["part"], []).append(one)
-    assert list(parts) == ["machine", "attention", "modes", "speed", "resume", "engine", "nf4"]
+    assert list(parts) == ["machine", "attention", "modes", "speed", "resume", "engine", "nf4", "adaptation"]
     for one in parts["attention"][:-1]:
         assert max(one["relative_error"].values()) < (0.02 if "bfloat16" in one["dtype"] else 1e-5)
     for one in parts["modes"][:-1]:
@@ -138,5 +138,9 @@ def test_the_script_for_a_first_gpu_is_rehearsed_whole(tmp_path: Path) -> None:
     assert {(one["way"], one["compiled"]) for one in parts["speed"] if "tokens_per_second" in one} == {
         ("ours", False), ("ours", True), ("peft", False), ("whole", False), ("ours without rows", False)
     }  # fmt: skip
+    assert all(one[-1]["processor_seconds"] >= 0 for one in parts.values())
+    (adapted, _) = parts["adaptation"]
+    assert (adapted["code"], adapted["steps"], adapted["last_measurement"]["step"]) == (0, 6, 6), adapted
+    assert adapted["losses"][1] < adapted["losses"][0]
     weights = {tuple(one["sha256"]) for one in parts["resume"][:-1]}
     assert len(weights) == 1 and parts["resume"][0]["kills"] == 1

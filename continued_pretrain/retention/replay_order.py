@@ -24,6 +24,8 @@ Shares = Sequence[tuple[int, float]]
 """(first step, share of replay from it on), in the order of steps; the first is of step 0."""
 LEAD_STEPS = 4
 """A share takes effect this many steps after the measurement: batches up to there may have been made already."""
+SLOWEST_FALL = -0.25
+"""Least power of 2 by which a measurement changes the share."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,17 @@ def plan_replay_order(
     return ReplayOrder(orders[0], orders[1], start, batch_sequences)
 
 
-def next_share(share: float, worst_increase: float, settings: ReplaySettings) -> float:
-    """Return the share after a measurement: unchanged at half the target, doubled at all of it, halved at none.
+def next_share(share: float, upper: float, settings: ReplaySettings) -> float:
+    """Return the share after a measurement: unchanged at half the target, doubled at all of it; below half it falls.
+
+    upper: upper end of the interval of the increase, because text of the same kind that is not measured shall keep to
+    the target as well. It falls by a sixth at most: a low measurement may be chance, and to give replay back late costs
+    less than what is forgotten meanwhile. Where the increase is going is not looked at: it grows ever more slowly, so
+    that a line drawn on from the first measurements ends far above it.
 
     >>> settings = ReplaySettings(corpora=("en",), target_loss_increase=0.01, min_share=0.05, max_share=0.4)
-    >>> [round(next_share(0.1, increase, settings), 3) for increase in (-1, 0, 0.005, 0.01, 1)]
-    [0.05, 0.05, 0.1, 0.2, 0.2]
+    >>> [round(next_share(0.1, upper, settings), 3) for upper in (-1, 0, 0.005, 0.01, 1)]
+    [0.084, 0.084, 0.1, 0.2, 0.2]
     """
-    turn = 2 * worst_increase / settings.target_loss_increase - 1
-    return min(max(share * math.pow(2.0, min(max(turn, -1.0), 1.0)), settings.min_share), settings.max_share)
+    turn = min(max(2 * upper / settings.target_loss_increase - 1, SLOWEST_FALL), 1.0)
+    return min(max(share * math.pow(2.0, turn), settings.min_share), settings.max_share)

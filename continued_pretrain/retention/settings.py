@@ -22,13 +22,14 @@ class ReplaySettings(Section):
     target_loss_increase: float = Field(
         default=0.01,
         gt=0,
-        description="Increase of bits per byte over step 0 that is to be held, 0.01 for 1%: at half of it the share "
-        "stays, at none it halves, at all of it it doubles",
+        description="Increase of bits per byte over step 0 that is to be held, 0.01 for 1%. The share follows the "
+        "upper end of the increase's 95% interval: at half of this it stays, at all of it it doubles, below half it "
+        "falls slowly",
     )
     min_share: float = Field(default=0.05, gt=0, lt=1, description="Least share of the sequences that are replay")
     max_share: float = Field(default=0.4, gt=0, lt=1, description="Greatest share of the sequences that are replay")
     sets: tuple[str, ...] = Field(
-        default=(), description="Sets whose worst increase decides; empty: all that are to be retained"
+        default=(), description="Sets of which the worst decides; empty: all that are to be retained"
     )
 
     @model_validator(mode="after")

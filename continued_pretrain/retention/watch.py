@@ -111,24 +111,25 @@ class Watch:
         Within the limit that is the bits per byte of what is learned (where none is measured: later is better), beyond
         it the worst increase.
         """
-        worst = self._worst(found, ())
+        worst = self._worst({name: one.increase for name, one in found.items()}, ())
         if self.settings.limit is not None and worst > self.settings.limit:
             return [1.0, worst]
         learned = [found[one.name].bits_per_byte for one in self.sets if not one.retained]
         return [0.0, sum(learned) / len(learned) if learned else -float(step)]
 
-    def _worst(self, found: Mapping[str, Increase], names: Sequence[str]) -> float:
-        """Return the greatest increase among the named sets, or all that are to be retained; 0 where there is none."""
+    def _worst(self, increase: Mapping[str, float], names: Sequence[str]) -> float:
+        """Return the greatest value among the named sets, or all that are to be retained; 0 where there is none."""
         chosen = names or [one.name for one in self.sets if one.retained]
-        return max((found[name].increase for name in chosen), default=0.0)
+        return max((increase[name] for name in chosen), default=0.0)
 
     def _next_shares(self, state: TrainState, found: Mapping[str, Increase]) -> list[list[float]]:
         assert state.retention is not None
-        shares: list[list[float]] = state.retention["shares"]
-        if self.settings.replay is None:
-            return shares
         replay = self.settings.replay
-        share = next_share(shares[-1][1], self._worst(found, replay.sets), replay)
+        shares: list[list[float]] = state.retention["shares"]
+        if replay is None:
+            return shares
+        upper = self._worst({name: one.high for name, one in found.items()}, replay.sets)
+        share = next_share(shares[-1][1], upper, replay)
         return shares if share == shares[-1][1] else [*shares, [state.step + LEAD_STEPS, share]]
 
     def _steer(self, kept: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from training_fixtures import ModelMaker
 from transformers import AutoModelForCausalLM
 
 from hanhua.artifacts import Artifact
+from hanhua.continued_pretrain import attention
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
 from hanhua.continued_pretrain.trained import parameter_groups, trainable_parameters
@@ -132,3 +133,32 @@ def test_bf16_trains_fp32_parameters_to_nearly_the_same_loss(resized: Artifact) 
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all()
     assert model.model.get_base_model().model.layers[0].mlp.up_proj.base_layer.weight.dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("mode", ["adapters", "lora", "new_embeddings", "embeddings", "adapters+embeddings", "full"])
+def test_under_autocast_a_kernel_would_get_bf16_and_the_loss_is_in_fp32(
+    mode: str, resized: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is trained, and so kept in fp32: FlashAttention takes nothing else, flex attention no mixture."""
+    exact, met = attention.one_by_one, []
+
+    def watched(*inputs: Any) -> Tensor:
+        met.append(inputs)
+        return exact(*inputs)
+
+    monkeypatch.setattr(attention, "one_by_one", watched)
+    config = ContinuedPretrainConfig.model_validate({"lora": {"rank": 4}, "trainable": mode})
+    first = resized.facts["first_new_id"]
+    model = build_training_model(resized.path / "model", config, first_new_id=first, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, nats_BL = model(*a_batch(resized))
+    loss.backward()
+    assert (loss.dtype, nats_BL.dtype) == (torch.float32, torch.float32)
+    assert {p.grad.dtype for p in trainable_parameters(model).values() if p.grad is not None} == {torch.float32}
+    assert len(met) == len(model.decoder.layers)
+    query, key, value, documents, scale = met[-1]
+    narrowed = attention.in_one_type(query.detach(), key.detach(), value.detach())
+    assert {x.dtype for x in narrowed} == {torch.bfloat16}
+    found, wanted = (way(*narrowed, documents, scale).float() for way in (attention.by_flex, exact))
+    assert (found - wanted).norm() < 0.01 * wanted.norm()

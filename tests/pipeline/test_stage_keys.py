@@ -10,7 +10,7 @@ import pytest
 from hanhua.artifacts.fingerprint import difference, fingerprint
 from hanhua.artifacts.hashes import FileHashes
 from hanhua.artifacts.manifest import Artifact
-from hanhua.continued_pretrain.config import STEP, ContinuedPretrainConfig, execution_settings
+from hanhua.continued_pretrain.config import REPLAY_RULE, STEP, ContinuedPretrainConfig, execution_settings
 from hanhua.pipeline.jobs import StageJob, identify, jobs
 from hanhua.pipeline.recipe.load import load_recipe
 from hanhua.pipeline.recipe.shipped import shipped_recipes
@@ -27,6 +27,13 @@ def job_of(stage: str, changes: list[str]) -> StageJob:
 def material(stage: str, *changes: str) -> dict[str, Any]:
     made = {one.name: Artifact(Path(), one.makes, f"hash of {one.name}", (), {}, {}) for one in stages()}
     return dict(identify(job_of(stage, list(changes)), made, FileHashes.forgetful()).material)
+
+
+def test_another_rule_of_replay_redoes_only_what_follows_it() -> None:
+    plain = ContinuedPretrainConfig.model_validate({"retention": {}})
+    following = ContinuedPretrainConfig.model_validate({"retention": {"replay": {"corpora": ["en"]}}})
+    assert "replay_rule" not in {**ContinuedPretrainConfig().key_config(), **plain.key_config()}
+    assert following.key_config()["replay_rule"] == REPLAY_RULE
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanhua.continued_pretrain.mixture import Mixture
-from hanhua.continued_pretrain.retention.replay_order import ReplayOrder, next_share, plan_replay_order
+from hanhua.continued_pretrain.retention.replay_order import (
+    ReplayOrder,
+    next_share,
+    plan_replay_order,
+)
 from hanhua.continued_pretrain.retention.settings import ReplaySettings
 from hanhua.errors import InputError
 
@@ -81,13 +85,13 @@ def test_steering_fills_the_arrays_that_others_hold() -> None:
 
 
 @given(st.floats(0.05, 0.4), st.floats(-1, 1))
-def test_the_share_stays_within_its_limits_and_moves_towards_the_target(share: float, increase: float) -> None:
-    after = next_share(share, increase, SETTINGS)
+def test_the_share_stays_within_its_limits_and_moves_towards_the_target(share: float, upper: float) -> None:
+    after = next_share(share, upper, SETTINGS)
     assert 0.05 <= after <= 0.4
-    if increase > SETTINGS.target_loss_increase / 2:
+    if upper > SETTINGS.target_loss_increase / 2:
         assert after >= share
-    elif increase < SETTINGS.target_loss_increase / 2:
-        assert after <= share
+    elif upper < SETTINGS.target_loss_increase / 2:
+        assert share >= after >= share * 0.84, "slowly, since a low measurement may be chance"
 
 
 def test_corpora_that_are_not_there_or_all_there_is_are_refused() -> None:

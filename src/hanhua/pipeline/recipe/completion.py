@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, PriceSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.section_settings import PriceSettings
 from hanhua.documents.compression import bare_suffix
 from hanhua.documents.places import FORMATS
 from hanhua.errors import InputError
