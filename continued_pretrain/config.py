@@ -14,6 +14,11 @@ from pydantic import (
 )
 
 from hanhua.config_fields import EXECUTION, ExecutionField, LocalPath, marked_fields
+from hanhua.continued_pretrain.new_token_settings import (
+    OldSegmentationSettings,
+    RowDistillationSettings,
+    SelfDistillationSettings,
+)
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
 
@@ -26,7 +31,7 @@ Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "s
 
 STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product matters: the sequences per step."""
-LATER = ("old_segmentation", "row_distillation")
+LATER = ("old_segmentation", "row_distillation", "self_distillation")
 """Settings that came later, and are left out of keys where they are off: what was trained before keeps its key."""
 
 
@@ -53,39 +58,6 @@ class LoraSettings(BaseModel):
     )
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", description="Linear layers to adapt, by name (q_proj, …); all-linear: all except lm_head"
-    )
-
-
-class OldSegmentationSettings(BaseModel):
-    """A share of the training text spelled in the base's own tokens, so that the old pieces keep working."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: float = Field(
-        default=0.3, gt=0, lt=1, description="Share of the documents, or of the new tokens, spelled as the base does"
-    )
-    by: Literal["documents", "tokens"] = Field(
-        default="tokens",
-        description="tokens: each new token by itself is taken apart. documents: whole documents alternate",
-    )
-
-
-class RowDistillationSettings(BaseModel):
-    """New rows fitted before training: the frozen model reads each text in old and in new tokens and must think alike.
-
-    Sources: Token Distillation (arXiv 2505.20133) for the input rows, ALM (arXiv 2503.20083) for the output rows.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    steps: int = Field(
-        default=200, ge=1, description="Steps of fitting, each on the texts of one step of training, in its order"
-    )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of the fitted rows")
-    outputs: bool = Field(
-        default=True,
-        description="Fit output rows too, to the probability that the old spelling gives the same text; false: only "
-        "input rows. Where both matrices are one, its rows are fitted to both",
     )
 
 
@@ -269,6 +241,11 @@ class ContinuedPretrainConfig(BaseModel):
         description="New rows fitted to what the model makes of their pieces before anything else is trained; null: "
         "they begin as resize left them",
     )
+    self_distillation: SelfDistillationSettings | None = Field(
+        default=None,
+        description="All that is trained pulled, before training, to what the model made of the same text in the "
+        "base's own tokens; null: not",
+    )
     chat_corpora: tuple[str, ...] = Field(
         default=(),
         description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
@@ -349,9 +326,11 @@ class ContinuedPretrainConfig(BaseModel):
     def _check_new_tokens(self) -> None:
         if self.old_segmentation is not None and self.bpe_dropout:
             raise ValueError("old_segmentation and bpe_dropout both take tokens apart: use one of them")
-        if self.row_distillation is not None and (self.mode == "lora" or self.continue_from is not None):
-            why = "trainable: lora leaves rows as they are" if self.mode == "lora" else "continue_from brings its rows"
-            raise ValueError(f"row_distillation fits new rows, but {why}: leave one of them out")
+        for name in ("row_distillation", "self_distillation"):
+            if getattr(self, name) is not None and (self.mode == "lora" or self.continue_from is not None):
+                why = "trainable: lora leaves rows as they are"
+                why = why if self.mode == "lora" else "continue_from brings its rows"
+                raise ValueError(f"{name} fits new rows, but {why}: leave one of them out")
 
     def _check_phases(self) -> None:
         if self.phases and abs(sum(phase.tokens_ratio for phase in self.phases) - 1) > 1e-6:

@@ -29,6 +29,7 @@ from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.retention.watch import retention_facts
 from hanhua.continued_pretrain.retention.watched_run import save_best_adapter, train_watched
 from hanhua.continued_pretrain.row_distillation import distill_rows
+from hanhua.continued_pretrain.self_distillation import self_distill
 from hanhua.continued_pretrain.start import start_run
 from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
@@ -108,6 +109,7 @@ def train_folder(
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
         distill_rows(model, data, config, first_new_id, folder=base.path, out=out, accelerator=accelerator)
+        self_distill(model, data, config, first_new_id, folder=base.path, out=out, accelerator=accelerator)
         load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")

@@ -11,7 +11,8 @@ from tiny_corpus import make_corpus
 from vocabulary_fixtures import base, base_file, extension, learned, texts  # noqa: F401
 
 from hanhua.artifacts.files import read_json
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, OldSegmentationSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.new_token_settings import OldSegmentationSettings
 from hanhua.continued_pretrain.old_segmentation import (
     OldSegmentation,
     OldSpeller,

@@ -20,7 +20,8 @@ from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 from hanhua.base_tokenizer import BOS, EOS  # noqa: E402
 from hanhua.cli import vocab_extension as command  # noqa: E402
 from hanhua.cli.entry import run_command  # noqa: E402
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings, RowDistillationSettings  # noqa: E402
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig, LoraSettings  # noqa: E402
+from hanhua.continued_pretrain.new_token_settings import RowDistillationSettings  # noqa: E402
 from hanhua.documents import read_corpus  # noqa: E402
 from hanhua.errors import InputError, MissingExtra, UsageError  # noqa: E402
 from hanhua.experiments.probe import ProbeConfig, Probed, probe  # noqa: E402

@@ -8,7 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hanhua.continued_pretrain.config import ContinuedPretrainConfig, OldSegmentationSettings, RowDistillationSettings
+from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.new_token_settings import (
+    OldSegmentationSettings,
+    RowDistillationSettings,
+    SelfDistillationSettings,
+)
 from hanhua.errors import UsageError
 from hanhua.vocab_extension.resize.config import ResizeConfig
 from hanhua.vocab_extension.resize.initialization import METHODS, Methods
