@@ -8,7 +8,7 @@ token: the teacher's English is held too.
 
 With adapters the teacher is the same weights, adapters off; where whole matrices are trained it is a copy of them.
 Several processes share each step's texts; every one holds the whole model (and its copy) meanwhile, however training is
-going to place it. What came out is kept in `work/`: a resumed run takes the same; a kill within begins it anew.
+going to place it. It has checkpoints of its own, so that a kill within it or later changes no bit.
 
 Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head.
 """
@@ -19,31 +19,33 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hanhua.artifacts.files import write_durably
+from hanhua.continued_pretrain.checkpoint import Checkpoints, TrainState
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.model import TrainingModel
 from hanhua.continued_pretrain.new_token_settings import SelfDistillationSettings
 from hanhua.continued_pretrain.next_piece_loss import Beginnings, next_piece_loss
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.optimizers import make_optimizer
-from hanhua.continued_pretrain.row_distillation import found_everywhere, hidden_of, in_bf16
+from hanhua.continued_pretrain.row_distillation import hidden_of, in_bf16
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned
-from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameters, whole
+from hanhua.continued_pretrain.train_log import read_rows
+from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameters
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
 from hanhua.progress import Progress
 
-FILE = "self_distilled.safetensors"
+CHECKPOINTS = "self_distillation"
 LOG = "self_distillation.jsonl"
 """Losses and seconds of each step, which are before the first step of training."""
 
@@ -57,7 +59,7 @@ class Teacher:
         self._model = model if self._shared else copy.deepcopy(model).requires_grad_(False)
 
     @property
-    def weight_VD(self) -> Tensor:
+    def output_matrix(self) -> Tensor:
         """Its output matrix, whose new rows are nobody's."""
         weight_VD: Tensor = self._model.head.weight.detach()
         return weight_VD
@@ -88,87 +90,84 @@ def self_distill(
     folder: Path,
     out: Path,
     accelerator: Any,
+    run: Mapping[str, Any],
 ) -> None:
     """Move what is trained to where both spellings read alike; nothing without the setting.
 
-    It is kept in `out/work`, so that a resumed run takes the same; `out/logs` gets one line per step. Several processes
-    must all call this. Raises InputError for a model without new tokens.
+    Its checkpoints are in `out/work`, the last of which a resumed run takes; `out/logs` gets one line per step. run: as
+    in `Checkpoints`. Several processes must all call this. Raises InputError for a model without new tokens.
     """
     settings = config.self_distillation
     if settings is None:
         return
     if first_new_id is None:
         raise InputError("self_distillation: the model has no new tokens, so both spellings are one")
-    parameters, file = trainable_parameters(model), out / "work" / FILE
-    if found_everywhere(file.is_file(), accelerator):
-        _put(parameters, load_file(file))
-        return
     model.to(accelerator.device)
-    pieces = pieces_of_new_tokens(folder, first_new_id)
-    said = _distilled(model, data, config, settings, pieces, accelerator)
-    if accelerator.is_main_process:
-        (out / "logs").mkdir(parents=True, exist_ok=True)
-        write_durably(out / "logs" / LOG, "".join(json.dumps(line) + "\n" for line in said))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_suffix(".partial")
-        save_file({name: whole(parameter) for name, parameter in parameters.items()}, aside)
-        aside.rename(file)
-
-
-def _put(parameters: dict[str, nn.Parameter], kept: dict[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(kept[name])
-
-
-def _distilled(
-    model: TrainingModel,
-    data: TrainingData,
-    config: ContinuedPretrainConfig,
-    settings: SelfDistillationSettings,
-    pieces: Pieces,
-    accelerator: Any,
-) -> list[dict[str, Any]]:
-    """Move what is trained; return losses and seconds by step."""
-    rates = {"learning_rate": settings.learning_rate, "embedding_learning_rate": settings.embedding_learning_rate}
-    parameters, beginnings = trainable_parameters(model), Beginnings.of(pieces, accelerator.device)
-    optimizer = make_optimizer(model, config.model_copy(update=rates), parameters, placement="single")
     teacher = Teacher(model, config)
-    limit = math.inf if config.max_grad_norm is None else config.max_grad_norm
-    micro, processes = config.micro_batch_size, accelerator.num_processes
-    sequences = micro * config.gradient_accumulation_steps * processes
-    of_a_pass = max(1, len(data.mixture) // sequences)
-    began, said = time.monotonic(), []
-    # Checkpointing works in training mode alone. Dropout of adapters is off: both spellings are read alike.
-    model.train(config.gradient_checkpointing)
-    with Progress("self distillation", total=settings.steps, unit="steps") as bar:
-        for step in range(settings.steps):
+    rates = {"learning_rate": settings.learning_rate, "embedding_learning_rate": settings.embedding_learning_rate}
+    parameters = trainable_parameters(model)
+    optimizer = make_optimizer(model, config.model_copy(update=rates), parameters, placement="single")
+    checkpoints = Checkpoints(out / "work" / CHECKPOINTS, run=run, keep=1)
+    with accelerator.main_process_first():  # it removes what is damaged
+        state = checkpoints.load_latest(parameters)
+    if state is not None and state.step < settings.steps:
+        checkpoints.load_moments(state, parameters, optimizer)
+    log = out / "logs" / LOG
+    said = read_rows(log)[: state.step] if state is not None else []
+    lesson = _Lesson(model, teacher, data, config, pieces_of_new_tokens(folder, first_new_id), accelerator)
+    with Progress("self distillation", total=settings.steps, unit="steps", done=len(said)) as bar:
+        before, began = (float(said[-1]["seconds"]) if said else 0.0), time.monotonic()
+        # Checkpointing works in training mode alone. Dropout of adapters is off: both spellings are read alike.
+        model.train(config.gradient_checkpointing)
+        for step in range(len(said), settings.steps):
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate_factor(step, steps=settings.steps, config=config)
-            losses: dict[str, float] = {}
-            for turn in range(config.gradient_accumulation_steps):
-                place = (step % of_a_pass) * sequences + (turn * processes + accelerator.process_index) * micro
-                text = Aligned.of(data.batch(place, micro), pieces, accelerator.device)
-                with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=in_bf16(accelerator)):
-                    found = losses_of(model, teacher, text, beginnings, settings)
-                (sum(found.values()) * (micro / sequences)).backward()
-                for name, loss in found.items():
-                    losses[name] = losses.get(name, 0.0) + loss.item() / config.gradient_accumulation_steps
-            _exchange(parameters, accelerator)
-            clip_gradient(list(parameters.values()), limit)
+            losses = lesson.add_gradients(step)
+            clip_gradient(list(parameters.values()), math.inf if config.max_grad_norm is None else config.max_grad_norm)
             optimizer.step()
             model.zero_grad(set_to_none=True)
-            said.append({"step": step + 1, **losses, "seconds": round(time.monotonic() - began, 3)})
+            said.append({"step": step + 1, **losses, "seconds": round(before + time.monotonic() - began, 3)})
             bar.advance(1, note=" ".join(f"{name} {loss:.4g}" for name, loss in losses.items()))
-    model.train()
-    return said
+            if (step + 1) % config.save_steps == 0 or step + 1 == settings.steps:
+                if accelerator.is_main_process:
+                    log.parent.mkdir(parents=True, exist_ok=True)
+                    write_durably(log, "".join(json.dumps(line) + "\n" for line in said))
+                checkpoints.save(TrainState(step + 1), parameters, optimizer, write=accelerator.is_main_process)
+                accelerator.wait_for_everyone()
+        model.train()
 
 
-def _exchange(parameters: dict[str, nn.Parameter], accelerator: Any) -> None:
-    """Sum gradients over the processes, each of which has its share of the step's texts."""
-    if accelerator.num_processes > 1:
-        for parameter in parameters.values():
-            parameter.grad = accelerator.reduce(parameter.grad, reduction="sum")
+@dataclass(frozen=True)
+class _Lesson:
+    """What a step of it reads, and by whom."""
+
+    model: TrainingModel
+    teacher: Teacher
+    data: TrainingData
+    config: ContinuedPretrainConfig
+    pieces: Pieces
+    accelerator: Any
+
+    def add_gradients(self, step: int) -> dict[str, float]:
+        """Add the gradients of a step's texts over all processes; return this process's losses."""
+        config, accelerator, settings = self.config, self.accelerator, self.config.self_distillation
+        assert settings is not None
+        beginnings = Beginnings.of(self.pieces, accelerator.device)
+        micro, turns, processes = config.micro_batch_size, config.gradient_accumulation_steps, accelerator.num_processes
+        sequences = micro * turns * processes
+        first = step % max(1, len(self.data.mixture) // sequences) * sequences
+        losses: dict[str, float] = {}
+        for turn in range(turns):
+            place = first + (turn * processes + accelerator.process_index) * micro
+            text = Aligned.of(self.data.batch(place, micro), self.pieces, accelerator.device)
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=in_bf16(accelerator)):
+                found = losses_of(self.model, self.teacher, text, beginnings, settings)
+            (torch.stack([*found.values()]).sum() * (micro / sequences)).backward()
+            losses = {name: losses.get(name, 0.0) + loss.item() / turns for name, loss in found.items()}
+        if processes > 1:
+            for parameter in trainable_parameters(self.model).values():
+                parameter.grad = accelerator.reduce(parameter.grad, reduction="sum")
+        return losses
 
 
 def losses_of(
@@ -182,7 +181,7 @@ def losses_of(
             hidden_BLD,
             model.output_matrix(),
             old_BTD,
-            teacher.weight_VD,
+            teacher.output_matrix,
             text,
             beginnings,
             trainable_RD=model.trained_output(),

@@ -72,12 +72,13 @@ def by_hand(given: dict[str, Any], weight_VD: torch.Tensor) -> torch.Tensor:
     return total / 16
 
 
-@pytest.mark.parametrize("elements", [1 << 24, 50], ids=["one chunk", "many chunks"])
+@pytest.mark.parametrize("positions", [64, 3], ids=["one chunk", "many chunks"])
 @pytest.mark.parametrize("trained", ["all", "rows", "none"])
 def test_it_is_the_sum_over_tokens_and_so_is_its_gradient(
-    given: dict[str, Any], trained: str, elements: int, monkeypatch: pytest.MonkeyPatch
+    given: dict[str, Any], trained: str, positions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(made, "CHUNK_ELEMENTS", {"cpu": elements})
+    monkeypatch.setattr(made, "CHUNK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(made, "MIN_CHUNK", positions)
     count = {"all": ROWS, "rows": ROWS - FIRST, "none": 0}[trained]
     rows = given["weight_VD"][ROWS - count :].clone().requires_grad_(True)
     joined = torch.cat([given["weight_VD"][: ROWS - count], rows])
