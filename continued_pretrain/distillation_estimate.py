@@ -82,7 +82,10 @@ def distillation_flops(
     processes: int,
     old_per_new: float = 1.0,
 ) -> float:
-    """Return the operations before the first step of a run of so many tokens, on all processes. shape: with the rows."""
+    """Return the operations before the first step of a run of so many tokens, on all processes.
+
+    shape: with the rows. Steps that move rows alone are counted as if they moved all.
+    """
     found = 0.0
     if config.row_distillation is not None:
         read = distillation_tokens(config, tokens=tokens, processes=processes)

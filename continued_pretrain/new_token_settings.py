@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class OldSegmentationSettings(BaseModel):
@@ -58,10 +58,19 @@ class SelfDistillationSettings(BaseModel):
         description="Steps before training, each on the texts of one step of it, in its order; over again when they "
         "are more than the run has",
     )
-    learning_rate: float = Field(default=1e-4, gt=0, description="Peak learning rate of all but new rows held apart")
-    embedding_learning_rate: float = Field(
-        default=1e-3, gt=0, description="Peak learning rate of new rows, where they are held apart (with adapters)"
+    rows_steps: int = Field(
+        default=100, ge=0, description="Steps of these, the first ones, that move the new rows alone; 0: none"
     )
+    learning_rate: float = Field(
+        default=1e-4, gt=0, description="Peak learning rate of all that is trained, after rows_steps"
+    )
+    rows_learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of new rows in rows_steps")
     hidden_weight: float = Field(
         default=1.0, ge=0, description="Weight of the hidden states behind each token against the next pieces; 0: off"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> SelfDistillationSettings:
+        if self.rows_steps > self.steps:
+            raise ValueError(f"rows_steps is {self.rows_steps}, more than the {self.steps} steps they are a part of")
+        return self

@@ -39,7 +39,7 @@ UNKNOWN = -1e4
 
 @dataclass(frozen=True)
 class Beginnings:
-    """What new tokens, from id `first` on, begin with. first_R: first piece. pair_R: which pair, of first_G and second_G."""
+    """What new tokens, from id `first` on, begin with: first_R, a piece, and pair_R, which of first_G with second_G."""
 
     first: int
     first_R: Tensor

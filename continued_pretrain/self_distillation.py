@@ -1,10 +1,10 @@
-"""All that is trained, pulled to what the model made of a text in the base's own tokens, before the text itself teaches.
+"""All that is trained, pulled before training to what the model made of a text in the base's own tokens.
 
 Teacher and student are one model with two vocabularies. The teacher reads a text in the base's tokens and stays as the
 model was; the student reads it in new ones and learns, with all weights that training moves, to give every next piece
 the teacher's probability (`next_piece_loss`, after ALM: Minixhofer et al., arXiv 2503.20083) and to have its hidden
-states behind every token (Token Distillation: Dobler et al., arXiv 2505.20133). All text counts, also what holds no new
-token: the teacher's English is held too.
+states behind every token (Token Distillation: Dobler et al., arXiv 2505.20133). New rows may go first, alone and fast,
+all else frozen. All text counts, also what holds no new token: the teacher's English is held too.
 
 With adapters the teacher is the same weights, adapters off; where whole matrices are trained it is a copy of them.
 Several processes share each step's texts; every one holds the whole model (and its copy) meanwhile, however training is
@@ -40,7 +40,7 @@ from hanhua.continued_pretrain.row_distillation import hidden_of, in_bf16
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned
 from hanhua.continued_pretrain.train_log import read_rows
-from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameters
+from hanhua.continued_pretrain.trained import ROWS, clip_gradient, trainable_parameters
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
 from hanhua.progress import Progress
@@ -104,37 +104,99 @@ def self_distill(
         raise InputError("self_distillation: the model has no new tokens, so both spellings are one")
     model.to(accelerator.device)
     teacher = Teacher(model, config)
-    rates = {"learning_rate": settings.learning_rate, "embedding_learning_rate": settings.embedding_learning_rate}
-    parameters = trainable_parameters(model)
-    optimizer = make_optimizer(model, config.model_copy(update=rates), parameters, placement="single")
     checkpoints = Checkpoints(out / "work" / CHECKPOINTS, run=run, keep=1)
     with accelerator.main_process_first():  # it removes what is damaged
-        state = checkpoints.load_latest(parameters)
-    if state is not None and state.step < settings.steps:
-        checkpoints.load_moments(state, parameters, optimizer)
-    log = out / "logs" / LOG
-    said = read_rows(log)[: state.step] if state is not None else []
+        state = checkpoints.load_latest(trainable_parameters(model)) or TrainState()
     lesson = _Lesson(model, teacher, data, config, pieces_of_new_tokens(folder, first_new_id), accelerator)
-    with Progress("self distillation", total=settings.steps, unit="steps", done=len(said)) as bar:
-        before, began = (float(said[-1]["seconds"]) if said else 0.0), time.monotonic()
-        # Checkpointing works in training mode alone. Dropout of adapters is off: both spellings are read alike.
-        model.train(config.gradient_checkpointing)
-        for step in range(len(said), settings.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate_factor(step, steps=settings.steps, config=config)
-            losses = lesson.add_gradients(step)
-            clip_gradient(list(parameters.values()), math.inf if config.max_grad_norm is None else config.max_grad_norm)
-            optimizer.step()
-            model.zero_grad(set_to_none=True)
-            said.append({"step": step + 1, **losses, "seconds": round(before + time.monotonic() - began, 3)})
-            bar.advance(1, note=" ".join(f"{name} {loss:.4g}" for name, loss in losses.items()))
-            if (step + 1) % config.save_steps == 0 or step + 1 == settings.steps:
-                if accelerator.is_main_process:
-                    log.parent.mkdir(parents=True, exist_ok=True)
-                    write_durably(log, "".join(json.dumps(line) + "\n" for line in said))
-                checkpoints.save(TrainState(step + 1), parameters, optimizer, write=accelerator.is_main_process)
-                accelerator.wait_for_everyone()
-        model.train()
+    log = _Log(out / "logs" / LOG, state.step, enabled=accelerator.is_main_process)
+    # Checkpointing works in training mode alone. Dropout of adapters is off: both spellings are read alike.
+    model.train(config.gradient_checkpointing)
+    with Progress("self distillation", total=settings.steps, unit="steps", done=state.step) as bar:
+        for part in _parts(settings):
+            if state.step < part.end:
+                state = _taught(part, state, lesson, checkpoints, log, bar)
+    model.train()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Steps [first, end) with a schedule and an optimizer of their own. rows: whether new rows alone move."""
+
+    first: int
+    end: int
+    rate: float
+    rows: bool
+
+
+def _parts(settings: SelfDistillationSettings) -> list[_Part]:
+    rows = _Part(0, settings.rows_steps, settings.rows_learning_rate, rows=True)
+    everything = _Part(settings.rows_steps, settings.steps, settings.learning_rate, rows=False)
+    return [part for part in (rows, everything) if part.first < part.end]
+
+
+class _Log:
+    """Losses and seconds by step, written with each checkpoint; of an earlier call, those up to its checkpoint stay."""
+
+    def __init__(self, path: Path, done: int, *, enabled: bool) -> None:
+        self._path, self._enabled = path, enabled
+        self._rows = read_rows(path)[:done]
+        self._before = float(self._rows[-1]["seconds"]) if self._rows else 0.0
+        self._began = time.monotonic()
+
+    def add(self, step: int, losses: Mapping[str, float]) -> None:
+        """Note a step that has just ended."""
+        seconds = round(self._before + time.monotonic() - self._began, 3)
+        self._rows.append({"step": step, **losses, "seconds": seconds})
+
+    def write(self) -> None:
+        """Write all steps so far."""
+        if self._enabled:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(self._path, "".join(json.dumps(row) + "\n" for row in self._rows))
+
+
+def _taught(
+    part: _Part, state: TrainState, lesson: _Lesson, checkpoints: Checkpoints, log: _Log, bar: Progress
+) -> TrainState:
+    """Take a part's steps from `state` on; return where it ended, which is a checkpoint."""
+    config, model, accelerator = lesson.config, lesson.model, lesson.accelerator
+    everything = trainable_parameters(model)
+    moved = {name: one for name, one in everything.items() if not part.rows or _has_rows(name)}
+    rates = {"learning_rate": part.rate, "embedding_learning_rate": part.rate}
+    # Rows within a whole matrix: no decay, and a gradient of 0 for all others, which Adam then leaves where they are.
+    optimizer = make_optimizer(model, config.model_copy(update=rates), moved, placement="single")
+    if state.step > part.first:
+        checkpoints.load_moments(state, moved, optimizer)
+    limit = math.inf if config.max_grad_norm is None else config.max_grad_norm
+    for step in range(state.step, part.end):
+        for group in optimizer.param_groups:
+            factor = rate_factor(step - part.first, steps=part.end - part.first, config=config)
+            group["lr"] = group["peak"] * factor
+        losses = lesson.add_gradients(step)
+        if part.rows:
+            _keep_old_rows(moved, lesson.pieces.first)
+        clip_gradient(list(moved.values()), limit)
+        optimizer.step()
+        model.zero_grad(set_to_none=True)
+        state = TrainState(step + 1)
+        log.add(step + 1, losses)
+        bar.advance(1, note=" ".join(f"{name} {loss:.4g}" for name, loss in losses.items()))
+        if state.step % config.save_steps == 0 or state.step == part.end:
+            log.write()
+            checkpoints.save(state, everything, optimizer, write=accelerator.is_main_process)
+            accelerator.wait_for_everyone()
+    return state
+
+
+def _has_rows(name: str) -> bool:
+    return name.startswith(ROWS) or "embed_tokens" in name or "lm_head" in name
+
+
+def _keep_old_rows(parameters: Mapping[str, nn.Parameter], first: int) -> None:
+    """Take the gradient of old rows away where they lie in one matrix with the new."""
+    for name, parameter in parameters.items():
+        if not name.startswith(ROWS) and parameter.grad is not None:
+            parameter.grad[:first] = 0
 
 
 @dataclass(frozen=True)
