@@ -58,8 +58,10 @@ class SelfDistillationSettings(BaseModel):
         description="Steps before training, each on the texts of one step of it, in its order; over again when they "
         "are more than the run has",
     )
-    rows_steps: int = Field(
-        default=100, ge=0, description="Steps of these, the first ones, that move the new rows alone; 0: none"
+    rows_steps: int | None = Field(
+        default=None,
+        ge=0,
+        description="Steps of these, the first ones, that move the new rows alone; null: half of them, 0: none",
     )
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Peak learning rate of all that is trained, after rows_steps"
@@ -71,6 +73,11 @@ class SelfDistillationSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> SelfDistillationSettings:
-        if self.rows_steps > self.steps:
+        if self.first_steps > self.steps:
             raise ValueError(f"rows_steps is {self.rows_steps}, more than the {self.steps} steps they are a part of")
         return self
+
+    @property
+    def first_steps(self) -> int:
+        """Steps that move the new rows alone."""
+        return self.steps // 2 if self.rows_steps is None else self.rows_steps

@@ -56,7 +56,7 @@ RETENTION = {
 @pytest.mark.parametrize(
     ("kills", "more"),
     [
-        (1, {"phases": PHASES}),
+        (1, {"phases": PHASES, "self_distillation": {"steps": 4, "rows_steps": 2}}),
         pytest.param(3, {"phases": PHASES}, marks=pytest.mark.slow),
         pytest.param(3, {"retention": RETENTION}, marks=pytest.mark.slow),
         pytest.param(20, {"phases": PHASES}, marks=pytest.mark.soak),

@@ -17,6 +17,7 @@ from hanhua.continued_pretrain.checkpoint import TRAINED
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.execution import make_accelerator
 from hanhua.continued_pretrain.model import TrainingModel, build_training_model
+from hanhua.continued_pretrain.new_token_settings import SelfDistillationSettings
 from hanhua.continued_pretrain.next_piece_loss import Beginnings
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.prepare import prepare_data
@@ -142,6 +143,12 @@ def test_without_new_tokens_both_spellings_are_one(
     config = ContinuedPretrainConfig.model_validate(settings | SELF)
     with pytest.raises(InputError, match="no new tokens"):
         pretrain_folder(config, make_model(new=False).part("model"), corpus, tmp_path, first_new_id=None)
+
+
+def test_half_of_the_steps_are_the_rows_own_unless_told_otherwise() -> None:
+    assert [SelfDistillationSettings(steps=5, rows_steps=rows).first_steps for rows in (None, 0, 5)] == [2, 0, 5]
+    with pytest.raises(ValueError, match="rows_steps is 6, more than the 5 steps"):
+        SelfDistillationSettings(steps=5, rows_steps=6)
 
 
 def test_rows_that_others_bring_are_not_moved_first() -> None:
