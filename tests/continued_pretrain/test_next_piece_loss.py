@@ -13,6 +13,7 @@ from hanhua.continued_pretrain.next_piece_loss import Beginnings, Places, next_p
 from hanhua.continued_pretrain.old_segmentation import Pieces
 from hanhua.continued_pretrain.pack import Batch
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned
+from hanhua.errors import InputError
 
 CPU, FIRST, ROWS, WIDTH = torch.device("cpu"), 6, 12, 5
 PIECES = Pieces(FIRST, np.array([1, 2, 1, 3, 1, 2, 4, 0, 5]), np.array([0, 2, 4, 7]))
@@ -97,6 +98,11 @@ def test_it_is_the_sum_over_tokens_and_so_is_its_gradient(
     torch.testing.assert_close(found, wanted.detach(), rtol=1e-5, atol=1e-6)
     for one, two in zip(torch.autograd.grad(found, moved), gradients, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_a_new_token_of_one_piece_is_refused() -> None:
+    with pytest.raises(InputError, match="token 7 is 1 of the base's tokens"):
+        Beginnings.of(Pieces(FIRST, np.array([1, 2, 3, 4, 5]), np.array([0, 2, 3])), CPU)
 
 
 def test_a_token_with_the_probability_of_its_pieces_leaves_nothing_to_learn() -> None:
