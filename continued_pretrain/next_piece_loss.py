@@ -55,8 +55,8 @@ class Beginnings:
         if (short_R := np.flatnonzero(counts_R < 2)).size:
             token = pieces.first + int(short_R[0])
             raise InputError(
-                f"self_distillation: token {token:,} is {counts_R[short_R[0]]} of the base's tokens, where a new one is "
-                "two or more; use row_distillation"
+                f"self_distillation: token {token:,} is {counts_R[short_R[0]]} of the base's tokens, where a new "
+                "one is two or more; use row_distillation"
             )
         first_R = pieces.flat_P[pieces.starts_N]
         both_RP = np.stack([first_R, pieces.flat_P[pieces.starts_N + 1]], axis=1)

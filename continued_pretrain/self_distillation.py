@@ -64,10 +64,9 @@ class Teacher:
         weight_VD: Tensor = self._model.head.weight.detach()
         return weight_VD
 
-    @torch.no_grad()
     def hidden(self, text: Aligned) -> Tensor:
         """Return what it makes of the old spelling, (B, T, D)."""
-        with self._as_it_was():
+        with torch.no_grad(), self._as_it_was():
             embedding_VD = self._model.decoder.embed_tokens.weight
             embedded_BTD = nn.functional.embedding(text.old_ids_BT, embedding_VD)
             return hidden_of(self._model, embedded_BTD, text.old_positions_BT)
