@@ -10,7 +10,8 @@ that begin like the text, whether it has them or not. Third pieces and on are le
 Logits live for one chunk of positions, as in `head_loss`: the gradient is made while they are at hand.
 
 Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, N positions, C positions of a chunk, K of
-those that have a second level, D width, V rows of the head, R new tokens, G pairs of pieces that begin them.
+those that have a second level, D width, V rows of the head, R new tokens, P pieces of one, G pairs of pieces that
+begin them.
 """
 
 from __future__ import annotations
