@@ -10,7 +10,8 @@ With adapters the teacher is the same weights, adapters off; where whole matrice
 Several processes share each step's texts; every one holds the whole model (and its copy) meanwhile, however training is
 going to place it. It has checkpoints of its own, so that a kill within it or later changes no bit.
 
-Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head.
+Shape suffixes: B sequences, L student tokens of one, T teacher tokens of one, D width, V rows of the head, R trained
+ones of them.
 """
 
 from __future__ import annotations
