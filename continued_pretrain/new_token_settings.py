@@ -66,7 +66,9 @@ class SelfDistillationSettings(BaseModel):
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Peak learning rate of all that is trained, after rows_steps"
     )
-    rows_learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of new rows in rows_steps")
+    embedding_learning_rate: float = Field(
+        default=1e-3, gt=0, description="Peak learning rate of new rows in rows_steps"
+    )
     hidden_weight: float = Field(
         default=1.0, ge=0, description="Weight of the hidden states behind each token against the next pieces; 0: off"
     )

@@ -129,7 +129,7 @@ class _Part:
 
 
 def _parts(settings: SelfDistillationSettings) -> list[_Part]:
-    rows = _Part(0, settings.first_steps, settings.rows_learning_rate, rows=True)
+    rows = _Part(0, settings.first_steps, settings.embedding_learning_rate, rows=True)
     everything = _Part(settings.first_steps, settings.steps, settings.learning_rate, rows=False)
     return [part for part in (rows, everything) if part.first < part.end]
 

@@ -28,7 +28,7 @@ from hanhua.continued_pretrain.trained import clip_gradient, trainable_parameter
 from hanhua.errors import InputError
 
 CPU = torch.device("cpu")
-SELF = {"self_distillation": {"steps": 8, "rows_steps": 3, "learning_rate": 0.01, "rows_learning_rate": 0.03}}
+SELF = {"self_distillation": {"steps": 8, "rows_steps": 3, "learning_rate": 0.01, "embedding_learning_rate": 0.03}}
 
 
 class Bench:

@@ -125,7 +125,7 @@ def test_what_training_does_for_the_rows_is_compared_too(model: Path, extended: 
     methods = ("mean", "mean+distilled", "mean+self-distilled", "mean+rows-first", "mean+alternating")
     short = {
         "row_distillation": RowDistillationSettings(steps=2, learning_rate=0.05),
-        "self_distillation": SelfDistillationSettings(steps=2, rows_steps=1, rows_learning_rate=0.05),
+        "self_distillation": SelfDistillationSettings(steps=2, rows_steps=1, embedding_learning_rate=0.05),
     }
     training = TRAINING.model_copy(update=short)
     config = replace(CONFIG, methods=methods, training=training)
