@@ -82,7 +82,7 @@ class ArmModel(TrainingModel):
             use_cache=False,
             documents=line.documents,
         ).last_hidden_state
-        weight_VD = self._output_matrix().to(hidden_BLD.dtype)
+        weight_VD = self.output_matrix().to(hidden_BLD.dtype)
         nats_T = nats_of(hidden_BLD.flatten(0, 1), weight_VD, line.labels_BL.flatten())
         return nats_T.sum(), nats_T.view_as(line.labels_BL)
 

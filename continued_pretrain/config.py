@@ -12,13 +12,16 @@ from pydantic import (
 )
 
 from hanhua.config_fields import EXECUTION, LATER, ExecutionField, LocalPath, marked_fields
+from hanhua.continued_pretrain.new_token_settings import (
+    OldSegmentationSettings,
+    RowDistillationSettings,
+    SelfDistillationSettings,
+)
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 from hanhua.continued_pretrain.section_settings import (
     LoraSettings,
-    OldSegmentationSettings,
     PhaseSettings,
     PriceSettings,
-    RowDistillationSettings,
     Schedule,
 )
 from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
@@ -161,6 +164,11 @@ class ContinuedPretrainConfig(BaseModel):
         description="New rows fitted to what the model makes of their pieces before anything else is trained; null: "
         "they begin as resize left them",
     )
+    self_distillation: Annotated[SelfDistillationSettings | None, LATER] = Field(
+        default=None,
+        description="All that is trained pulled, before training, to what the model made of the same text in the "
+        "base's own tokens; null: not",
+    )
     chat_corpora: tuple[str, ...] = Field(
         default=(),
         description="Corpora written in the model's chat template: special tokens spelled out in their texts are read "
@@ -233,9 +241,11 @@ class ContinuedPretrainConfig(BaseModel):
     def _check_new_tokens(self) -> None:
         if self.old_segmentation is not None and self.bpe_dropout:
             raise ValueError("old_segmentation and bpe_dropout both take tokens apart: use one of them")
-        if self.row_distillation is not None and (self.mode == "lora" or self.continue_from is not None):
-            why = "trainable: lora leaves rows as they are" if self.mode == "lora" else "continue_from brings its rows"
-            raise ValueError(f"row_distillation fits new rows, but {why}: leave one of them out")
+        for name in ("row_distillation", "self_distillation"):
+            if getattr(self, name) is not None and (self.mode == "lora" or self.continue_from is not None):
+                why = "trainable: lora leaves rows as they are"
+                why = why if self.mode == "lora" else "continue_from brings its rows"
+                raise ValueError(f"{name} fits new rows, but {why}: leave one of them out")
 
     def _check_phases(self) -> None:
         if self.phases and abs(sum(phase.tokens_ratio for phase in self.phases) - 1) > 1e-6:

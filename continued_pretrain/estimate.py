@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.distillation_estimate import (
-    distillation_flops_per_token,
+    distillation_flops,
     distillation_parts,
-    distillation_tokens,
+    self_distillation_parts,
 )
 from hanhua.continued_pretrain.hardware import AMX_SPEEDUP, BF16_CPU_PARAMETERS, Hardware, find_hardware
 from hanhua.continued_pretrain.memory_parts import memory_parts, trained_sizes
@@ -104,14 +104,15 @@ def _at_its_most(
 ) -> tuple[Placement, str, dict[str, int]]:
     """Return how the model lies in training, why, and the memory of one device when it is highest."""
     placement, why, parts = choose_placement(shape, config=config, hardware=hardware, new_rows=new_rows)
-    fitting = distillation_parts(shape, config, new_rows=new_rows, on_gpu=hardware.kind == "gpu")
-    if sum(fitting.values()) <= sum(parts.values()):
+    given: dict[str, Any] = {"new_rows": new_rows, "on_gpu": hardware.kind == "gpu"}
+    before = {
+        "row_distillation": distillation_parts(shape, config, **given),
+        "self_distillation": self_distillation_parts(shape, config, **given),
+    }
+    name, most = max(before.items(), key=lambda item: sum(item[1].values()))
+    if sum(most.values()) <= sum(parts.values()):
         return placement, why, parts
-    return (
-        placement,
-        f"{why}; row_distillation, before training, takes more: {sum(fitting.values()) / 1e9:,.1f} GB",
-        fitting,
-    )
+    return placement, f"{why}; {name}, before training, takes more: {sum(most.values()) / 1e9:,.1f} GB", most
 
 
 def _distillation_hours(
@@ -123,10 +124,8 @@ def _distillation_hours(
     new_rows: int,
     old_per_new: float,
 ) -> float:
-    read = distillation_tokens(config, tokens=tokens, processes=hardware.devices)
-    if not read:
-        return 0.0
-    flops = read * distillation_flops_per_token(shape, config, new_rows, old_per_new=old_per_new)
+    sizes = {"tokens": tokens, "processes": hardware.devices}
+    flops = distillation_flops(shape, config, new_rows, **sizes, old_per_new=old_per_new)
     return flops / (hardware.devices * hardware.peak_flops * hardware.attained_ratio) / 3600
 
 
@@ -208,7 +207,7 @@ def _remedies(shape: ModelShape, config: ContinuedPretrainConfig, hardware: Hard
         {"gradient_checkpointing": True},
         recompute,
         {"parallel": "auto", "gradient_checkpointing": True},
-        {"row_distillation": None, "gradient_checkpointing": True},
+        {"row_distillation": None, "self_distillation": None, "gradient_checkpointing": True},
         {**recompute, "trainable": "adapters"},
         {**recompute, "trainable": "adapters", "quantize": "nf4"},
         {**recompute, "trainable": "new_embeddings", "quantize": "nf4"},

@@ -69,20 +69,27 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
         Documents begin where positions restart, and attention stays inside them. documents: theirs, where they are
         known already; a GPU is then not waited for.
         """
-        hidden_BLD = self.decoder(
+        hidden_BLD = self.hidden_states(input_ids_BL, position_ids_BL, documents)
+        loss, nats_N = head_loss(
+            hidden_BLD.flatten(0, 1),
+            self.output_matrix(),
+            labels_BL.flatten(),
+            trainable_RD=self.trained_output(),
+            z_loss=self.z_loss,
+        )
+        return loss, nats_N.view_as(labels_BL)
+
+    def hidden_states(
+        self, input_ids_BL: Tensor, position_ids_BL: Tensor, documents: Documents | None = None
+    ) -> Tensor:
+        """Return what the layers make of each token, (B, L, D), as the output layer reads it."""
+        hidden_BLD: Tensor = self.decoder(
             inputs_embeds=self._embedded(input_ids_BL),
             position_ids=position_ids_BL,
             use_cache=False,
             documents=Documents.of(position_ids_BL) if documents is None else documents,
         ).last_hidden_state
-        loss, nats_N = head_loss(
-            hidden_BLD.flatten(0, 1),
-            self._output_matrix(),
-            labels_BL.flatten(),
-            trainable_RD=self._trained_output(),
-            z_loss=self.z_loss,
-        )
-        return loss, nats_N.view_as(labels_BL)
+        return hidden_BLD
 
     def _embedded(self, ids_BL: Tensor) -> Tensor:
         old_BLD = nn.functional.embedding(ids_BL, self._parts[1].weight)
@@ -92,14 +99,14 @@ class TrainingModel(nn.Module):  # type: ignore[misc]
         new_BLD = nn.functional.embedding(place_BL.clamp(min=0), self.rows[EMBEDDING]).to(old_BLD.dtype)
         return torch.where((place_BL >= 0)[..., None], new_BLD, old_BLD)
 
-    def _trained_output(self) -> Tensor | None:
+    def trained_output(self) -> Tensor | None:
         """Return what of the output matrix is trained: its last rows, all of it, or None."""
         if self.first_new_id is not None:
             return self.rows[EMBEDDING if self.tied else HEAD]
         weight: Tensor = self._parts[2].weight
         return weight if weight.requires_grad else None
 
-    def _output_matrix(self) -> Tensor:
+    def output_matrix(self) -> Tensor:
         """Return the output matrix with the trained rows in place.
 
         The frozen matrix's own copies of those rows are used by nobody, so the trained ones are written

@@ -21,7 +21,7 @@ import xxhash
 from tokenizers import Tokenizer, models
 
 from hanhua.artifacts.files import read_json
-from hanhua.continued_pretrain.section_settings import OldSegmentationSettings
+from hanhua.continued_pretrain.new_token_settings import OldSegmentationSettings
 
 Ids = npt.NDArray[np.int64]
 

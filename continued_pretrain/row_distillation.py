@@ -31,9 +31,9 @@ from hanhua.artifacts.files import write_durably
 from hanhua.continued_pretrain.attention import Documents
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.model import EMBEDDING, HEAD, TrainingModel
+from hanhua.continued_pretrain.new_token_settings import RowDistillationSettings
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.schedule import rate_factor
-from hanhua.continued_pretrain.section_settings import RowDistillationSettings
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned, likelihood_loss
 from hanhua.continued_pretrain.training_data import TrainingData
 from hanhua.errors import InputError
@@ -65,7 +65,7 @@ def distill_rows(
     if first_new_id is None:
         raise InputError("row_distillation: the model has no new tokens, so there are no rows to fit")
     file = out / "work" / FILE
-    if _everywhere(file.is_file(), accelerator):
+    if found_everywhere(file.is_file(), accelerator):
         _put(model, first_new_id, load_file(file))
         return
     model.to(accelerator.device)
@@ -82,7 +82,7 @@ def distill_rows(
         aside.rename(file)
 
 
-def _everywhere(found: bool, accelerator: Any) -> bool:
+def found_everywhere(found: bool, accelerator: Any) -> bool:
     """Return whether all processes find something: on several machines a folder may show it to one before another."""
     if accelerator.num_processes == 1:
         return found
@@ -144,7 +144,7 @@ def _add_gradients(
     share: float,
 ) -> dict[str, float]:
     """Add the gradients of one text, which is this share of a step's, to the rows; return its losses."""
-    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_in_bf16(accelerator)):
+    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=in_bf16(accelerator)):
         losses = losses_of(model, rows, text, pieces, outputs=settings.outputs)
     # Only the rows get a gradient, whatever else training is going to move.
     found = torch.autograd.grad(sum(losses.values()), list(rows.values()))
@@ -164,12 +164,12 @@ def losses_of(
     """
     embedding_VD = model.decoder.embed_tokens.weight.detach()
     with torch.no_grad():
-        old_BTD = _hidden(model, nn.functional.embedding(text.old_ids_BT, embedding_VD), text.old_positions_BT)
+        old_BTD = hidden_of(model, nn.functional.embedding(text.old_ids_BT, embedding_VD), text.old_positions_BT)
     wanted_BLD = old_BTD.gather(1, text.ends_BL[..., None].expand(-1, -1, old_BTD.shape[-1]))
     place_BL = text.ids_BL - pieces.first
     new_BLD = nn.functional.embedding(place_BL.clamp(min=0), rows[EMBEDDING])
     frozen_BLD = nn.functional.embedding(text.ids_BL, embedding_VD)
-    hidden_BLD = _hidden(model, torch.where((place_BL >= 0)[..., None], new_BLD, frozen_BLD), text.positions_BL)
+    hidden_BLD = hidden_of(model, torch.where((place_BL >= 0)[..., None], new_BLD, frozen_BLD), text.positions_BL)
     losses = {"hidden": (hidden_BLD.float() - wanted_BLD.float()).square().mean()}
     if outputs:
         head_RD = rows[EMBEDDING] if model.tied else rows[HEAD]
@@ -177,7 +177,8 @@ def losses_of(
     return losses
 
 
-def _hidden(model: TrainingModel, embedded_BLD: Tensor, positions_BL: Tensor) -> Tensor:
+def hidden_of(model: TrainingModel, embedded_BLD: Tensor, positions_BL: Tensor) -> Tensor:
+    """Return what the layers make of embedded tokens, (B, L, D)."""
     documents = Documents.of(positions_BL)
     dtype = model.decoder.embed_tokens.weight.dtype
     found = model.decoder(
@@ -203,5 +204,6 @@ def _put(model: TrainingModel, first: int, rows: Mapping[str, Tensor]) -> None:
             weight[first:].copy_(found)
 
 
-def _in_bf16(accelerator: Any) -> bool:
+def in_bf16(accelerator: Any) -> bool:
+    """Return whether it trains in bf16."""
     return bool(accelerator.mixed_precision == "bf16")

@@ -1,4 +1,4 @@
-"""Sections within a recipe's settings of training: adapters, spelling, rows, price, phases. Imports nothing heavy."""
+"""Sections within a recipe's settings of training: adapters, price, phases. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -32,35 +32,6 @@ class LoraSettings(Section):
     )
     targets: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", description="Linear layers to adapt, by name (q_proj, …); all-linear: all except lm_head"
-    )
-
-
-class OldSegmentationSettings(Section):
-    """A share of the training text spelled in the base's own tokens, so that the old pieces keep working."""
-
-    share: float = Field(
-        default=0.3, gt=0, lt=1, description="Share of the documents, or of the new tokens, spelled as the base does"
-    )
-    by: Literal["documents", "tokens"] = Field(
-        default="tokens",
-        description="tokens: each new token by itself is taken apart. documents: whole documents alternate",
-    )
-
-
-class RowDistillationSettings(Section):
-    """New rows fitted before training: the frozen model reads each text in old and in new tokens and must think alike.
-
-    Sources: Token Distillation (arXiv 2505.20133) for the input rows, ALM (arXiv 2503.20083) for the output rows.
-    """
-
-    steps: int = Field(
-        default=200, ge=1, description="Steps of fitting, each on the texts of one step of training, in its order"
-    )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Peak learning rate of the fitted rows")
-    outputs: bool = Field(
-        default=True,
-        description="Fit output rows too, to the probability that the old spelling gives the same text; false: only "
-        "input rows. Where both matrices are one, its rows are fitted to both",
     )
 
 

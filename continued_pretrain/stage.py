@@ -29,6 +29,7 @@ from hanhua.continued_pretrain.prepare import prepare_data
 from hanhua.continued_pretrain.retention.watch import retention_facts
 from hanhua.continued_pretrain.retention.watched_run import save_best_adapter, train_watched
 from hanhua.continued_pretrain.row_distillation import distill_rows
+from hanhua.continued_pretrain.self_distillation import self_distill
 from hanhua.continued_pretrain.start import start_run
 from hanhua.continued_pretrain.trackers import check_trackers
 from hanhua.continued_pretrain.trained import trainable_parameters, whole
@@ -73,10 +74,10 @@ def _copies(config: ContinuedPretrainConfig) -> int:
     """Return how many times the weights the output takes at its largest.
 
     The merged model and, where all weights are trained, two checkpoints with both moments, a half-written one, and the
-    best weights twice while they change.
+    best weights twice while they change; one checkpoint more of self-distillation.
     """
     if config.mode == "full":
-        return 10 if config.retention is None else 12
+        return (10 if config.retention is None else 12) + (0 if config.self_distillation is None else 3)
     return 2 if config.merge else 0
 
 
@@ -108,6 +109,9 @@ def train_folder(
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         model = build_training_model(base.path, config, first_new_id=first_new_id, dtype=dtype)
         distill_rows(model, data, config, first_new_id, folder=base.path, out=out, accelerator=accelerator)
+        self_distill(
+            model, data, config, first_new_id, folder=base.path, out=out, accelerator=accelerator, run=checkpoints.run
+        )
         load_finished(model, config, base_hash=base.content_hash)
         if accelerator.is_main_process:
             write_data_report(data, first_new_id=model.first_new_id, path=out / "logs" / "data.json")

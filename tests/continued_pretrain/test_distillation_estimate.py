@@ -11,8 +11,10 @@ from hanhua.continued_pretrain.distillation_estimate import (
     distillation_flops_per_token,
     distillation_parts,
     distillation_tokens,
+    self_distillation_flops_per_token,
+    self_distillation_parts,
 )
-from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training
+from hanhua.continued_pretrain.estimate import TrainingEstimate, estimate_training, training_flops_per_token
 from hanhua.continued_pretrain.hardware import find_hardware
 from hanhua.continued_pretrain.memory_parts import memory_parts
 from hanhua.continued_pretrain.model_shapes import SHAPES
@@ -81,3 +83,29 @@ def test_every_device_must_hold_the_whole_model_and_is_told_what_would_do() -> N
     after = memory_parts(whole, config(**settings), new_rows=ROWS, on_gpu=True)
     assert sum(before.values()) < sum(after.values())
     assert "row_distillation" not in estimate("1x80GB", **settings).why
+
+
+def test_self_distillation_counts_every_step_and_a_copy_where_the_matrices_move() -> None:
+    of_self = {"row_distillation": None, "self_distillation": {"steps": 200}}
+    without, with_ = estimate("1x80GB", row_distillation=None), estimate("1x80GB", **of_self)
+    assert with_.distillation_hours > 0 and with_.hours == pytest.approx(without.hours + with_.distillation_hours)
+    # Its steps may be several passes over the run; those before it are on top.
+    longer = estimate("1x80GB", row_distillation=None, self_distillation={"steps": 400})
+    assert longer.distillation_hours == pytest.approx(2 * with_.distillation_hours)
+    both = estimate("1x80GB", self_distillation={"steps": 200})
+    rows = estimate("1x80GB")
+    assert both.distillation_hours == pytest.approx(rows.distillation_hours + with_.distillation_hours)
+    # A step is one of training and the teacher's forward pass, its output layer read twice.
+    whole, short = SHAPE.with_rows(ROWS), config(sequence_length=8, **of_self)
+    head = whole.vocab_size * whole.hidden_size
+    more = self_distillation_flops_per_token(whole, short, ROWS) - training_flops_per_token(whole, short, ROWS)
+    assert more == pytest.approx(2 * (whole.matmul_parameters - head) + 4 * head, rel=1e-3)
+    # Adapters read with the weights that they are taught by; whole matrices need them a second time.
+    given: dict[str, Any] = {"new_rows": ROWS, "on_gpu": True}
+    assert "teacher" not in self_distillation_parts(whole, config(**of_self), **given)
+    full = config(lora=None, **of_self)
+    parts, training = self_distillation_parts(whole, full, **given), memory_parts(whole, full, **given)
+    assert parts["teacher"] == 4 * whole.parameters
+    assert sum(parts.values()) == sum(training.values()) + parts["teacher"]
+    told = estimate("8x80GB", lora=None, gradient_checkpointing=True, micro_batch_size=1, **of_self)
+    assert not told.fits and "self_distillation, before training, takes more" in told.why

@@ -12,6 +12,7 @@ from vocabulary_fixtures import base, base_file, extension, learned, texts  # no
 
 from hanhua.artifacts.files import read_json
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
+from hanhua.continued_pretrain.new_token_settings import OldSegmentationSettings
 from hanhua.continued_pretrain.old_segmentation import (
     OldSegmentation,
     OldSpeller,
@@ -20,7 +21,6 @@ from hanhua.continued_pretrain.old_segmentation import (
     pieces_of_new_tokens,
 )
 from hanhua.continued_pretrain.pack import pack_corpora
-from hanhua.continued_pretrain.section_settings import OldSegmentationSettings
 from hanhua.documents import Document
 from hanhua.model_folder import load_tokenizer
 

@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {
     "lora": {"rank": 4, "alpha": 8},
     "gradient_checkpointing": True,
     "row_distillation": {"steps": 4, "learning_rate": 3e-3},
+    "self_distillation": {"steps": 4, "rows_steps": 2, "embedding_learning_rate": 3e-3, "learning_rate": 3e-3},
     "threads": 1,
 }
 

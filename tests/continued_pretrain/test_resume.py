@@ -57,12 +57,13 @@ RETENTION = {
     ("kills", "more"),
     [
         (1, {"phases": PHASES}),
+        pytest.param(1, {"self_distillation": {"steps": 4, "rows_steps": 2}}, marks=pytest.mark.slow),
         pytest.param(3, {"phases": PHASES}, marks=pytest.mark.slow),
         pytest.param(3, {"retention": RETENTION}, marks=pytest.mark.slow),
         pytest.param(20, {"phases": PHASES}, marks=pytest.mark.soak),
         pytest.param(20, {"retention": RETENTION}, marks=pytest.mark.soak),
     ],
-    ids=["1", "3", "3-retention", "20", "20-retention"],
+    ids=["1", "1-distilled", "3", "3-retention", "20", "20-retention"],
 )
 def test_kills_change_no_bit(
     kills: int, more: dict[str, Any], settings: dict[str, Any], resized: Artifact, corpus: Artifact, tmp_path: Path

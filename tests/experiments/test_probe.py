@@ -21,7 +21,8 @@ from hanhua.base_tokenizer import BOS, EOS  # noqa: E402
 from hanhua.cli import vocab_extension as command  # noqa: E402
 from hanhua.cli.entry import run_command  # noqa: E402
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig  # noqa: E402
-from hanhua.continued_pretrain.section_settings import LoraSettings, RowDistillationSettings  # noqa: E402
+from hanhua.continued_pretrain.new_token_settings import RowDistillationSettings, SelfDistillationSettings  # noqa: E402
+from hanhua.continued_pretrain.section_settings import LoraSettings  # noqa: E402
 from hanhua.documents import read_corpus  # noqa: E402
 from hanhua.errors import InputError, MissingExtra, UsageError  # noqa: E402
 from hanhua.experiments.probe import ProbeConfig, Probed, probe  # noqa: E402
@@ -122,8 +123,12 @@ def test_every_method_is_trained_and_measured_on_the_same_text(probed: Probed) -
 
 
 def test_what_training_does_for_the_rows_is_compared_too(model: Path, extended: Path, tmp_path: Path) -> None:
-    methods = ("mean", "mean+distilled", "mean+rows-first", "mean+alternating")
-    training = TRAINING.model_copy(update={"row_distillation": RowDistillationSettings(steps=2, learning_rate=0.05)})
+    methods = ("mean", "mean+distilled", "mean+self-distilled", "mean+rows-first", "mean+alternating")
+    short = {
+        "row_distillation": RowDistillationSettings(steps=2, learning_rate=0.05),
+        "self_distillation": SelfDistillationSettings(steps=2, rows_steps=1, embedding_learning_rate=0.05),
+    }
+    training = TRAINING.model_copy(update=short)
     config = replace(CONFIG, methods=methods, training=training)
     found = {
         one.method: one for one in probe(config, model=model, tokenizer=extended, sources=ZH, work=tmp_path).standings

@@ -56,7 +56,7 @@ def test_every_other_setting_is_part_of_the_key() -> None:
     known = set(ContinuedPretrainConfig.model_fields)
     assert known > execution_settings() | STEP
     # Settings that came later are part of it where they are not the default.
-    later = {"synthetic", "old_segmentation", "row_distillation"}
+    later = {"synthetic", "old_segmentation", "row_distillation", "self_distillation"}
     wanted = known - execution_settings() - STEP - later | {"process_step_sequences"}
     assert material(SECTION)["config"].keys() == wanted
     assert "synthetic" in material(SECTION, f"{SECTION}.synthetic.allow_only_synthetic=true")["config"]

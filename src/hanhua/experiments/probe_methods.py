@@ -9,7 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.section_settings import OldSegmentationSettings, RowDistillationSettings
+from hanhua.continued_pretrain.new_token_settings import (
+    OldSegmentationSettings,
+    RowDistillationSettings,
+    SelfDistillationSettings,
+)
 from hanhua.errors import UsageError
 from hanhua.vocab_extension.resize.config import ResizeConfig
 from hanhua.vocab_extension.resize.initialization import METHODS, Methods
@@ -20,6 +24,10 @@ ROWS_FIRST_RATIO = 0.3
 
 def _distilled(training: ContinuedPretrainConfig) -> dict[str, Any]:
     return {"row_distillation": (training.row_distillation or RowDistillationSettings()).model_dump()}
+
+
+def _self_distilled(training: ContinuedPretrainConfig) -> dict[str, Any]:
+    return {"self_distillation": (training.self_distillation or SelfDistillationSettings()).model_dump()}
 
 
 def _rows_first(training: ContinuedPretrainConfig) -> dict[str, Any]:
@@ -33,11 +41,17 @@ def _alternating(training: ContinuedPretrainConfig) -> dict[str, Any]:
 
 IN_TRAINING: Mapping[str, Callable[[ContinuedPretrainConfig], dict[str, Any]]] = {
     "distilled": _distilled,
+    "self-distilled": _self_distilled,
     "rows-first": _rows_first,
     "alternating": _alternating,
 }
 """What may follow a way to begin the rows; the settings of --config where it has them, else the defaults."""
-SETTINGS_OF = {"distilled": "row_distillation", "rows-first": "phases", "alternating": "old_segmentation"}
+SETTINGS_OF = {
+    "distilled": "row_distillation",
+    "self-distilled": "self_distillation",
+    "rows-first": "phases",
+    "alternating": "old_segmentation",
+}
 """The setting of continued_pretrain that each of them is."""
 
 

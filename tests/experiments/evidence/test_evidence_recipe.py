@@ -32,6 +32,7 @@ from hanhua.experiments.evidence.texts import draw_texts
         (("arms", "extended"), {"continued_pretrain": {"max_tokens": 5}}, "the comparison decides it"),
         (("arms", "extended"), {"continued_pretrain": {"learning_rat": 5}}, "learning_rat"),
         (("arms", "extended"), {"resize": {"method": "magic"}}, "resize|method"),
+        (("continued_pretrain", "self_distillation"), {"steps": 5}, "arms.unextended has no new tokens"),
         (("continued_pretrain", "row_distillation"), {"steps": 5}, "arms.unextended has no new tokens"),
         (("arms", "a/b"), {}, "a/b"),
         (("arms", "placebo-twin"), {}, "placebo-twin"),

@@ -89,6 +89,17 @@ def test_an_interval_is_held_against_its_margin(factor: float, said: str, englis
     assert (cut["inside"], cut["bits_lost"], cut["bits_lost_inside"]) == (0.5, 2.0, 4.0)
 
 
+def test_an_arm_that_begins_behind_where_the_reference_ends_crosses_nowhere(recipe: EvidenceRecipe) -> None:
+    """Distillation before training may take more operations than all of the reference's training."""
+    results = made_up(recipe, {"extended": 0.95})
+    for job, found in results.items():
+        if job.label == "extended":
+            for point in found["curve"]:
+                point["flops"] += 50.0
+    crossed = difference(judge(recipe, results, registered="hash"), "extended")["crossing"]
+    assert crossed == {"bytes": 0.0, "flops": None}
+
+
 def test_a_twin_that_differs_voids_everything(recipe: EvidenceRecipe) -> None:
     verdict = judge(recipe, made_up(recipe, {"placebo-twin": 1.05}), registered="hash")
     assert verdict["void"] and not verdict["placebos"]["twin"]["no_difference"]

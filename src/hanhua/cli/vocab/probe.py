@@ -17,8 +17,8 @@ Init = Annotated[
     str,
     typer.Option(
         metavar="A,B,…",
-        help="Methods to rank; INPUT+OUTPUT names one for each matrix, and +distilled, +rows-first, +alternating "
-        "behind it what training does more",
+        help="Methods to rank; INPUT+OUTPUT names one for each matrix, and +distilled, +self-distilled, +rows-first, "
+        "+alternating behind it what training does more",
     ),
 ]
 

@@ -14,7 +14,7 @@ from typing import Any
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.bits import bits_of_nats
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
-from hanhua.continued_pretrain.distillation_estimate import distillation_flops_per_token, distillation_tokens
+from hanhua.continued_pretrain.distillation_estimate import distillation_flops
 from hanhua.continued_pretrain.estimate import training_flops_per_token
 from hanhua.continued_pretrain.model_shapes import ModelShape
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
@@ -165,11 +165,11 @@ def _flops(
     """Return the operations before the first step and of all, a phase that trains less counted as if it trained all."""
     shape = ModelShape.from_config(read_json(model / "config.json"))
     per_token = training_flops_per_token(shape, config, facts["new_rows"])
-    if config.row_distillation is None:
+    if config.row_distillation is None and config.self_distillation is None:
         return 0.0, float(per_token * facts["tokens"])
     old_per_new = _tokens(prepared.corpus.path, prepared.base.path) / _tokens(prepared.corpus.path, model)
-    read = distillation_tokens(config, tokens=facts["tokens"], processes=facts["processes"])
-    before = read * distillation_flops_per_token(shape, config, facts["new_rows"], old_per_new=old_per_new)
+    sizes = {"tokens": facts["tokens"], "processes": facts["processes"]}
+    before = distillation_flops(shape, config, facts["new_rows"], **sizes, old_per_new=old_per_new)
     return before, before + float(per_token * facts["tokens"])
 
 
@@ -191,9 +191,9 @@ def _seconds(logs: Path) -> list[float]:
     """Return the seconds at each measurement of the curve: of fitting rows, and of training over all resumes."""
     from hanhua.continued_pretrain.retention.watch import LOG
     from hanhua.continued_pretrain.row_distillation import LOG as FITTING
+    from hanhua.continued_pretrain.self_distillation import LOG as DISTILLING
     from hanhua.continued_pretrain.train_log import read_rows
 
-    fitting = read_rows(logs / FITTING)
-    before = float(fitting[-1]["seconds"]) if fitting else 0.0
+    before = sum(float(rows[-1]["seconds"]) for name in (FITTING, DISTILLING) if (rows := read_rows(logs / name)))
     seconds = {row["step"]: float(row["seconds"]) for row in read_rows(logs / "train.jsonl")}
     return [before + seconds.get(row["step"], 0.0) for row in read_rows(logs / LOG)]

@@ -169,6 +169,7 @@ def _needs_new_tokens(config: ContinuedPretrainConfig) -> str | None:
     found = {
         "old_segmentation": config.old_segmentation is not None,
         "row_distillation": config.row_distillation is not None,
+        "self_distillation": config.self_distillation is not None,
         "trainable: new_embeddings": rows_alone,
     }
     return next((name for name, needed in found.items() if needed), None)

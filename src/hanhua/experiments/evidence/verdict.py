@@ -156,7 +156,8 @@ def _crossings(
         low, high = max(ours[0][0], theirs[0][0]), min(ours[0][-1], theirs[0][-1])
         xs = np.unique(np.concatenate([ours[0], theirs[0], [low, high]]))
         xs = xs[(xs >= low) & (xs <= high)]
-        at = crossing(xs, np.interp(xs, *ours), np.interp(xs, *theirs))
+        # What an arm does before it trains may take more operations than all of the reference's training.
+        at = crossing(xs, np.interp(xs, *ours), np.interp(xs, *theirs)) if len(xs) else None
         shown[axis] = None if at is None else _rounded(at)
     return shown
 

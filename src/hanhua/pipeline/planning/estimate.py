@@ -180,7 +180,7 @@ def _training_stage(weights: int | None, training: TrainingEstimate | None, hard
     fitting = (
         ""
         if not training.distillation_hours
-        else f"; rows fitted first: {duration(training.distillation_hours * 3600)}"
+        else f"; distillation first: {duration(training.distillation_hours * 3600)}"
     )
     return StageEstimate(
         "continued_pretrain",
