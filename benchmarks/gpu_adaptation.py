@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from gpu_exactness import make_model
@@ -121,7 +121,7 @@ def write_texts(folder: Path) -> None:
     for name, files in {"zh": ("zh_hans_a", "zh_hans_b"), "en": ("en",)}.items():
         lines = [line for file in files for line in (TEXTS / f"{file}.jsonl").read_text("utf-8").splitlines()]
         for number, line in enumerate(lines):
-            split = "heldout" if name == "zh" and number % 8 == 0 else "train"
+            split: Literal["heldout", "train"] = "heldout" if name == "zh" and number % 8 == 0 else "train"
             documents.append(Document(f"{name}:{number}", json.loads(line)["text"], name, language=name, split=split))
     folder.mkdir()
     write_corpus(folder, documents)

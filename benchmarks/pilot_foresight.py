@@ -40,7 +40,7 @@ from hanhua.synthesis.seed import Seed
 from hanhua.synthesis.settings import TeacherSettings
 from hanhua.synthesis.stage import LEDGER, make_job
 
-PRICES = {"dollars_per_million_prompt_tokens": 1.0, "dollars_per_million_output_tokens": 4.0}
+PRICES: dict[str, Any] = {"dollars_per_million_prompt_tokens": 1.0, "dollars_per_million_output_tokens": 4.0}
 DRAWS = 1000
 
 
