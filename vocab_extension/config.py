@@ -35,6 +35,13 @@ class VocabExtensionConfig(BaseModel):
         le=1,
         description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
     )
+    source_exponent: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="How much it counts that several corpora have a string: each corpus counts with its rate of it to "
+        "this power. 1: an occurrence counts alike in any of them",
+    )
     dictionary_weight: float = Field(
         default=0.94,
         ge=0,

@@ -85,6 +85,14 @@ Balance = Annotated[
         metavar="B", min=0, max=1, help="Balance between sources: 0 weighs every character alike, 1 every source alike"
     ),
 ]
+SourceExponent = Annotated[
+    float,
+    typer.Option(
+        min=0.05,
+        max=1,
+        help="How much it counts that several sources have a string: 1, not at all; lower, more",
+    ),
+]
 MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="Minimum number of occurrences of a new token")]
 MinDocuments = Annotated[
     int, typer.Option(metavar="N", min=1, max=32, help="Minimum number of documents that contain a new token")
@@ -120,6 +128,7 @@ def learn(
     weight: Weights = None,
     max_read: MaxRead = None,
     balance: Balance = 0.5,
+    source_exponent: SourceExponent = 0.5,
     min_count: MinCount = 3,
     min_documents: MinDocuments = 2,
     max_characters: MaxCharacters = 4,
@@ -148,6 +157,7 @@ def learn(
         "weights": _by_source("--weight", weight, corpus or []),
         "max_characters": _by_source("--max-read", max_read, corpus or []),
         "balance": balance,
+        "source_exponent": source_exponent,
         "min_count": min_count,
         "min_documents": min_documents,
         "max_token_characters": max_characters,
