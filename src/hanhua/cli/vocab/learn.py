@@ -49,7 +49,7 @@ WordLists = Annotated[
     typer.Option(
         metavar="NAME=W…",
         help="Word lists and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
-        "each with -tw in Traditional (default: jieba=0.3 deepseek=0.6 deepseek-tw=0.04)",
+        "each with -tw in Traditional (default: jieba=0.4 deepseek=0.4 deepseek-tw=0.06)",
     ),
 ]
 SpacedWords = Annotated[
@@ -120,14 +120,14 @@ def learn(
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
     merge_scope: MergeScope = "runs",
-    dictionary_weight: DictionaryWeight = 0.94,
+    dictionary_weight: DictionaryWeight = 0.86,
     word_lists: WordLists = None,
     space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
     required_characters: RequiredCharacters = None,
     weight: Weights = None,
     max_read: MaxRead = None,
-    balance: Balance = 0.5,
+    balance: Balance = 0.6,
     source_exponent: SourceExponent = 0.5,
     min_count: MinCount = 3,
     min_documents: MinDocuments = 2,
