@@ -8,12 +8,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
-from hanhua.config_fields import EXECUTION, ExecutionField, LocalPath, marked_fields
+from hanhua.config_fields import EXECUTION, LATER, ExecutionField, LocalPath, marked_fields
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 from hanhua.continued_pretrain.synthetic_settings import SyntheticShares
 
@@ -26,8 +24,6 @@ Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "s
 
 STEP = {"micro_batch_size", "gradient_accumulation_steps"}
 """Settings of which only the product matters: the sequences per step."""
-LATER = ("old_segmentation", "row_distillation")
-"""Settings that came later, and are left out of keys where they are off: what was trained before keeps its key."""
 
 
 class LoraSettings(BaseModel):
@@ -261,10 +257,10 @@ class ContinuedPretrainConfig(BaseModel):
         description="ddp: the whole model in every process. fsdp2: weights sharded over processes. auto: ddp if it "
         "fits",
     )
-    old_segmentation: OldSegmentationSettings | None = Field(
+    old_segmentation: Annotated[OldSegmentationSettings | None, LATER] = Field(
         default=None, description="Share of the text spelled in the base's own tokens; null: none. Needs new tokens"
     )
-    row_distillation: RowDistillationSettings | None = Field(
+    row_distillation: Annotated[RowDistillationSettings | None, LATER] = Field(
         default=None,
         description="New rows fitted to what the model makes of their pieces before anything else is trained; null: "
         "they begin as resize left them",
@@ -289,7 +285,7 @@ class ContinuedPretrainConfig(BaseModel):
         default=None,
         description="Held-out texts measured while training, a share of replay that follows, and limits; null: off",
     )
-    synthetic: SyntheticShares = Field(
+    synthetic: Annotated[SyntheticShares, LATER] = Field(
         default=SyntheticShares(), description="Shares of synthetic text by form, where the recipe makes some"
     )
     save_steps: Annotated[int, EXECUTION] = Field(default=200, ge=1, description="Steps between checkpoints")
@@ -310,14 +306,6 @@ class ContinuedPretrainConfig(BaseModel):
         default=None,
         description="Price for the cost shown in progress and log; null: no cost. In a recipe: from hardware",
     )
-
-    @model_serializer(mode="wrap")
-    def _as_ever_without_synthetic(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `synthetic` out where it is the default: what was trained without it keeps its key."""
-        data: dict[str, Any] = handler(self)
-        if self.synthetic == SyntheticShares():
-            data.pop("synthetic", None)
-        return data
 
     @model_validator(mode="after")
     def _check(self) -> ContinuedPretrainConfig:
@@ -388,9 +376,8 @@ class ContinuedPretrainConfig(BaseModel):
         The number of processes, each of which makes steps of that size, is not included either: the facts record it.
         """
         sequences = self.micro_batch_size * self.gradient_accumulation_steps
-        off = {name for name in LATER if getattr(self, name) is None}
         return {
-            **self.model_dump(mode="json", exclude=execution_settings() | STEP | off),
+            **self.model_dump(mode="json", exclude=execution_settings() | STEP),
             "process_step_sequences": sequences,
         }
 

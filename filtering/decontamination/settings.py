@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
-from hanhua.config_fields import LocalPath, Section
+from hanhua.config_fields import LATER, LocalPath, Section
 from hanhua.hub_questions import HubQuestions
 
 
@@ -16,7 +16,7 @@ class DecontaminationConfig(Section):
     benchmarks: tuple[LocalPath, ...] = Field(
         default=(), description="Files or folders of questions (default in a recipe: those of its evaluation)"
     )
-    hub_benchmarks: tuple[HubQuestions, ...] = Field(
+    hub_benchmarks: Annotated[tuple[HubQuestions, ...], LATER] = Field(
         default=(), description="Questions in data sets of the Hub (default in a recipe: those of its evaluation)"
     )
     min_overlap: float = Field(
@@ -31,11 +31,3 @@ class DecontaminationConfig(Section):
         description="Minimum number of letters of a question with its options; shorter ones are not searched for "
         "(GPT-3: 13)",
     )
-
-    @model_serializer(mode="wrap")
-    def _as_ever_without_the_hub(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `hub_benchmarks` out when it is empty: what was filtered without it keeps its key."""
-        data: dict[str, Any] = handler(self)
-        if not self.hub_benchmarks:
-            data.pop("hub_benchmarks", None)
-        return data

@@ -5,20 +5,23 @@
         base: LocalPathOrHub                                    # the same, or a Hub id
         threads: Annotated[int | None, EXECUTION] = Field(None) # affects speed, not the result
         server: Annotated[str, EXECUTION, PRIVATE]              # is nobody's business
+        margin: Annotated[float | None, LATER] = Field(None)    # at its default, keys are as they were without it
 
 Nothing else needs to list such fields: loading, checking, pinning and the keys of artifacts find them here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from operator import eq
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 from hanhua.artifacts.fingerprint import canonical
 from hanhua.gguf_location import PACKAGE, locate_gguf
@@ -59,33 +62,47 @@ class PrivateField:
     """Marks a setting that tells of somebody's network, such as the address of a server: it is never published."""
 
 
+@dataclass(frozen=True)
+class LaterField:
+    """Marks a setting that came when artifacts existed: at its default it is in no key, so that they keep theirs."""
+
+
 LocalPath = Annotated[str, PathField()]
 LocalPathOrHub = Annotated[str, PathField(may_be_hub=True)]
 NameOrYaml = Annotated[str, PathField(suffixes=(".yaml", ".yml"))]
 EXECUTION = ExecutionField()
 PRIVATE = PrivateField()
+LATER = LaterField()
 
 
 @cache
 def marked_fields(model: type[BaseModel], kind: type) -> tuple[tuple[At, Any], ...]:
     """Return (pattern, mark) for every field below `model` that carries a mark of this kind."""
-    return tuple(_marked(model, kind, ()))
+    return tuple((at, mark) for at, marks, _ in _places(model, ()) for mark in marks if isinstance(mark, kind))
 
 
-def _marked(annotation: Any, kind: type, at: At) -> Iterator[tuple[At, Any]]:
+@cache
+def _later_defaults(model: type[BaseModel]) -> tuple[tuple[At, Any], ...]:
+    """Return (pattern, default as plain data) for every field below `model` that is marked LATER."""
+    later = ((at, field) for at, marks, field in _places(model, ()) if LATER in marks and field is not None)
+    return tuple((at, canonical(field.get_default(call_default_factory=True))) for at, field in later)
+
+
+def _places(annotation: Any, at: At) -> Iterator[tuple[At, Sequence[Any], FieldInfo | None]]:
+    """Yield every place below a type with its marks, and the field if it is one of a config."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, field in annotation.model_fields.items():
-            yield from (((*at, name), mark) for mark in field.metadata if isinstance(mark, kind))
-            yield from _marked(field.annotation, kind, (*at, name))
+            yield (*at, name), field.metadata, field
+            yield from _places(field.annotation, (*at, name))
         return
     origin, members = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        yield from ((at, mark) for mark in members[1:] if isinstance(mark, kind))
-        yield from _marked(members[0], kind, at)
+        yield at, members[1:], None
+        yield from _places(members[0], at)
     else:
         deeper = (*at, "*") if origin in (dict, list, tuple) else at
         for member in members:
-            yield from _marked(member, kind, deeper)
+            yield from _places(member, deeper)
 
 
 def type_members(annotation: Any) -> list[Any]:
@@ -162,27 +179,28 @@ def key_config(config: BaseModel) -> dict[str, Any]:
     A config whose fields matter only together (only the product of two, say) has a method `key_config` of its own.
     """
     own = getattr(config, "key_config", None)
-    if own is not None:
-        data: dict[str, Any] = canonical(own())
-        return data
-    data = canonical(config)
-    for pattern, _ in marked_fields(type(config), ExecutionField):
-        _drop(data, pattern)
+    data: dict[str, Any] = canonical(config if own is None else own())
+    for pattern, default in _later_defaults(type(config)):
+        _drop(data, pattern, partial(eq, default))
+    if own is None:
+        for pattern, _ in marked_fields(type(config), ExecutionField):
+            _drop(data, pattern)
     return data
 
 
-def _drop(data: Any, pattern: At) -> None:
+def _drop(data: Any, pattern: At, which: Callable[[Any], bool] = lambda _: True) -> None:
+    """Take the values at a pattern that `which` holds for out of nested data."""
     if not pattern:
         return
     step, rest = pattern[0], pattern[1:]
     if isinstance(data, list):
         for item in data:
-            _drop(item, rest)
+            _drop(item, rest, which)
     elif isinstance(data, dict):
         for key in list(data) if step == "*" else [step] if step in data else []:
             if rest:
-                _drop(data[key], rest)
-            else:
+                _drop(data[key], rest, which)
+            elif which(data[key]):
                 del data[key]
 
 

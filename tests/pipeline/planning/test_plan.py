@@ -11,7 +11,8 @@ from program import call, started
 from repository import skip_without_base
 
 from hanhua.continued_pretrain.model_shapes import ModelShape
-from hanhua.pipeline.planning.estimate import chinese_bytes_per_token, estimate_recipe
+from hanhua.pipeline.planning.estimate import estimate_recipe
+from hanhua.pipeline.planning.text_amounts import chinese_bytes_per_token
 from hanhua.pipeline.recipe.load import load_recipe
 from hanhua.pipeline.recipe.shipped import shipped_recipes
 

@@ -17,7 +17,7 @@ from hanhua.documents.sources import CorpusConfig
 from hanhua.errors import UsageError
 from hanhua.pipeline.planning.advice import BASE_BYTES_PER_TOKEN, MAX_PASSES, ExtensionAdvice, advise_extension, times
 from hanhua.pipeline.planning.base_shapes import shape_of_base
-from hanhua.pipeline.planning.estimate import corpus_bytes
+from hanhua.pipeline.planning.text_amounts import corpus_bytes
 from hanhua.pipeline.recipe.config_file import at_home
 from hanhua.progress import data_size, duration
 from hanhua.release.licenses import TERMS, family_of
