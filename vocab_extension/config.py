@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanhua.config_fields import LATER
+
 ROUND_TO = 256
 WordList = Literal["jieba", "jieba-tw", "deepseek", "deepseek-tw", "qwen", "qwen-tw", "llama4", "llama4-tw"]
 
@@ -30,30 +32,30 @@ class VocabExtensionConfig(BaseModel):
         default_factory=dict, description="How many characters of a corpus are read at most: {forum: 20000000}"
     )
     balance: float = Field(
-        default=0.6,
+        default=0.5,
         ge=0,
         le=1,
         description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
     )
-    source_exponent: float = Field(
-        default=0.5,
+    source_exponent: Annotated[float, LATER] = Field(
+        default=1.0,
         gt=0,
         le=1,
-        description="How much it counts that several corpora have a string: each corpus counts with its rate of it to "
-        "this power. 1: an occurrence counts alike in any of them",
+        description="Below 1, a string that several corpora have counts more than one that a single corpus has as "
+        "often: each counts with its rate of it to this power. Better for other kinds of text, worse for these",
     )
     dictionary_weight: float = Field(
-        default=0.86,
+        default=0.94,
         ge=0,
         le=100,
         description="Weight of the word lists relative to the corpus, which is 1: general Chinese for a narrow corpus. "
         "0: the corpus alone",
     )
     word_lists: dict[WordList, Annotated[float, Field(gt=0)]] = Field(
-        default={"jieba": 0.4, "deepseek": 0.4, "deepseek-tw": 0.06},
+        default={"jieba": 0.3, "deepseek": 0.6, "deepseek-tw": 0.04},
         description="The lists and their shares: jieba's dictionary, and the vocabularies of open tokenizers by their "
         "order; NAME-tw is a list written in Traditional as in Taiwan. Before 2026-11-28 it was jieba's alone, at a "
-        "dictionary_weight of 0.6, a balance of 0.5 and a source_exponent of 1",
+        "dictionary_weight of 0.6",
     )
     space_prefixed_words: float = Field(
         default=0.25,

@@ -1,4 +1,4 @@
-"""Which candidates become tokens where there are several sources: those that the sources agree on.
+"""Which candidates become tokens where there are several sources, if asked: those that the sources agree on.
 
 What is common in one source alone (names out of one chronicle, phrases of one country's statutes) is of little use
 for texts of yet another kind, and what several have is of much. A sum of occurrences does not tell them apart; the
@@ -35,7 +35,8 @@ def by_agreement(
     that must become a token has infinity there. known: the base's tokens.
     """
     score_C = scores(evidence_CX[:, :-1], evidence_CX[:, -1], exponent=exponent)
-    return np.argsort(-_held_back(tokens, score_C, known), kind="stable").tolist()
+    order: list[int] = np.argsort(-_held_back(tokens, score_C, known), kind="stable").tolist()
+    return order
 
 
 def scores(weight_CR: Floats, weight_C: Floats, *, exponent: float) -> Floats:

@@ -2,8 +2,7 @@
 
 jieba's dictionary has 349,000 words. Some of the text they were counted on was UTF-8 read as GBK, where the first two
 bytes of 中, 一 and 不 are 涓: that is there 12,958 times, 苹果 1,334 times. So a rare character that such a misreading
-gives has no more of its own frequency than the words it is in bear out. Its frequencies are of news and novels of one
-time: to the power 0.8, so that less depends on which words those were about.
+gives has no more of its own frequency than the words it is in bear out.
 
 The vocabulary of an open tokenizer was learned from far more modern Chinese than anybody has at hand, phrases and new
 words among it, but says no frequencies. Its order does: the n-th token that BPE makes is about as frequent as a
@@ -29,7 +28,6 @@ JIEBA = "jieba"
 TRADITIONAL = "-tw"
 """Behind the name of a list: its words in Traditional characters, those alone that are written otherwise then."""
 _FLATTENED = 50
-_JIEBA_POWER, _JIEBA_SCALE = 0.8, 1000
 _SCALE = 10**9
 
 Words = dict[str, tuple[tuple[int, ...], bool]]
@@ -44,8 +42,6 @@ def word_frequencies(name: str) -> dict[str, int]:
     """
     plain = name.removesuffix(TRADITIONAL)
     frequencies = without_misread(_dictionary() if plain == JIEBA else _vocabulary(plain))
-    if plain == JIEBA:
-        frequencies = {word: round(_JIEBA_SCALE * n**_JIEBA_POWER) for word, n in frequencies.items()}
     return frequencies if plain == name else _traditional(frequencies)
 
 

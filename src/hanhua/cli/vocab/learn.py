@@ -49,7 +49,7 @@ WordLists = Annotated[
     typer.Option(
         metavar="NAME=W…",
         help="Word lists and their shares: jieba's dictionary, vocabularies of tokenizers (deepseek, qwen, llama4), "
-        "each with -tw in Traditional (default: jieba=0.4 deepseek=0.4 deepseek-tw=0.06)",
+        "each with -tw in Traditional (default: jieba=0.3 deepseek=0.6 deepseek-tw=0.04)",
     ),
 ]
 SpacedWords = Annotated[
@@ -90,7 +90,7 @@ SourceExponent = Annotated[
     typer.Option(
         min=0.05,
         max=1,
-        help="How much it counts that several sources have a string: 1, not at all; lower, more",
+        help="Below 1, strings that several sources have count more: better for other texts, worse for these",
     ),
 ]
 MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="Minimum number of occurrences of a new token")]
@@ -120,15 +120,15 @@ def learn(
     base: Base = "llama3",
     new_tokens: NewTokens = 8000,
     merge_scope: MergeScope = "runs",
-    dictionary_weight: DictionaryWeight = 0.86,
+    dictionary_weight: DictionaryWeight = 0.94,
     word_lists: WordLists = None,
     space_prefixed_words: SpacedWords = 0.25,
     scripts: Scripts = "as-is",
     required_characters: RequiredCharacters = None,
     weight: Weights = None,
     max_read: MaxRead = None,
-    balance: Balance = 0.6,
-    source_exponent: SourceExponent = 0.5,
+    balance: Balance = 0.5,
+    source_exponent: SourceExponent = 1.0,
     min_count: MinCount = 3,
     min_documents: MinDocuments = 2,
     max_characters: MaxCharacters = 4,
