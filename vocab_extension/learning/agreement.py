@@ -27,14 +27,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def by_agreement(
-    tokens: Sequence[bytes], evidence_CX: Floats, *, exponent: float, known: Collection[bytes]
+    tokens: Sequence[bytes], evidence_CR: Floats, *, exponent: float, known: Collection[bytes]
 ) -> list[int]:
     """Return the numbers of the candidates, those first that should become tokens; a token follows what it is made of.
 
-    evidence_CX: of each its weight in each source, and as last column in all sources and the word lists; a candidate
+    evidence_CR: of each its weight in each source, and as last column in all sources and the word lists; a candidate
     that must become a token has infinity there. known: the base's tokens.
     """
-    score_C = scores(evidence_CX[:, :-1], evidence_CX[:, -1], exponent=exponent)
+    score_C = scores(evidence_CR[:, :-1], evidence_CR[:, -1], exponent=exponent)
     order: list[int] = np.argsort(-_held_back(tokens, score_C, known), kind="stable").tolist()
     return order
 

@@ -3,7 +3,7 @@
 Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
 commonest neighbors that may be a token, again and again.
 
-Shape suffixes: V base vocabulary, T cells, one a base token.
+Shape suffixes: V base vocabulary, T cells, one a base token; C candidates, R sources, S strings.
 """
 
 from __future__ import annotations
@@ -125,10 +125,10 @@ def choose_tokens(
         return _tokens(search, file, search.joined)
     forced = len(search.joined)
     search.join_commonest(int(CANDIDATES * wanted), fault)
-    evidence_CX = np.array(search.evidence)
-    evidence_CX[:forced, -1] = np.inf
+    evidence_CR = np.array(search.evidence)
+    evidence_CR[:forced, -1] = np.inf
     names = [joined.data for joined in search.joined]
-    order = by_agreement(names, evidence_CX, exponent=exponent, known=frozenset(file.bytes_of.values()))
+    order = by_agreement(names, evidence_CR, exponent=exponent, known=frozenset(file.bytes_of.values()))
     return _tokens(search, file, [search.joined[n] for n in order])[:wanted]
 
 

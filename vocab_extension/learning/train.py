@@ -12,7 +12,7 @@ far as none can change what the next ones are: they share no token at any place,
 bring about can weigh as much as a later one.
 
 Shape suffixes: T cells, C strings to join next, X pairs that spell them, P places where a pair stands, K different
-pairs, S strings, V numbers of symbols, N of them new.
+pairs, S strings, R sources, V numbers of symbols, N of them new.
 """
 
 from __future__ import annotations

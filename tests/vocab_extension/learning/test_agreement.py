@@ -41,12 +41,12 @@ def test_the_sum_over_all_candidates_stays(weights: list[tuple[int, int]], expon
 def test_a_token_never_comes_before_what_it_is_made_of() -> None:
     tokens = [text.encode() for text in ("一二", "三四", "一二三", "一二三四")]
     # 一二三四 is worth most, and 三四 spells it with 一二; 一二三 is worth least and not needed.
-    evidence_CX = np.array([[50.0, 50.0], [60.0, 60.0], [10.0, 10.0], [90.0, 90.0]])
-    order = by_agreement(tokens, evidence_CX, exponent=0.5, known=KNOWN)
+    evidence_CR = np.array([[50.0, 50.0], [60.0, 60.0], [10.0, 10.0], [90.0, 90.0]])
+    order = by_agreement(tokens, evidence_CR, exponent=0.5, known=KNOWN)
     assert order == [1, 0, 3, 2]
 
 
 def test_what_must_become_a_token_comes_first() -> None:
     tokens = [text.encode() for text in ("五一", "一二")]
-    evidence_CX = np.array([[0.0, np.inf], [60.0, 60.0]])
-    assert by_agreement(tokens, evidence_CX, exponent=0.5, known=KNOWN) == [0, 1]
+    evidence_CR = np.array([[0.0, np.inf], [60.0, 60.0]])
+    assert by_agreement(tokens, evidence_CR, exponent=0.5, known=KNOWN) == [0, 1]

@@ -140,12 +140,9 @@ def learn(
 ) -> None:
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
-    2% of the documents are held out; the table shows characters per token on them.
-    It loads in plain transformers, and is verified before it is written. Without --corpus, word lists alone teach.
+    2% of the documents are held out, and the table shows characters per token on them. The result loads in plain
+    transformers, and is verified before it is written. Without --corpus, word lists alone teach.
     """
-    from hanhua.cli.settings import config_of_options
-    from hanhua.vocab_extension.config import VocabExtensionConfig
-
     given = {
         "new_tokens": new_tokens,
         "merge_scope": merge_scope,
@@ -163,9 +160,15 @@ def learn(
         "max_token_characters": max_characters,
         "max_strings": max_strings,
     }
-    config = config_of_options(VocabExtensionConfig, given)
-    done = learn_folder(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers)
+    done = learn_folder(_config(given), corpus or [], base, Reading(text_field, split), out=out, workers=workers)
     _print_learned(*done, base=base, out=out, as_json=as_json)
+
+
+def _config(given: dict[str, Any]) -> VocabExtensionConfig:
+    from hanhua.cli.settings import config_of_options
+    from hanhua.vocab_extension.config import VocabExtensionConfig
+
+    return config_of_options(VocabExtensionConfig, given)
 
 
 def learn_folder(
