@@ -5,8 +5,8 @@
 
 Cheap enough to try many settings. Of each file of DIR that matches --learn, documents of --characters in all are drawn
 by their hash, and weigh what the whole file would. All strings are counted and encoded once; the source held out stands
-in the same array with no weight, so its own encoding falls out of the joining, exactly. Of the word lists, words that
-stand for less than one occurrence are left out. Intervals are 95%, over the documents of the source held out.
+in the same array with no weight. Its pre-tokens are then encoded by the extended tokenizer. Of the word lists, words
+that stand for less than one occurrence are left out. Intervals are 95%, over the documents of the source held out.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from hanhua.base_tokenizer import resolve_base_tokenizer
 from hanhua.encoding import Encoder
 from hanhua.pipeline.service_builders import service
 from hanhua.vocab_extension.config import VocabExtensionConfig
+from hanhua.vocab_extension.extend import NewToken, extended
 from hanhua.vocab_extension.learning.count import UNIT
 from hanhua.vocab_extension.learning.counts import CountedStrings, sum_counts
 from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, count_dictionary, kept_dictionary
+from hanhua.vocab_extension.learning.learn import choose_tokens
 from hanhua.vocab_extension.learning.rejection import make_fault
 from hanhua.vocab_extension.learning.symbols import Symbols
 from hanhua.vocab_extension.learning.token_array import TokenArray, encode_strings
@@ -141,24 +143,38 @@ def learn(data: Data, held: Held, config: VocabExtensionConfig) -> tuple[np.ndar
     listed_K = words_of(data, config, characters=config.dictionary_weight * float(sizes.sum()))
     weight_S[data.number_K] += listed_K
     listed_S[data.number_K[listed_K > 0]] = True
+    weight_RS = data.count_FS[others] * (shares * sizes.sum() / drawn)[:, None] * UNIT
     counted = CountedStrings(
         pa.array([]),
         np.rint(weight_S).astype(np.int64),
         data.count_FS[others].sum(axis=0),
         np.bitwise_or.reduce(data.documents_FS[others], axis=0),
         listed_S,
+        weight_RS=weight_RS.astype(np.float32) if config.source_exponent < 1 else None,
     )
-    symbols = symbols_of(data.base, config)
     cells = TokenArray(data.cells.symbol_T.copy(), data.cells.string_T, data.cells.begins_T, data.cells.words_T)
-    search = ContinuedBpe(cells, counted, symbols, config.min_count * UNIT)
-    known = frozenset(data.base.bytes_of.values())
-    search.join_commonest(config.new_tokens, make_fault(config, known=known, junk=service("junk")))
-    at = np.flatnonzero(cells.symbol_T >= symbols.base_numbers)
-    # A joined token has its number in its first cell and in its last.
-    saved = (symbols.cells_V[cells.symbol_T[at]] - 1) / 2
-    saved_S = np.bincount(cells.string_T[at], weights=saved, minlength=len(data.strings))
-    saved_D = np.bincount(held.document_T, weights=saved_S[held.string_T], minlength=len(held.characters_D))
-    return held.tokens_DK[:, 0] - saved_D, sum(joined.count == 0 for joined in search.joined)
+    search = ContinuedBpe(cells, counted, symbols_of(data.base, config), config.min_count * UNIT)
+    learned = tokens_of(search, data.base, config)
+    return encoded_by(data, held, [token.data for token in learned]), sum(token.count == 0 for token in learned)
+
+
+def tokens_of(search: ContinuedBpe, base: BpeFile, config: VocabExtensionConfig) -> list[NewToken]:
+    """Join and choose as `learn` does."""
+    fault = make_fault(config, known=frozenset(base.bytes_of.values()), junk=service("junk"))
+    return choose_tokens(search, base, config.new_tokens, fault, exponent=config.source_exponent)
+
+
+def encoded_by(data: Data, held: Held, tokens: list[bytes]) -> np.ndarray:
+    """Return into how many tokens each document held out goes with these new ones."""
+    number_S, at_T = np.unique(held.string_T, return_inverse=True)
+    strings = [data.strings[number] for number in number_S.tolist()]
+    lengths = [
+        np.array([len(found.ids) for found in file.pretoken_encoder().encode_batch_fast(strings)])
+        for file in (data.base, extended(data.base, tokens))
+    ]
+    saved_T = (lengths[0] - lengths[1])[at_T]
+    saved_D = np.bincount(held.document_T, weights=saved_T, minlength=len(held.characters_D))
+    return held.tokens_DK[:, 0] - saved_D
 
 
 def words_of(data: Data, config: VocabExtensionConfig, *, characters: float) -> np.ndarray:

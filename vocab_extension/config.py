@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanhua.config_fields import LATER
+
 ROUND_TO = 256
 WordList = Literal["jieba", "jieba-tw", "deepseek", "deepseek-tw", "qwen", "qwen-tw", "llama4", "llama4-tw"]
 
@@ -34,6 +36,13 @@ class VocabExtensionConfig(BaseModel):
         ge=0,
         le=1,
         description="How far corpora of unequal size are evened out: 0, every character counts alike; 1, every corpus",
+    )
+    source_exponent: Annotated[float, LATER] = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Below 1, a string that several corpora have counts more than one that a single corpus has as "
+        "often: each counts with its rate of it to this power. Better for other kinds of text, worse for these",
     )
     dictionary_weight: float = Field(
         default=0.94,

@@ -4,7 +4,7 @@ A file of counts is an Arrow table of `hash`, `string`, `count` and `documents`,
 are summed one range of hashes at a time, so that neither their number nor their order changes the result.
 Two strings of one hash would be taken for one; among 10^8 strings that happens with a chance of 1 in 3,700.
 
-Shape suffix: S strings.
+Shape suffixes: S strings, R sources (beyond some, several in one column).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from hanhua.vocab_extension.learning.string_hashes import hashes_of
 
 _ROWS_AT_ONCE = 2_000_000
 _HASHES = 1 << 64
-_COLUMNS = ("hash", "weight", "count", "documents", "listed")
+_COLUMNS = ("hash", "weight", "count", "documents", "listed", "source")
+_MOST_SOURCES = 16
 
 Ints = npt.NDArray[np.int64]
 Sets = npt.NDArray[np.uint64]
@@ -35,13 +36,14 @@ class CountFile:
     """One file of counts.
 
     multiplier: what each of its counts weighs. occurs: whether its counts are occurrences in texts, rather
-    than the frequencies of a dictionary.
+    than the frequencies of a dictionary. source: the number of the source that it is of.
     """
 
     path: Path
     rows: int
     multiplier: int = 1
     occurs: bool = True
+    source: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class CountedStrings:
     weight_S: the sum of count × multiplier. count_S: occurrences in texts. documents_S: the texts a string is in,
     as a set of 64 bits, each document one of them by its hash: never more bits than documents. listed_S: whether
     a dictionary has the string. sampled: strings that were left out, each standing behind one that was kept.
+    weight_RS: what of the weight each source brings, where that is wanted.
     """
 
     strings: Any
@@ -59,6 +62,7 @@ class CountedStrings:
     documents_S: Sets
     listed_S: npt.NDArray[np.bool_]
     sampled: int = 0
+    weight_RS: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.weight_S)
@@ -106,23 +110,25 @@ def write_table(path: Path, hash_S: Sets, strings: Any, count_S: Ints, documents
     return len(count_S)
 
 
-def sum_counts(files: list[CountFile], *, max_strings: int) -> CountedStrings:
-    """Sum files of counts; beyond `max_strings` different strings, by threshold sampling.
+def sum_counts(files: list[CountFile], *, max_strings: int, by_source: bool = False) -> CountedStrings:
+    """Sum files of counts; beyond `max_strings` different strings, by threshold sampling. by_source: each source too.
 
     A string of weight w is then kept with the probability min(1, w / τ), decided by its hash, and weighs max(w, τ),
     which leaves the expected weight of every part of the corpus what it was (Duffield, Lund, Thorup: "Learn
     more, sample less", IEEE Trans. Inf. Theory 2005). Keeping the commonest instead would keep the boilerplate.
     """
     if not files:
-        return _grouped({name: np.zeros(0, dtype=np.int64) for name in _COLUMNS}, pa.array([], type=pa.large_string()))
+        nothing = {name: np.zeros(0, dtype=np.int64) for name in _COLUMNS}
+        return _grouped(nothing, pa.array([], type=pa.large_string()), 0)
     ranges = max(1, -(-sum(file.rows for file in files) // _ROWS_AT_ONCE))
+    sources = min(1 + max(file.source for file in files), _MOST_SOURCES) if by_source else 0
     parts = [_summed(files, n, ranges, strings=False) for n in range(ranges)]
     total = sum(map(len, parts))
     threshold = _threshold(np.concatenate([part.weight_S for part in parts]), max_strings)
     if threshold:
-        parts = [_sampled(_summed(files, n, ranges, strings=True), threshold) for n in range(ranges)]
+        parts = [_sampled(_summed(files, n, ranges, sources, strings=True), threshold) for n in range(ranges)]
     else:
-        parts = [_summed(files, n, ranges, strings=True) for n in range(ranges)]
+        parts = [_summed(files, n, ranges, sources, strings=True) for n in range(ranges)]
     kept = sum(map(len, parts))
     return CountedStrings(
         pa.concat_arrays([part.strings for part in parts]),
@@ -131,11 +137,14 @@ def sum_counts(files: list[CountFile], *, max_strings: int) -> CountedStrings:
         np.concatenate([part.documents_S for part in parts]),
         np.concatenate([part.listed_S for part in parts]),
         sampled=total - kept,
+        weight_RS=np.concatenate([part.weight_RS for part in parts if part.weight_RS is not None], axis=1)
+        if sources
+        else None,
     )
 
 
-def _summed(files: list[CountFile], number: int, ranges: int, *, strings: bool) -> CountedStrings:
-    """Sum one of `ranges` equal ranges of hashes."""
+def _summed(files: list[CountFile], number: int, ranges: int, sources: int = 0, *, strings: bool) -> CountedStrings:
+    """Sum one of `ranges` equal ranges of hashes; sources: into how many columns those of texts go besides."""
     first, last = number * _HASHES // ranges, (number + 1) * _HASHES // ranges - 1
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     texts = [pa.array([], type=pa.large_string())]
@@ -151,17 +160,19 @@ def _summed(files: list[CountFile], number: int, ranges: int, *, strings: bool) 
         columns["count"].append(counts * file.occurs)
         columns["documents"].append(part["documents"].to_numpy() * np.uint64(file.occurs))
         columns["listed"].append(np.full(end - begin, not file.occurs))
+        columns["source"].append(np.full(end - begin, file.source % sources if sources and file.occurs else -1))
         if strings:
             texts.append(part["string"].combine_chunks())
-    return _grouped({name: np.concatenate(found) for name, found in columns.items()}, pa.concat_arrays(texts))
+    return _grouped({name: np.concatenate(found) for name, found in columns.items()}, pa.concat_arrays(texts), sources)
 
 
-def _grouped(columns: dict[str, Any], texts: Any) -> CountedStrings:
+def _grouped(columns: dict[str, Any], texts: Any, sources: int) -> CountedStrings:
     order = np.argsort(columns["hash"], kind="stable")
     hashes = columns["hash"][order]
     if not len(hashes):
         empty = np.zeros(0, dtype=np.int64)
-        return CountedStrings(texts, empty, empty, empty.astype(np.uint64), empty.astype(bool))
+        none_RS = np.zeros((sources, 0), dtype=np.float32) if sources else None
+        return CountedStrings(texts, empty, empty, empty.astype(np.uint64), empty.astype(bool), weight_RS=none_RS)
     begins = np.flatnonzero(np.concatenate(([True], hashes[1:] != hashes[:-1])))
     return CountedStrings(
         texts.take(pa.array(order[begins])) if len(texts) else texts,
@@ -169,7 +180,17 @@ def _grouped(columns: dict[str, Any], texts: Any) -> CountedStrings:
         np.add.reduceat(columns["count"][order], begins),
         np.bitwise_or.reduceat(columns["documents"][order], begins),
         np.logical_or.reduceat(columns["listed"][order], begins),
+        weight_RS=_by_source(columns, order, begins, sources) if sources else None,
     )
+
+
+def _by_source(columns: dict[str, Any], order: Ints, begins: Ints, sources: int) -> npt.NDArray[np.float32]:
+    """Return the weight of each string in each source; order: the rows string by string, beginning at `begins`."""
+    source, weight = columns["source"][order], columns["weight"][order]
+    cell = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(order)))) + source * len(begins)
+    from_texts = source >= 0
+    sums = np.bincount(cell[from_texts], weights=weight[from_texts], minlength=len(begins) * sources)
+    return sums.reshape(sources, -1).astype(np.float32)
 
 
 def _threshold(weight_S: Ints, max_strings: int) -> int:
@@ -195,10 +216,13 @@ def _sampled(part: CountedStrings, threshold: int) -> CountedStrings:
         count=len(part),
     )
     kept = chances / float(_HASHES) < part.weight_S / threshold
+    weight_S = np.maximum(part.weight_S[kept], threshold)
+    grown_S = (weight_S / part.weight_S[kept]).astype(np.float32)
     return CountedStrings(
         part.strings.filter(pa.array(kept)),
-        np.maximum(part.weight_S[kept], threshold),
+        weight_S,
         part.count_S[kept],
         part.documents_S[kept],
         part.listed_S[kept],
+        weight_RS=None if part.weight_RS is None else part.weight_RS[:, kept] * grown_S,
     )

@@ -3,7 +3,7 @@
 Count the pre-tokens with Han → sum the counts of all sources → encode each string once with the base → join the
 commonest neighbors that may be a token, again and again.
 
-Shape suffixes: V base vocabulary, T cells, one a base token.
+Shape suffixes: V base vocabulary, T cells, one a base token; C candidates, R sources, S strings.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from hanhua.errors import InputError
 from hanhua.processes import SMALL_BYTES, choose_workers
 from hanhua.progress import say
 from hanhua.services import JunkTest
 from hanhua.vocab_extension.config import ROUND_TO, VocabExtensionConfig
 from hanhua.vocab_extension.extend import NewToken
+from hanhua.vocab_extension.learning.agreement import CANDIDATES, by_agreement
 from hanhua.vocab_extension.learning.choose import base_pieces, reachable
 from hanhua.vocab_extension.learning.count import UNIT, count_batches, multipliers
 from hanhua.vocab_extension.learning.counts import CountedStrings, CountFile, sum_counts
 from hanhua.vocab_extension.learning.kept_dictionary import KeptDictionary, count_dictionary, kept_dictionary
 from hanhua.vocab_extension.learning.near_copies import NearCopies
+from hanhua.vocab_extension.learning.occurrences import Joined
 from hanhua.vocab_extension.learning.rejection import make_fault
 from hanhua.vocab_extension.learning.required_characters import tokens_required
 from hanhua.vocab_extension.learning.sources import Reader, Source
 from hanhua.vocab_extension.learning.symbols import Symbols
 from hanhua.vocab_extension.learning.token_array import encode_strings
 from hanhua.vocab_extension.learning.token_pattern import TokenPattern
-from hanhua.vocab_extension.learning.train import ContinuedBpe
+from hanhua.vocab_extension.learning.train import ContinuedBpe, Fault
 from hanhua.vocab_extension.pretoken_limit import beginning, pretoken_limit
 from hanhua.vocab_extension.tokenizer_json import BpeFile, read_bpe_file
 
@@ -105,8 +109,27 @@ def learn_tokens(
     search.join_forced(cover)
     known_tokens = frozenset(file.bytes_of.values())
     fault = make_fault(config, known=known_tokens, junk=junk, has_corpus=reader.characters > 0)
-    search.join_commonest(wanted, fault)
-    return _rounded(_tokens(search, file), search, wanted, reader, file, config)
+    tokens = choose_tokens(search, file, wanted, fault, exponent=config.source_exponent)
+    return _rounded(tokens, search, wanted, reader, file, config)
+
+
+def choose_tokens(
+    search: ContinuedBpe, file: BpeFile, wanted: int, fault: Fault, *, exponent: float = 1.0
+) -> list[NewToken]:
+    """Join until so many tokens are there, besides those already joined; where sources are told apart, choose of more.
+
+    exponent: of each source's rate (`agreement`).
+    """
+    if search.counted.weight_RS is None:
+        search.join_commonest(wanted, fault)
+        return _tokens(search, file, search.joined)
+    forced = len(search.joined)
+    search.join_commonest(int(CANDIDATES * wanted), fault)
+    evidence_CR = np.array(search.evidence)
+    evidence_CR[:forced, -1] = np.inf
+    names = [joined.data for joined in search.joined]
+    order = by_agreement(names, evidence_CR, exponent=exponent, known=frozenset(file.bytes_of.values()))
+    return _tokens(search, file, [search.joined[n] for n in order])[:wanted]
 
 
 def _dictionary(file: BpeFile, config: VocabExtensionConfig) -> KeptDictionary | None:
@@ -146,13 +169,17 @@ def _counted(
         raise InputError(f"no Chinese text to learn from ({reader.documents:,} documents read)")
     weights = [source.weight for source in reader.sources]
     files = [
-        CountFile(found.path, found.rows, multiplier)
-        for source, multiplier in zip(counts, multipliers(counts, weights, config.balance), strict=True)
+        CountFile(found.path, found.rows, multiplier, source=number)
+        for number, (source, multiplier) in enumerate(
+            zip(counts, multipliers(counts, weights, config.balance), strict=True)
+        )
         for found in source.files
     ]
     if dictionary is not None:
         files.append(_words(dictionary, folder / "dictionary.counts", config, characters))
-    counted = sum_counts(files, max_strings=config.max_strings)
+    several = sum(source.characters > 0 for source in counts) > 1
+    by_source = several and config.source_exponent < 1
+    counted = sum_counts(files, max_strings=config.max_strings, by_source=by_source)
     if counted.sampled:
         say(f"{counted.sampled + len(counted):,} different strings: {len(counted):,} of them stand for all")
     return counted
@@ -169,9 +196,9 @@ NO_CORPUS_CHARACTERS = 1e8
 """What the dictionary's frequencies are scaled to when they are all there is."""
 
 
-def _tokens(search: ContinuedBpe, file: BpeFile) -> list[NewToken]:
-    """Return what was joined, in order; the check is by the tokenizer's own merges, token by token."""
-    found = {joined.data: joined for joined in search.joined}
+def _tokens(search: ContinuedBpe, file: BpeFile, ranked: list[Joined]) -> list[NewToken]:
+    """Return what was joined, in this order; the check is by the tokenizer's own merges, token by token."""
+    found = {joined.data: joined for joined in ranked}
     kept = reachable(found, base_pieces(file, found))
     if len(kept) < len(found):
         search.dropped["not reachable"] += len(found) - len(kept)

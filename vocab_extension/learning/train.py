@@ -12,7 +12,7 @@ far as none can change what the next ones are: they share no token at any place,
 bring about can weigh as much as a later one.
 
 Shape suffixes: T cells, C strings to join next, X pairs that spell them, P places where a pair stands, K different
-pairs, S strings, V numbers of symbols, N of them new.
+pairs, S strings, R sources, V numbers of symbols, N of them new.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class ContinuedBpe:
     boundary_discount_percent: int = 0
     max_together: int = _MOST_WIDTH
     joined: list[Joined] = field(default_factory=list)
+    evidence: list[npt.NDArray[np.float64]] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     _queue: PairQueue = field(default_factory=PairQueue)
     _indexes: list[PairIndex] = field(default_factory=list)
@@ -171,6 +172,8 @@ class ContinuedBpe:
         symbol_T[found.middles - 1] = symbol_T[found.middles] = _INSIDE
         symbol_T[found.at_P] = symbol_T[found.ends - 1] = number_P
         self.joined += described
+        if self.counted.weight_RS is not None:
+            self.evidence += self._evidence(found, self.counted.weight_RS, len(described))
 
         def neighbor(now_P: npt.NDArray[np.int32], stood_P: npt.NDArray[np.int32]) -> Ints:
             # What was joined later in this step was not there yet; another length of the same string has its own turn.
@@ -193,6 +196,18 @@ class ContinuedBpe:
         weight_P = self._discounted(weight_P, middle_P).take(index.positions_P)
         index = replace(index, positions_P=at_P.take(index.positions_P).astype(np.int32))
         self._remember(range(first, len(self.symbols.bytes_of)), index, weight_P)
+
+    def _evidence(
+        self, found: Occurrences, weight_RS: npt.NDArray[np.float32], number: int
+    ) -> list[npt.NDArray[np.float64]]:
+        """Return a row for each of so many strings: the weight of its places in each source, and in all there is."""
+        weight_P = self._weights(found)
+        share_P = weight_P / np.maximum(found.weight_P, 1)
+        columns = (weight_S.take(found.string_P) * share_P for weight_S in weight_RS)
+        begins = found.begins(number)
+        # A last place of nothing, so that every string has one to begin at.
+        sums = [np.add.reduceat(np.append(values_P, 0.0), begins[:-1]) for values_P in (*columns, weight_P)]
+        return list(np.column_stack(sums) * (np.diff(begins) > 0)[:, None])
 
     def _new_numbers(
         self, described: list[Joined], cuts: list[list[Pair]], found: Occurrences

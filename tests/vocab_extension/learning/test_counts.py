@@ -66,3 +66,32 @@ def test_counts_by_string_are_columns_and_back() -> None:
     rows = {"我们": (2, 1 << 63), "，我": (1 << 40, 5), "": (7, 0)}
     assert PretokenCounts.of(rows).as_dict() == rows
     assert PretokenCounts.of({}).as_dict() == {}
+
+
+def test_the_weight_of_each_source_is_told_where_it_is_wanted(tmp_path: Path) -> None:
+    a = write_counts(tmp_path / "a", PretokenCounts.of({"用户": (3, 1), "天气": (1, 1)}))
+    b = write_counts(tmp_path / "b", PretokenCounts.of({"用户": (2, 2)}))
+    words = write_counts(tmp_path / "words", PretokenCounts.of({"用户": (7, 0), "词典": (5, 0)}))
+    files = [
+        CountFile(a.path, 2, 10, source=0),
+        CountFile(b.path, 1, 100, source=1),
+        CountFile(words.path, 2, occurs=False),
+    ]
+    counted = sum_counts(files, max_strings=10, by_source=True)
+    assert counted.weight_RS is not None
+    by_string = dict(zip(counted.strings.to_pylist(), counted.weight_RS.T.tolist(), strict=True))
+    assert by_string == {"用户": [30, 200], "天气": [10, 0], "词典": [0, 0]}
+    assert sum_counts(files, max_strings=10).weight_RS is None
+
+
+def test_a_sample_stands_for_every_source(tmp_path: Path) -> None:
+    parts = [
+        write_counts(tmp_path / str(n), PretokenCounts.of({f"{m}号": (1 + m % 3, 1) for m in range(n, 4000, 2)}))
+        for n in range(2)
+    ]
+    files = [CountFile(part.path, part.rows, 1 + n, source=n) for n, part in enumerate(parts)]
+    whole = sum_counts(files, max_strings=10_000, by_source=True).weight_RS
+    sample = sum_counts(files, max_strings=1000, by_source=True)
+    assert whole is not None and sample.weight_RS is not None and len(sample) < 1100
+    assert sample.weight_RS.sum(axis=0) == pytest.approx(sample.weight_S)
+    assert sample.weight_RS.sum(axis=1) == pytest.approx(whole.sum(axis=1), rel=0.15)

@@ -112,3 +112,21 @@ def test_a_base_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, texts: list
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": []}}')
     with pytest.raises(InputError, match="Unigram"):
         learn_tokens(zh(texts), base=tmp_path, config=SMALL)
+
+
+def test_what_both_sources_have_comes_before_what_one_has_more_of(base: Path, texts: list[str]) -> None:
+    half = len(texts) // 2
+    alone = [text + f"\n玛瑙{n}。" if n < 60 else text for n, text in enumerate(texts[:half])]
+    sources = [
+        Source("a", [text + f"\n琥珀{n}。" if n < 20 else text for n, text in enumerate(alone)]),
+        Source("b", [text + f"\n琥珀{n}。" if n < 20 else text for n, text in enumerate(texts[half:])]),
+    ]
+
+    def names(exponent: float, given: list[Source]) -> list[str]:
+        config = SMALL.model_copy(update={"source_exponent": exponent, "new_tokens": 1500})
+        return [token.text for token in learn_tokens(given, base=base, config=config).tokens]
+
+    plain, agreed = names(1, sources), names(0.5, sources)
+    assert plain.index("玛瑙") < plain.index("琥珀")
+    assert agreed.index("琥珀") < agreed.index("玛瑙")
+    assert agreed == names(0.5, sources[::-1])

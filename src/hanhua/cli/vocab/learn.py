@@ -85,6 +85,14 @@ Balance = Annotated[
         metavar="B", min=0, max=1, help="Balance between sources: 0 weighs every character alike, 1 every source alike"
     ),
 ]
+SourceExponent = Annotated[
+    float,
+    typer.Option(
+        min=0.05,
+        max=1,
+        help="Below 1, strings that several sources have count more: better for other texts, worse for these",
+    ),
+]
 MinCount = Annotated[int, typer.Option(metavar="N", min=2, help="Minimum number of occurrences of a new token")]
 MinDocuments = Annotated[
     int, typer.Option(metavar="N", min=1, max=32, help="Minimum number of documents that contain a new token")
@@ -120,6 +128,7 @@ def learn(
     weight: Weights = None,
     max_read: MaxRead = None,
     balance: Balance = 0.5,
+    source_exponent: SourceExponent = 1.0,
     min_count: MinCount = 3,
     min_documents: MinDocuments = 2,
     max_characters: MaxCharacters = 4,
@@ -131,12 +140,9 @@ def learn(
 ) -> None:
     """Learn new tokens from Chinese texts and write the extended tokenizer.
 
-    2% of the documents are held out; the table shows characters per token on them.
-    It loads in plain transformers, and is verified before it is written. Without --corpus, word lists alone teach.
+    2% of the documents are held out, and the table shows characters per token on them. The result loads in plain
+    transformers, and is verified before it is written. Without --corpus, word lists alone teach.
     """
-    from hanhua.cli.settings import config_of_options
-    from hanhua.vocab_extension.config import VocabExtensionConfig
-
     given = {
         "new_tokens": new_tokens,
         "merge_scope": merge_scope,
@@ -148,14 +154,21 @@ def learn(
         "weights": _by_source("--weight", weight, corpus or []),
         "max_characters": _by_source("--max-read", max_read, corpus or []),
         "balance": balance,
+        "source_exponent": source_exponent,
         "min_count": min_count,
         "min_documents": min_documents,
         "max_token_characters": max_characters,
         "max_strings": max_strings,
     }
-    config = config_of_options(VocabExtensionConfig, given)
-    done = learn_folder(config, corpus or [], base, Reading(text_field, split), out=out, workers=workers)
+    done = learn_folder(_config(given), corpus or [], base, Reading(text_field, split), out=out, workers=workers)
     _print_learned(*done, base=base, out=out, as_json=as_json)
+
+
+def _config(given: dict[str, Any]) -> VocabExtensionConfig:
+    from hanhua.cli.settings import config_of_options
+    from hanhua.vocab_extension.config import VocabExtensionConfig
+
+    return config_of_options(VocabExtensionConfig, given)
 
 
 def learn_folder(
