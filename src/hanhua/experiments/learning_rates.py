@@ -16,6 +16,7 @@ from typing import Any
 from hanhua.artifacts import Artifact
 from hanhua.artifacts.files import read_json, write_json
 from hanhua.artifacts.fingerprint import fingerprint
+from hanhua.config_fields import key_config
 from hanhua.continued_pretrain.config import ContinuedPretrainConfig
 from hanhua.continued_pretrain.retention.settings import RetentionSettings
 from hanhua.errors import HanhuaError, MissingExtra, UsageError
@@ -91,7 +92,7 @@ def search_learning_rate(
     for factor in sorted(set(search.factors)):
         trial = trial_config(search, config, factor)
         inputs = {"base": base.content_hash, "corpus": corpus.content_hash, "first_new_id": first_new_id}
-        key = fingerprint({"config": trial.key_config(), **inputs})[:16]
+        key = fingerprint({"config": key_config(trial), **inputs})[:16]
         result = work / f"rate-{key}.json"
         if not result.is_file():
             say(f"find-lr: factor {factor:g}: learning_rate {trial.learning_rate:.3g}")

@@ -62,7 +62,7 @@ def register(recipe: EvidenceRecipe, folder: Path) -> str:
 def _material(recipe: EvidenceRecipe, hashes: FileHashes) -> dict[str, Any]:
     """Return all that decides the outcome, files by their content."""
     data: dict[str, Any] = key_config(recipe)
-    data["continued_pretrain"] = recipe.continued_pretrain.key_config()
+    data["continued_pretrain"] = key_config(recipe.continued_pretrain)
     data["base"] = _base(recipe, hashes)
     for name, text in recipe.texts.items():
         data["texts"][name]["path"] = f"{Path(text.path).name} sha256:{hashes.of(Path(text.path))}"
@@ -73,7 +73,7 @@ def _material(recipe: EvidenceRecipe, hashes: FileHashes) -> dict[str, Any]:
             "extend": recipe.arms[name].extend,
             "vocab_extension": key_config(recipe.tokens_of(name)),
             "resize": key_config(recipe.rows_of(name)),
-            "continued_pretrain": recipe.training_of(name, 0).key_config(),
+            "continued_pretrain": key_config(recipe.training_of(name, 0)),
         }
     jobs = [{"kind": job.kind, "arm": job.arm, "seed": job.training_seed} for job in jobs_of(recipe)]
     found: dict[str, Any] = canonical({**data, "jobs": jobs, "analysis": ANALYSIS})
@@ -82,7 +82,7 @@ def _material(recipe: EvidenceRecipe, hashes: FileHashes) -> dict[str, Any]:
 
 def _base(recipe: EvidenceRecipe, hashes: FileHashes) -> dict[str, Any]:
     base = recipe.base
-    training = None if base.training is None else base.training.key_config()
+    training = None if base.training is None else key_config(base.training)
     if base.model is None:
         assert base.scratch is not None
         return {"scratch": base.scratch.model_dump(), "training": training}
