@@ -13,7 +13,7 @@ SHARE_SEEN = 0.9
 MEASURED_COST = (
     "Quality at equal bytes is another matter: on little text, a small base that knew its Chinese had 5.3% more bits "
     "per byte of it when extended, 2.5% with its rows distilled first (continued_pretrain.row_distillation; "
-    "docs/results/2026-11-28-evidence.md), and 1.3%, with one seed, with self-distillation and four times the "
+    "docs/results/2026-11-28-evidence.md), and 1.3% with self-distillation and four times the "
     "operations (continued_pretrain.self_distillation; docs/results/2026-11-28-evidence-second-round.md). On "
     "SmolLM2-135M distilled rows helped nothing (docs/results/2026-11-28-evidence-smollm2-trained.md), and "
     "self-distillation was not tried: `vocab-extension probe` and `hanhua evidence` measure yours."
