@@ -15,8 +15,9 @@ MEASURED_COST = (
     "per byte of it when extended, 2.5% with its rows distilled first (continued_pretrain.row_distillation; "
     "docs/results/2026-11-28-evidence.md), and 1.3% with self-distillation and four times the "
     "operations (continued_pretrain.self_distillation; docs/results/2026-11-28-evidence-second-round.md). On "
-    "SmolLM2-135M, with tens of kilobytes of text, it was a quarter more, and self-distillation took off a quarter of "
-    "that (docs/results/2026-11-28-evidence-smollm2-adapted.md): `vocab-extension probe` and `hanhua evidence` measure yours."
+    "SmolLM2-135M, adapted before and with 37 KB of text, it was a quarter more, and self-distillation took off a "
+    "quarter of that (docs/results/2026-11-28-evidence-smollm2-adapted.md): `vocab-extension probe` and `hanhua "
+    "evidence` measure yours."
 )
 """What an extension cost where it was compared with none, and what closed most of the gap; said with every advice."""
 MIN_SMALLER_SIZE = 256
