@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,23 @@ def found_everywhere(found: bool, accelerator: Any) -> bool:
     return bool(accelerator.reduce(torch.tensor(float(found), device=accelerator.device), reduction="mean") == 1.0)
 
 
+def steps_of_data(data: TrainingData, config: ContinuedPretrainConfig, accelerator: Any) -> int:
+    """Return how many whole steps of training the data holds."""
+    sequences = config.micro_batch_size * config.gradient_accumulation_steps * accelerator.num_processes
+    return int(len(data.mixture) // sequences)
+
+
+def texts_of_step(
+    step: int, data: TrainingData, config: ContinuedPretrainConfig, pieces: Pieces, accelerator: Any
+) -> Iterator[Aligned]:
+    """Yield this process's texts of a step of training in both spellings; after the last step the first comes again."""
+    micro, turns, processes = config.micro_batch_size, config.gradient_accumulation_steps, accelerator.num_processes
+    first = step % max(1, steps_of_data(data, config, accelerator)) * micro * turns * processes
+    for turn in range(turns):
+        place = first + (turn * processes + accelerator.process_index) * micro
+        yield Aligned.of(data.batch(place, micro), pieces, accelerator.device)
+
+
 def _fitted(
     model: TrainingModel,
     data: TrainingData,
@@ -103,9 +120,8 @@ def _fitted(
     if settings.outputs and not model.tied:
         rows[HEAD] = nn.Parameter(_rows_now(model, pieces.first, HEAD))
     optimizer = torch.optim.AdamW(rows.values(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.95))
-    micro, turns, processes = config.micro_batch_size, config.gradient_accumulation_steps, accelerator.num_processes
-    sequences = micro * turns * processes
-    steps = min(settings.steps, len(data.mixture) // sequences)
+    turns, processes = config.gradient_accumulation_steps, accelerator.num_processes
+    steps = min(settings.steps, steps_of_data(data, config, accelerator))
     began, said = time.monotonic(), []
     # Checkpointing works in training mode alone; adapters that are still zero have no dropout to speak of.
     model.train(config.gradient_checkpointing)
@@ -115,9 +131,7 @@ def _fitted(
                 group["lr"] = settings.learning_rate * rate_factor(step, steps=steps, config=config)
             optimizer.zero_grad()
             losses: dict[str, float] = {}
-            for turn in range(turns):
-                place = step * sequences + (turn * processes + accelerator.process_index) * micro
-                text = Aligned.of(data.batch(place, micro), pieces, accelerator.device)
+            for text in texts_of_step(step, data, config, pieces, accelerator):
                 found = _add_gradients(model, rows, text, pieces, accelerator, settings, share=1 / (turns * processes))
                 losses = {name: losses.get(name, 0.0) + loss / turns for name, loss in found.items()}
             if processes > 1:

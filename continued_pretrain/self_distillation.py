@@ -37,7 +37,7 @@ from hanhua.continued_pretrain.new_token_settings import SelfDistillationSetting
 from hanhua.continued_pretrain.next_piece_loss import Beginnings, next_piece_loss
 from hanhua.continued_pretrain.old_segmentation import Pieces, pieces_of_new_tokens
 from hanhua.continued_pretrain.optimizers import make_optimizer
-from hanhua.continued_pretrain.row_distillation import hidden_of, in_bf16
+from hanhua.continued_pretrain.row_distillation import hidden_of, in_bf16, texts_of_step
 from hanhua.continued_pretrain.schedule import rate_factor
 from hanhua.continued_pretrain.spelling_likelihoods import Aligned
 from hanhua.continued_pretrain.train_log import read_rows
@@ -107,7 +107,9 @@ def self_distill(
     checkpoints = Checkpoints(out / "work" / CHECKPOINTS, run=run, keep=1)
     with accelerator.main_process_first():  # it removes what is damaged
         state = checkpoints.load_latest(trainable_parameters(model)) or TrainState()
-    lesson = _Lesson(model, teacher, data, config, pieces_of_new_tokens(folder, first_new_id), accelerator)
+    pieces = pieces_of_new_tokens(folder, first_new_id)
+    beginnings = Beginnings.of(pieces, accelerator.device)
+    lesson = _Lesson(model, teacher, data, config, settings, pieces, beginnings, accelerator)
     log = _Log(out / "logs" / LOG, state.step, enabled=accelerator.is_main_process)
     # Checkpointing works in training mode alone. Dropout of adapters is off: both spellings are read alike.
     model.train(config.gradient_checkpointing)
@@ -207,24 +209,20 @@ class _Lesson:
     teacher: Teacher
     data: TrainingData
     config: ContinuedPretrainConfig
+    settings: SelfDistillationSettings
     pieces: Pieces
+    beginnings: Beginnings
     accelerator: Any
 
     def add_gradients(self, step: int) -> dict[str, float]:
         """Add the gradients of a step's texts over all processes; return this process's losses."""
-        config, accelerator, settings = self.config, self.accelerator, self.config.self_distillation
-        assert settings is not None
-        beginnings = Beginnings.of(self.pieces, accelerator.device)
-        micro, turns, processes = config.micro_batch_size, config.gradient_accumulation_steps, accelerator.num_processes
-        sequences = micro * turns * processes
-        first = step % max(1, len(self.data.mixture) // sequences) * sequences
+        accelerator = self.accelerator
+        turns, processes = self.config.gradient_accumulation_steps, accelerator.num_processes
         losses: dict[str, float] = {}
-        for turn in range(turns):
-            place = first + (turn * processes + accelerator.process_index) * micro
-            text = Aligned.of(self.data.batch(place, micro), self.pieces, accelerator.device)
+        for text in texts_of_step(step, self.data, self.config, self.pieces, accelerator):
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=in_bf16(accelerator)):
-                found = losses_of(self.model, self.teacher, text, beginnings, settings)
-            (torch.stack([*found.values()]).sum() * (micro / sequences)).backward()
+                found = losses_of(self.model, self.teacher, text, self.beginnings, self.settings)
+            (torch.stack([*found.values()]).sum() * (1 / (turns * processes))).backward()
             losses = {name: losses.get(name, 0.0) + loss.item() / turns for name, loss in found.items()}
         if processes > 1:
             for parameter in trainable_parameters(self.model).values():

@@ -54,7 +54,7 @@ def _is_dequantized(kind: GGMLQuantizationType) -> bool:
         return False
     try:
         dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
-    except NotImplementedError:
+    except NotImplementedError:  # what gguf raises for a kind it has no code for
         return False
     return True
 
